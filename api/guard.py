@@ -1,0 +1,56 @@
+"""Who may change something: this machine, or whoever has the key."""
+
+import hmac
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from flask import request
+
+from api.errors import refuse
+from api.services import services
+from settings import is_loopback
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+KEY_HEADER = "X-API-Key"
+
+
+def guarded(view: Callable[P, R]) -> Callable[P, R]:
+    """Refuses a call from another machine without the key, and one that a foreign page sent.
+
+    A browser names the page's origin; a name that was rebound to this machine shows in `Host`.
+    """
+
+    @wraps(view)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not _has_key():
+            if not is_loopback(request.remote_addr or ""):
+                refuse(401, f"Calls from other machines need the key, as {KEY_HEADER}")
+            for header, host in (
+                ("Host", urlsplit(f"//{request.host}").hostname),
+                ("Origin", _origin_host()),
+            ):
+                if host is not None and not is_loopback(host):
+                    refuse(403, f"{header} is {host}: a page of another host may not")
+        return view(*args, **kwargs)
+
+    return checked
+
+
+def _has_key() -> bool:
+    key = services().settings.api_key
+    given = request.headers.get(KEY_HEADER, "")
+    return key is not None and hmac.compare_digest(given.encode(), key.get_secret_value().encode())
+
+
+def _origin_host() -> str | None:
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return None
+    try:
+        return urlsplit(origin).hostname or origin  # "null", as a file or a sandbox sends it
+    except ValueError:
+        return origin

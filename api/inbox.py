@@ -1,0 +1,58 @@
+"""Takes `crypto.update` events into the ledger, and starts their ingest tasks."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from api.services import Services
+from bridge.consumer import Consumer, Delivery
+from bridge.events import MalformedEvent
+from bridge.listener import listen
+from market.quotes import CLOCK_SKEW
+from tasks.ingest import ingest
+
+log = logging.getLogger(__name__)
+
+REQUEST_PREFIX = "request-"  # ids of updates that someone asked for over HTTP
+
+
+class Inbox:
+    """One API process's share of the durable consumer, and its ear for finished updates."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._consumer = Consumer(services.nats, self.take)
+
+    def start(self) -> None:
+        """Begins to consume; returns at once, whatever is down."""
+        self._consumer.start()
+        listen(self._services.nats, lambda event: self._services.waiting.tell(event.id))
+
+    def stop(self) -> None:
+        """Finishes what was taken, then closes the connection."""
+        self._consumer.stop()
+        self._services.nats.close()
+
+    def take(self, delivery: Delivery) -> Callable[[], None] | None:
+        """Enters an event in the ledger; returns what starts its task, or None for a second one.
+
+        The acknowledgement goes between the two: a frozen Redis must not hold it.
+        """
+        event, schedule = delivery.event, self._services.schedule
+        name = event.id or f"event-{delivery.sequence}-{delivery.at:%Y%m%dT%H%M%S%fZ}"
+        slot = schedule.parse(name)
+        if slot is not None and slot > datetime.now(UTC) + CLOCK_SKEW:
+            raise MalformedEvent(f"id {name} names a slot that has not come yet")
+        trigger = "schedule" if slot else "event"
+        if name.startswith(REQUEST_PREFIX):
+            trigger = "request"
+        hops = {"published": event.timestamp} if event.timestamp else {}
+        is_new = self._services.ledger.receive(
+            name, trigger=trigger, slot=slot, hops={**hops, "streamed": delivery.at}
+        )
+        return (lambda: _start(name)) if is_new else None
+
+
+def _start(name: str) -> None:
+    # No retry here: what Redis does not take now, the sweeper starts in seconds.
+    ingest.apply_async((name,), retry=False)

@@ -1,0 +1,42 @@
+"""Makes what every process relies on, before any of them starts: `python -m api.prepare`."""
+
+import sys
+
+from nats.errors import Error as NatsError
+from pymongo.errors import PyMongoError
+
+from bridge import streams
+from bridge.connection import Connection, NotConnected
+from market import database
+from market.database import WrongCollection
+from settings import Settings, load_or_exit
+
+NATS_SECONDS = 10.0
+
+
+def prepare(settings: Settings) -> None:
+    """Makes collections, indexes, streams and the consumer, or raises what is wrong with them."""
+    database.prepare(database.connect(settings.server("mongodb_uri"), settings.database))
+    connection = Connection(settings.server("nats_url"), "koinx-prepare")
+    try:
+        connection.run(streams.prepare, NATS_SECONDS)
+    finally:
+        connection.close()
+
+
+def main() -> None:
+    """Prepares, or ends with the reason in one line."""
+    settings = load_or_exit()
+    try:
+        prepare(settings)
+    except (WrongCollection, streams.WrongStream, NotConnected) as error:
+        sys.exit(str(error))
+    except PyMongoError as error:
+        sys.exit(f"MongoDB: {str(error)[:300]}")
+    except (NatsError, TimeoutError) as error:
+        sys.exit(f"NATS: {str(error) or type(error).__name__}")
+    print(f"prepared {settings.database}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What one API process works with, reachable from its views."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from flask import Flask, current_app
+
+from api.deviations import Deviations
+from api.waiting import Waiting
+from bridge.connection import Connection
+from market.database import connect
+from market.ledger import Ledger
+from market.slots import Schedule
+from market.store import Store
+from settings import Settings
+
+EXTENSION = "koinx"
+
+
+@dataclass
+class Services:
+    """The settings, with everything made from them."""
+
+    settings: Settings
+    schedule: Schedule
+    ledger: Ledger
+    store: Store
+    deviations: Deviations
+    nats: Connection
+    redis_url: str
+    waiting: Waiting = field(default_factory=Waiting)
+
+
+def attach(app: Flask, settings: Settings) -> Services:
+    """Makes an app's services; nothing is connected before the first use."""
+    database = connect(settings.server("mongodb_uri"), settings.database)
+    store = Store(database)
+    made = Services(
+        settings=settings,
+        schedule=Schedule(settings.cron_schedule),
+        ledger=Ledger(database),
+        store=store,
+        deviations=Deviations(store),
+        nats=Connection(settings.server("nats_url"), "koinx-api"),
+        redis_url=settings.server("redis_url"),
+    )
+    app.extensions[EXTENSION] = made
+    return made
+
+
+def services() -> Services:
+    """The current app's services."""
+    return cast(Services, current_app.extensions[EXTENSION])

@@ -1,0 +1,70 @@
+"""The seed's endpoints for reading: programs written for the seed work unchanged."""
+
+from typing import Any
+
+from flask import Response, jsonify
+from flask.views import MethodView
+from flask_smorest import Blueprint
+from werkzeug.http import http_date
+
+from api import schemas
+from api.series import asked_quotes
+from api.services import services
+from market.statistics import deviation, rounded
+from market.store import RECORDS
+
+blp = Blueprint("stats", __name__, description="As in the first KoinX")
+
+COIN = {
+    "in": "query",
+    "name": "coin",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    "description": "A coin's id; an id that was retired is answered with its successor's quotes",
+    "example": "bitcoin",
+}
+
+
+def _answer(body: dict[str, Any], newest: dict[str, Any]) -> Response:
+    response = jsonify(body)
+    response.headers["Last-Modified"] = http_date(newest["recorded_at"])
+    return response
+
+
+@blp.route("/stats")
+class StatsView(MethodView):
+    """The latest statistics of one coin."""
+
+    @blp.doc(parameters=[COIN])
+    @blp.response(200, schemas.Stats)
+    @blp.alt_response(400, schema=schemas.SeedError, description="No coin, or not a collected one")
+    @blp.alt_response(404, schema=schemas.SeedError, description="Nothing stored yet")
+    def get(self) -> Response:
+        """Latest price, market cap and 24-hour change of a coin"""
+        newest = asked_quotes(services(), 1)[0]
+        return _answer(
+            {
+                "price": newest["price"],
+                "marketCap": newest["market_cap"],
+                "24hChange": newest["change_24h"],
+            },
+            newest,
+        )
+
+
+@blp.route("/deviation")
+class DeviationView(MethodView):
+    """The deviation of one coin's price."""
+
+    @blp.doc(parameters=[COIN])
+    @blp.response(200, schemas.Deviation)
+    @blp.alt_response(400, schema=schemas.SeedError, description="No coin, or not a collected one")
+    @blp.alt_response(404, schema=schemas.SeedError, description="Nothing stored yet")
+    def get(self) -> Response:
+        """Standard deviation of a coin's newest 100 recorded prices
+
+        Population standard deviation; one record gives 0.
+        """
+        quotes = asked_quotes(services(), RECORDS)
+        value = rounded(deviation([quote["price"] for quote in quotes]))
+        return _answer({"deviation": value}, quotes[0])

@@ -1,0 +1,90 @@
+"""Whether the system is well: this process, and what it depends on."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+from flask import Response, jsonify, make_response
+from flask.views import MethodView
+from flask_smorest import Blueprint
+from nats.aio.client import Client
+
+from api import schemas
+from api.services import Services, services
+from bridge.streams import CONSUMER, DEAD_LETTERS, EVENTS
+
+blp = Blueprint("system", __name__, description="Whether the system is well")
+
+CHECK_SECONDS = 3.0
+
+
+@blp.route("/health")
+class Health(MethodView):
+    """This process alone."""
+
+    @blp.response(200, schemas.Health)
+    def get(self) -> dict[str, Any]:
+        """Answers at once, whatever else is down"""
+        return {"status": "OK", "timestamp": datetime.now(UTC)}
+
+
+@blp.route("/ready")
+class Ready(MethodView):
+    """Everything that an update needs."""
+
+    @blp.response(200, schemas.Ready)
+    @blp.alt_response(503, schema=schemas.Ready, description="Something is missing")
+    def get(self) -> Response:
+        """Each dependency, the age of the last success, and what waits"""
+        on = services()
+        checks: dict[str, Callable[[Services], Any]] = {
+            "mongodb": lambda on: on.ledger.last_success(),
+            "nats": _backlog,
+            "redis": _ping_redis,
+        }
+        with ThreadPoolExecutor(len(checks)) as threads:
+            outcomes = threads.map(lambda check: _outcome(check, on), checks.values())
+            found = dict(zip(checks, outcomes, strict=True))
+        now = datetime.now(UTC)
+        last_success, (pending, dead) = found["mongodb"][0], found["nats"][0] or (None, None)
+        body = {
+            "ready": all(error is None for _, error in found.values()),
+            "dependencies": {
+                name: {"ready": error is None, "error": error} for name, (_, error) in found.items()
+            },
+            "last_success": last_success,
+            "age_seconds": (now - last_success).total_seconds() if last_success else None,
+            "next_slot": on.schedule.following(now),
+            "pending_events": pending,
+            "dead_letters": dead,
+        }
+        return make_response(jsonify(schemas.Ready().dump(body)), 200 if body["ready"] else 503)
+
+
+def _outcome(check: Callable[[Services], Any], on: Services) -> tuple[Any, str | None]:
+    try:
+        return check(on), None
+    except Exception as error:
+        # Only the kind: an address in a message may carry a password.
+        return None, f"does not answer ({type(error).__name__})"
+
+
+def _backlog(on: Services) -> tuple[int, int]:
+    async def work(client: Client) -> tuple[int, int]:
+        js = client.jetstream(timeout=CHECK_SECONDS)
+        consumer = await js.consumer_info(EVENTS, CONSUMER)
+        dead = await js.stream_info(DEAD_LETTERS)
+        return (consumer.num_pending or 0) + (consumer.num_ack_pending or 0), dead.state.messages
+
+    return on.nats.run(work, CHECK_SECONDS)
+
+
+def _ping_redis(on: Services) -> None:
+    with redis.Redis.from_url(
+        on.redis_url,
+        socket_timeout=CHECK_SECONDS,
+        socket_connect_timeout=CHECK_SECONDS,
+    ) as client:
+        client.ping()

@@ -1,0 +1,114 @@
+"""The ledger over HTTP: updates, listed, looked up and asked for."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response, jsonify, make_response, url_for
+from flask.views import MethodView
+from flask_smorest import Blueprint
+from flask_smorest.pagination import PaginationParameters
+
+from api import schemas
+from api.errors import refuse
+from api.guard import guarded
+from api.inbox import REQUEST_PREFIX
+from api.services import Services, services
+from api.waiting import TooMany, until_closed
+from bridge.events import UpdateRequested
+from bridge.publisher import NotPublished, publish
+
+blp = Blueprint("updates", __name__, description="Updates, and the ledger of them")
+
+WAIT_SECONDS = 8.0
+PUBLISH_SECONDS = 3.0
+KEY: list[dict[str, list[str]]] = [{"apiKey": []}, {}]
+
+
+@blp.route("/v1/updates")
+class Updates(MethodView):
+    """All updates."""
+
+    @blp.response(200, schemas.Update(many=True))
+    @blp.paginate(page_size=20, max_page_size=100)
+    def get(self, pagination_parameters: PaginationParameters) -> list[dict[str, Any]]:
+        """The ledger of updates, the newest first"""
+        on = services()
+        pagination_parameters.item_count = on.ledger.count()
+        found = on.ledger.newest(
+            skip=pagination_parameters.first_item, limit=pagination_parameters.page_size
+        )
+        return [_shown(update, on) for update in found]
+
+    @blp.doc(security=KEY)
+    @blp.response(202, schemas.Accepted)
+    @guarded
+    def post(self) -> Response:
+        """Ask for an update now; it can be watched at the Location"""
+        name = _new_id()
+        _publish(services(), name)
+        response = make_response(jsonify({"id": name, "state": "received"}), 202)
+        response.headers["Location"] = url_for("updates.OneUpdate", update_id=name)
+        return response
+
+
+@blp.route("/v1/updates/<string(maxlength=64):update_id>")
+class OneUpdate(MethodView):
+    """One update."""
+
+    @blp.response(200, schemas.Update)
+    @blp.alt_response(404, description="No such update")
+    def get(self, update_id: str) -> dict[str, Any]:
+        """One update: its state, the times of its hops, its counts, what was left out and why"""
+        update = services().ledger.get(update_id)
+        if update is None:
+            refuse(404, f"There is no update {update_id}")
+        return _shown(update, services())
+
+
+@blp.route("/trigger-update")
+class TriggerUpdate(MethodView):
+    """The seed's way to ask for an update."""
+
+    @blp.doc(security=KEY)
+    @blp.response(200, schemas.Message)
+    @blp.alt_response(502, schema=schemas.SeedError, description="The source failed")
+    @blp.alt_response(503, schema=schemas.SeedError, description="NATS is down, or 16 wait already")
+    @blp.alt_response(504, schema=schemas.SeedError, description="It did not end within 8 s")
+    @guarded
+    def post(self) -> dict[str, str]:
+        """Ask for an update now, and wait until its quotes can be read"""
+        on = services()
+        name = _new_id()
+        try:
+            with on.waiting.place(name) as news:
+                _publish(on, name)
+                update = until_closed(lambda: on.ledger.get(name), news, WAIT_SECONDS)
+        except TooMany as error:
+            refuse(503, f"{error}; try again in a few seconds")
+        if update is None:
+            refuse(
+                504,
+                f"Update {name} did not end within {WAIT_SECONDS:.0f} s; see /v1/updates/{name}",
+            )
+        if update["state"] != "done":
+            refuse(502, f"Update {name} failed: {update['error']}")
+        return {"message": "Cryptocurrency stats updated successfully"}
+
+
+def _new_id() -> str:
+    return f"{REQUEST_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def _publish(on: Services, name: str) -> None:
+    event = UpdateRequested(name, datetime.now(UTC))
+    try:
+        publish(on.nats, event, message_id=name, within=PUBLISH_SECONDS)
+    except NotPublished as error:
+        refuse(503, str(error))
+
+
+def _shown(update: dict[str, Any], on: Services) -> dict[str, Any]:
+    return {"counts": {}, "left_out": [], **update, "id": update["_id"]} | {
+        "source": on.settings.source
+    }

@@ -1,0 +1,17 @@
+"""The app as a server's worker runs it: with its share of the consumer."""
+
+import logging
+from multiprocessing.util import Finalize
+
+from api.app import create_app
+from api.inbox import Inbox
+from api.services import EXTENSION
+from settings import load_or_exit
+
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+app = create_app(load_or_exit())
+inbox = Inbox(app.extensions[EXTENSION])
+inbox.start()
+# Granian ends its workers as multiprocessing does, which knows no atexit.
+Finalize(None, inbox.stop, exitpriority=1)

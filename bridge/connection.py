@@ -1,0 +1,150 @@
+"""One NATS connection with one event loop thread for each process.
+
+nats-py has no synchronous client. A connection made before a fork times out in the child, so
+whoever calls after a fork gets a new loop and a new connection.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+CONNECT_SECONDS = 2
+PING_SECONDS = 5  # with two outstanding pings a half-open connection is noticed in 20 s
+DRAIN_SECONDS = 5.0
+
+
+class NotConnected(Exception):
+    """NATS could not be reached in time."""
+
+
+class Connection:
+    """Runs coroutines on this process's NATS connection, which is made at the first use."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._lock = threading.Lock()
+        self._process: int | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._client: Client | None = None
+        self._connecting: asyncio.Lock | None = None
+
+    def run(self, work: Callable[[Client], Awaitable[Result]], timeout: float) -> Result:
+        """What `work(client)` returns. Raises NotConnected, TimeoutError, or what it raises."""
+        future = asyncio.run_coroutine_threadsafe(self._with_client(work, timeout), self.loop())
+        try:
+            return future.result(timeout + 1)
+        except TimeoutError:
+            future.cancel()
+            raise
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """This process's event loop, running in its own thread."""
+        with self._lock:
+            if self._process != os.getpid() or self._loop is None:
+                self._process = os.getpid()
+                self._client = None
+                self._connecting = asyncio.Lock()
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="nats", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    async def client(self) -> Client:
+        """The connected client; call it on the loop. Raises NotConnected."""
+        assert self._connecting is not None
+        async with self._connecting:
+            if self._client is None or self._client.is_closed:
+                self._client = await self._connect()
+            return self._client
+
+    def close(self) -> None:
+        """Drains the connection and ends the loop's thread; does nothing in a forked child."""
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            if loop is None or thread is None or self._process != os.getpid():
+                return
+            with contextlib.suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(self._drain(), loop).result(DRAIN_SECONDS + 1)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(DRAIN_SECONDS)
+            if not thread.is_alive():
+                loop.close()
+            self._loop = self._thread = self._client = None
+
+    async def _with_client(
+        self, work: Callable[[Client], Awaitable[Result]], timeout: float
+    ) -> Result:
+        async def connected_work() -> Result:
+            return await work(await self.client())
+
+        try:
+            return await asyncio.wait_for(connected_work(), timeout)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            # Not this task, but what it waited for: nats-py cancels that with the connection.
+            raise NotConnected("the connection to NATS was lost") from None
+
+    async def _connect(self) -> Client:
+        client = Client()
+        failures: list[Exception] = []
+
+        async def note(error: Exception) -> None:
+            if self._client is client:
+                log.warning("NATS: %s", str(error) or type(error).__name__)
+            else:
+                failures.append(error)  # why the connection was not made; told with NotConnected
+
+        try:
+            await asyncio.wait_for(
+                client.connect(
+                    self._url,
+                    name=self._name,
+                    connect_timeout=CONNECT_SECONDS,
+                    ping_interval=PING_SECONDS,
+                    max_outstanding_pings=2,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=1,
+                    error_cb=note,
+                ),
+                CONNECT_SECONDS,
+            )
+        except (TimeoutError, OSError, NatsError) as error:
+            reason = failures[-1] if failures else error
+            raise NotConnected(
+                f"NATS could not be reached: {str(reason) or type(reason).__name__}"
+            ) from error
+        finally:
+            if not client.is_connected:  # cancelled included: its socket would stay open
+                with contextlib.suppress(Exception):
+                    await client.close()
+        return client
+
+    async def _drain(self) -> None:
+        client = self._client
+        if client is not None and not client.is_closed:
+            # Cancelled: nats-py's own futures, when the connection is lost meanwhile.
+            lost = (TimeoutError, NatsError, OSError, asyncio.CancelledError)
+            with contextlib.suppress(*lost):
+                await asyncio.wait_for(client.drain(), DRAIN_SECONDS)
+            with contextlib.suppress(*lost):
+                await client.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        # Cancelled is not ended: a loop that stops before leaves them behind, half done.
+        await asyncio.gather(*others, return_exceptions=True)

@@ -1,0 +1,145 @@
+"""The durable pull consumer of `crypto.update`, shared by all processes that run one."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from bridge import dead_letters, streams
+from bridge.connection import Connection, NotConnected
+from bridge.events import MalformedEvent, UpdateRequested
+from bridge.streams import CONSUMER, EVENTS, WrongStream
+
+log = logging.getLogger(__name__)
+
+BATCH = 16
+FETCH_SECONDS = 5.0
+PAUSE_SECONDS = 1.0
+LONGEST_NAK_SECONDS = 30.0
+STOP_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event as it came: its place in the stream, and when the stream took it."""
+
+    event: UpdateRequested
+    sequence: int
+    at: datetime
+
+
+Handler = Callable[[Delivery], Callable[[], None] | None]
+
+
+class Consumer:
+    """Fetches events and hands each to `handler`, in threads, until stopped.
+
+    What the handler returns is called after the acknowledgement. When the handler raises
+    MalformedEvent the message is set aside as a dead letter; when it raises anything else the
+    message comes again, after a growing pause, for as long as it takes.
+    """
+
+    def __init__(self, connection: Connection, handler: Handler) -> None:
+        self._connection = connection
+        self._handler = handler
+        self._threads = ThreadPoolExecutor(BATCH, thread_name_prefix="consumer")
+        self._stopping = False
+        self._fetching: asyncio.Task[list[Msg]] | None = None
+        self._done: asyncio.Future[None] | None = None
+
+    def start(self) -> None:
+        """Begins to consume, in this process's loop; returns at once, NATS may be down."""
+        loop = self._connection.loop()
+        self._running = asyncio.run_coroutine_threadsafe(self._run(), loop)
+
+    def stop(self) -> None:
+        """Finishes what was fetched, then ends; what was not fetched stays in the stream."""
+        self._stopping = True
+        self._connection.loop().call_soon_threadsafe(self._interrupt)
+        with contextlib.suppress(TimeoutError):
+            self._running.result(STOP_SECONDS)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _interrupt(self) -> None:
+        if self._fetching is not None:
+            self._fetching.cancel()
+
+    async def _run(self) -> None:
+        subscription: JetStreamContext.PullSubscription | None = None
+        while not self._stopping:
+            try:
+                if subscription is None:
+                    subscription = await self._subscribe(await self._connection.client())
+                messages = await self._fetch(subscription)
+                await asyncio.gather(*(self._take(message) for message in messages))
+            except TimeoutError:
+                continue  # an idle stream
+            except asyncio.CancelledError:
+                if not self._stopping:
+                    raise
+            except (NatsError, NotConnected, WrongStream, OSError) as error:
+                log.warning("consumer: %s; trying again", str(error) or type(error).__name__)
+                subscription = None
+                await asyncio.sleep(PAUSE_SECONDS)
+        if subscription is not None:
+            with contextlib.suppress(NatsError, OSError):
+                await subscription.unsubscribe()
+
+    async def _subscribe(self, client: Client) -> JetStreamContext.PullSubscription:
+        js = client.jetstream()
+        # Bound to a durable that is not there, it would wait for ever: a NATS that lost its data
+        # gets its streams again.
+        await streams.prepare(client)
+        return await js.pull_subscribe_bind(consumer=CONSUMER, stream=EVENTS)
+
+    async def _fetch(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+        self._fetching = asyncio.ensure_future(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
+        try:
+            return await self._fetching
+        finally:
+            self._fetching = None
+
+    async def _take(self, message: Msg) -> None:
+        loop = asyncio.get_running_loop()
+        metadata = message.metadata
+        sequence, at = metadata.sequence.stream, metadata.timestamp.astimezone(UTC)
+        try:
+            try:
+                event = UpdateRequested.decode(message.data)
+                delivery = Delivery(event, sequence, at)
+                after = await loop.run_in_executor(self._threads, self._handler, delivery)
+            except MalformedEvent as error:
+                await self._set_aside(message, sequence, at, str(error))
+                return
+            await message.ack_sync(timeout=2)
+        except Exception as error:
+            pause = min(LONGEST_NAK_SECONDS, 0.5 * 2 ** min(metadata.num_delivered or 1, 10))
+            log.warning("event %d failed, again in %.0f s: %s", sequence, pause, error)
+            with contextlib.suppress(NatsError, OSError):
+                await message.nak(delay=pause)
+            return
+        if after is not None:
+            await loop.run_in_executor(self._threads, _call, after)
+
+    async def _set_aside(self, message: Msg, sequence: int, at: datetime, reason: str) -> None:
+        log.warning("event %d set aside: %s", sequence, reason)
+        # First kept, then ended: a crash between makes it come again, and its id makes it one.
+        client = await self._connection.client()
+        await dead_letters.put(client, message.data, sequence=sequence, at=at, reason=reason)
+        await message.term()
+
+
+def _call(after: Callable[[], None]) -> None:
+    try:
+        after()
+    except Exception as error:
+        # The event is in the ledger: whoever sweeps it goes on from there.
+        log.warning("after the acknowledgement: %s", error)

@@ -1,0 +1,76 @@
+"""Messages that were set aside, kept with their reason so that they can be read."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from nats.aio.client import Client
+from nats.js.api import Header
+from nats.js.errors import NotFoundError
+
+from bridge.connection import Connection
+from bridge.events import DEAD
+from bridge.streams import DEAD_LETTERS
+
+HEAD_BYTES = 4096  # the whole, with its header, could exceed NATS's greatest payload
+SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One message: its `sequence` in its stream, its `size` in bytes, its first 4 kB as text."""
+
+    reason: str
+    sequence: int
+    size: int
+    at: datetime
+    head: str
+
+
+async def put(client: Client, data: bytes, *, sequence: int, at: datetime, reason: str) -> None:
+    """Keeps a message; the same sequence twice is kept once."""
+    letter = {
+        "reason": reason,
+        "sequence": sequence,
+        "size": len(data),
+        "at": at.isoformat(),
+        "head": data[:HEAD_BYTES].decode("utf-8", "replace"),
+    }
+    await client.jetstream().publish(
+        DEAD,
+        json.dumps(letter).encode(),
+        timeout=2,
+        stream=DEAD_LETTERS,
+        headers={Header.MSG_ID: f"{sequence}@{at.isoformat()}"},
+    )
+
+
+def count(connection: Connection) -> int:
+    """How many messages are set aside."""
+
+    async def work(client: Client) -> int:
+        info = await client.jetstream().stream_info(DEAD_LETTERS)
+        return info.state.messages
+
+    return connection.run(work, SECONDS)
+
+
+def newest(connection: Connection, limit: int = 20) -> list[DeadLetter]:
+    """The newest messages that were set aside, newest first."""
+
+    async def work(client: Client) -> list[DeadLetter]:
+        js = client.jetstream()
+        state = (await js.stream_info(DEAD_LETTERS)).state
+        letters: list[DeadLetter] = []
+        for sequence in range(state.last_seq, max(state.first_seq, 1) - 1, -1):
+            if len(letters) == limit:
+                break
+            try:
+                message = await js.get_msg(DEAD_LETTERS, sequence)
+            except NotFoundError:
+                continue  # dropped since, the stream being full
+            fields = json.loads(message.data or b"{}")
+            letters.append(DeadLetter(**fields | {"at": datetime.fromisoformat(fields["at"])}))
+        return letters
+
+    return connection.run(work, SECONDS)

@@ -1,0 +1,44 @@
+"""Hears finished updates, for whoever has something to drop or to tell then."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from bridge.connection import Connection, NotConnected
+from bridge.events import FINISHED, MalformedEvent, UpdateFinished
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 1.0
+
+
+def listen(connection: Connection, handler: Callable[[UpdateFinished], None]) -> None:
+    """Calls `handler` for each finished update, in the loop's thread: it must not wait.
+
+    Returns at once. Subscribes as soon as NATS answers; after a lost connection nats-py subscribes
+    again by itself, after a closed one this does. News of that time is lost.
+    """
+
+    async def hear(message: Msg) -> None:
+        try:
+            handler(UpdateFinished.decode(message.data))
+        except MalformedEvent as error:
+            log.warning("%s: %s", FINISHED, error)
+
+    async def keep_subscribed() -> None:
+        subscribed: Client | None = None
+        while True:
+            try:
+                client = await connection.client()
+                if client is not subscribed:
+                    await client.subscribe(FINISHED, cb=hear)
+                    subscribed = client
+            except (NatsError, NotConnected, OSError) as error:
+                log.debug("%s: %s; trying again", FINISHED, error)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    asyncio.run_coroutine_threadsafe(keep_subscribed(), connection.loop())

@@ -1,0 +1,75 @@
+"""Publishes one event and waits for its acknowledgement."""
+
+import time
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import Header
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from bridge.connection import Connection, NotConnected
+from bridge.events import FINISHED, REQUESTED, UpdateFinished, UpdateRequested
+from bridge.streams import EVENTS
+
+ACK_SECONDS = 2.0
+PUBLISH_SECONDS = 10.0
+
+
+class NotPublished(Exception):
+    """No acknowledgement came: the event may or may not be stored."""
+
+
+def publish(
+    connection: Connection,
+    event: UpdateRequested,
+    *,
+    message_id: str | None = None,
+    within: float = PUBLISH_SECONDS,
+) -> int:
+    """The event's sequence in the stream, once JetStream has it on disk.
+
+    `message_id` goes as `Nats-Msg-Id`, the same in each try, so that a lost acknowledgement makes
+    no second event. Raises NotPublished after `within` seconds.
+    """
+    headers: dict[str, str] | None = {Header.MSG_ID: message_id} if message_id else None
+
+    async def once(client: Client) -> int:
+        js = client.jetstream()
+        ack = await js.publish(
+            REQUESTED, event.encode(), timeout=ACK_SECONDS, stream=EVENTS, headers=headers
+        )
+        return ack.seq
+
+    started = time.monotonic()
+    retrying = Retrying(
+        retry=retry_if_exception_type((NatsError, NotConnected, TimeoutError, OSError)),
+        wait=wait_random_exponential(multiplier=0.1, max=1),
+        stop=stop_after_delay(within),
+        reraise=True,
+    )
+    try:
+        sequence: int = retrying(connection.run, once, ACK_SECONDS + 0.5)
+    except (NatsError, NotConnected, TimeoutError, OSError) as error:
+        raise NotPublished(
+            f"NATS acknowledged no event within {time.monotonic() - started:.0f} s: "
+            f"{str(error) or type(error).__name__}"
+        ) from error
+    return sequence
+
+
+def announce(connection: Connection, event: UpdateFinished) -> None:
+    """Tells whoever listens that an update ended; raises NotPublished when NATS is out of reach.
+
+    Plain NATS: it may be lost, and nothing may rest on it but speed.
+    """
+
+    async def once(client: Client) -> None:
+        await client.publish(FINISHED, event.encode())
+        await client.flush(timeout=1)
+
+    try:
+        connection.run(once, ACK_SECONDS)
+    except (NatsError, NotConnected, TimeoutError, OSError) as error:
+        raise NotPublished(
+            f"{FINISHED} was not sent: {str(error) or type(error).__name__}"
+        ) from error

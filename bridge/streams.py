@@ -1,0 +1,81 @@
+"""The streams and the durable consumer as they must be, made and compared."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import BadRequestError, NotFoundError, ServerError
+
+from bridge.events import DEAD, REQUESTED
+
+EVENTS = "CRYPTO"
+DEAD_LETTERS = "CRYPTO_DEAD"
+CONSUMER = "ingest"
+
+EVENTS_CONFIG = StreamConfig(
+    name=EVENTS,
+    subjects=[REQUESTED],
+    retention=RetentionPolicy.WORK_QUEUE,
+    storage=StorageType.FILE,
+    duplicate_window=3600,  # longer than the longest slot: two beats make one event
+    max_bytes=128 * 1024 * 1024,
+    discard=DiscardPolicy.NEW,  # full: the publisher is told, nothing accepted is dropped
+)
+DEAD_CONFIG = StreamConfig(
+    name=DEAD_LETTERS,
+    subjects=[DEAD],
+    storage=StorageType.FILE,
+    duplicate_window=3600,
+    max_bytes=64 * 1024 * 1024,
+    discard=DiscardPolicy.OLD,
+)
+CONSUMER_CONFIG = ConsumerConfig(
+    durable_name=CONSUMER,
+    ack_policy=AckPolicy.EXPLICIT,
+    # The open fetch of a process that died swallows the next message for this long. The handler
+    # only writes the ledger before it acks, so 5 s are plenty.
+    ack_wait=5,
+    max_ack_pending=16,
+    max_deliver=-1,  # a good event is tried until the ledger has it
+)
+
+
+class WrongStream(Exception):
+    """JetStream refuses to make a stream or consumer what it must be."""
+
+
+async def prepare(client: Client) -> None:
+    """Makes or mends the streams and the consumer; raises WrongStream."""
+    js = client.jetstream(timeout=5)
+    for config in (EVENTS_CONFIG, DEAD_CONFIG):
+        with _refused(f"stream {config.name}"):
+            await _prepare_stream(js, config)
+    with _refused(f"consumer {CONSUMER}"):
+        # `pull_subscribe` would silently keep a durable whose configuration differs.
+        await js.add_consumer(EVENTS, CONSUMER_CONFIG)
+
+
+@contextmanager
+def _refused(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (BadRequestError, ServerError) as error:  # which of them it is depends on the fault
+        raise WrongStream(f"NATS refuses the {what}: {error.description}") from error
+
+
+async def _prepare_stream(js: JetStreamContext, config: StreamConfig) -> None:
+    try:
+        await js.stream_info(str(config.name))
+    except NotFoundError:
+        await js.add_stream(config)
+    else:
+        await js.update_stream(config)

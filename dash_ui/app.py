@@ -1,0 +1,137 @@
+"""The dashboard's application: the frame around the pages, and what guards it."""
+
+import dash
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Input, html
+from flask import Response
+
+from dash_ui import pages
+from dash_ui.client import Client
+from dash_ui.login import ask_for_password
+
+LOOPBACK = ("127.0.0.1", "localhost")
+
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+    <head>
+        {%metas%}
+        <title>{%title%}</title>
+        <link rel="icon" type="image/svg+xml" href="@favicon">
+        {%css%}
+        <script src="@theme"></script>
+    </head>
+    <body>
+        <noscript>KoinX's dashboard needs JavaScript. The API works without.</noscript>
+        {%app_entry%}
+        <footer>{%config%}{%scripts%}{%renderer%}</footer>
+    </body>
+</html>"""
+
+
+def create_app(
+    api_url: str,
+    *,
+    host: str = LOOPBACK[0],
+    currency: str = "usd",
+    timeout: float = 3.0,
+    refresh_timeout: float = 10.0,
+    api_key: str | None = None,
+    password: str | None = None,
+) -> dash.Dash:
+    """A fresh dashboard of the API at `api_url`; `.server` is its WSGI application.
+
+    Requests whose Host header is neither `host` nor a name of loopback are refused with 400.
+    `currency` is the one that the API's prices are in; `timeout` and `refresh_timeout` bound, in
+    seconds, each read of the API and each refresh. With a `password`, everything but the health
+    check asks for it. `GET /health` answers "OK"."""
+    app = dash.Dash(
+        __name__,
+        title="KoinX",
+        # The title says "Updating..." every few seconds otherwise.
+        update_title="",
+        use_pages=True,
+        pages_folder="",
+        include_pages_meta=False,
+        serve_locally=True,
+        # It stands in the head, so that the page is never painted in the other theme.
+        assets_ignore=r"theme\.js",
+        health_endpoint="health",
+        add_log_handler=False,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+    )
+    app.index_string = INDEX.replace("@favicon", app.get_asset_url("favicon.svg")).replace(
+        "@theme", app.get_asset_url("theme.js")
+    )
+    pages.register(app, Client(api_url, timeout, refresh_timeout, api_key), currency)
+    app.layout = _frame()
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction(namespace="koinx", function_name="theme"), Input("theme", "value")
+    )
+    app.server.config["TRUSTED_HOSTS"] = [*LOOPBACK, host]
+    if password is not None:
+        ask_for_password(app.server, password)
+    _guard(app)
+    return app
+
+
+def _frame() -> html.Div:
+    links = [
+        dbc.NavItem(dbc.NavLink(page["name"], href=page["relative_path"], active="exact"))
+        for page in dash.page_registry.values()
+    ]
+    header = dbc.Container(
+        [
+            html.Span("KoinX", className="koinx-brand"),
+            dbc.Nav(links, class_name="me-auto"),
+            html.Label("Theme", htmlFor="theme", className="koinx-label"),
+            dbc.Select(
+                id="theme",
+                options=[
+                    {"label": "System", "value": "system"},
+                    {"label": "Light", "value": "light"},
+                    {"label": "Dark", "value": "dark"},
+                ],
+                value="system",
+                persistence=True,
+                persistence_type="local",
+                size="sm",
+                class_name="w-auto",
+            ),
+        ],
+        fluid=True,
+        class_name="koinx-bar koinx-page",
+    )
+    return html.Div(
+        [
+            html.Header(header, className="border-bottom"),
+            html.Main(dbc.Container(dash.page_container, fluid=True, class_name="koinx-page py-3")),
+        ]
+    )
+
+
+def _guard(app: dash.Dash) -> None:
+    # Dash adds its pages, with an inline script of theirs, before the first request: have it do
+    # so here, where no second request races with it and every hash is known.
+    with app.server.test_request_context():
+        app.server.preprocess_request()
+    policy = "; ".join(
+        [
+            "default-src 'self'",
+            f"script-src 'self' {' '.join(app.csp_hashes())}",
+            # The grid and the chart write their styles into the page.
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+    @app.server.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = policy
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response

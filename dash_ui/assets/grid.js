@@ -1,0 +1,46 @@
+// The table's own cells and order.
+"use strict";
+
+(function () {
+    const functions = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
+    const cells = (window.dashAgGridComponentFunctions =
+        window.dashAgGridComponentFunctions || {});
+    const element = (...parts) => window.React.createElement(...parts);
+    const span = (className, text) => element("span", {className}, text);
+
+    // The grid turns the sign for a descending order; what is missing comes last in either.
+    functions.missingLast = (one, other, _row, _otherRow, descending) => {
+        const missing = (value) => value === null || value === undefined;
+        if (missing(one) || missing(other)) {
+            const order = Number(missing(one)) - Number(missing(other));
+            return descending ? -order : order;
+        }
+        return one - other;
+    };
+
+    cells.CoinName = ({data}) =>
+        element(
+            "span",
+            {className: "koinx-coin"},
+            span("koinx-coin-name", data.name),
+            span("koinx-minor", data.symbol),
+            data.note ? span("koinx-note", data.note) : null,
+        );
+
+    cells.Deviation = ({data}) =>
+        element(
+            "span",
+            null,
+            data.share_text,
+            data.share === null ? null : span("koinx-minor", data.evidence),
+        );
+
+    // While the data may be old, the page shows the second in place of the first.
+    cells.Freshness = ({data}) =>
+        element(
+            "span",
+            null,
+            span("koinx-when-known", [data.freshness, data.age_text].filter(Boolean).join(" · ")),
+            span("koinx-when-unknown", "? not known"),
+        );
+})();

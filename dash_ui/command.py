@@ -1,0 +1,147 @@
+"""The command line behind `./koinx`: `python -m dash_ui.command`."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import settings as project
+from dash_ui import follow, specs
+from dash_ui.processes import Process, Processes, SupervisorError
+from dash_ui.terminal import complain, say, table
+from dash_ui.up import await_ready, down, up
+from settings import ROOT, Settings, SettingsError
+
+LINES = 100  # of each log, where not all is asked for
+PATIENCE = 60.0  # seconds
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be typed."""
+    top = argparse.ArgumentParser(
+        prog="./koinx", description="Collects cryptocurrency statistics, and shows them."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    one = commands.add_parser("up", help="start everything, and stay in the foreground")
+    one.add_argument("--demo", action="store_true", help="against a simulated market: no internet")
+    one.add_argument("--replay", metavar="FOLDER", help="against recorded pages")
+    one.add_argument("--detach", action="store_true", help="return when all is ready")
+    commands.add_parser("down", help="stop everything")
+    one = commands.add_parser("status", help="one line a process")
+    one.add_argument("--json", action="store_true", help="for programs")
+    for verb in ("start", "stop", "restart"):
+        one = commands.add_parser(verb, help=f"{verb} one process")
+        one.add_argument("name", metavar="NAME", choices=specs.NAMES, help=", ".join(specs.NAMES))
+    one = commands.add_parser("logs", help="what the processes wrote")
+    names = (*specs.NAMES, *follow.OTHERS)
+    one.add_argument("name", metavar="NAME", nargs="?", choices=names, help=", ".join(names))
+    one.add_argument("-f", "--follow", action="store_true", help="and what they go on to write")
+    commands.add_parser("test", help="run the tests; takes pytest's arguments")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command; the exit code is 2 for wrong settings, 1 for what did not work."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] == ["test"]:
+        return _test(arguments[1:])
+    options = parser().parse_args(arguments)
+    try:
+        return _carry_out(options)
+    except SettingsError as error:
+        for line in error.errors:
+            complain(line)
+        return 2
+    except (SupervisorError, OSError) as error:
+        complain(str(error))
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _carry_out(options: argparse.Namespace) -> int:
+    processes = Processes()
+    if options.command == "up":
+        return up(_settings(options), processes, detach=options.detach)
+    if options.command == "down":
+        down(processes)
+        return 0
+    if options.command == "status":
+        return _status(processes, as_json=options.json)
+    if options.command == "logs":
+        return _logs(processes, options)
+    return _one(processes, options.command, options.name)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    environment = dict(os.environ)
+    if options.replay is not None:
+        # ./koinx runs us in the project's folder; the shell's own is what was meant.
+        folder = Path(environment.get("PWD", "."), options.replay)
+        environment |= {"MARKET": "replay", "SIMULATOR_REPLAY": str(folder)}
+    elif options.demo:
+        environment["MARKET"] = "demo"
+    return project.load(environment, running=False)
+
+
+def _status(processes: Processes, *, as_json: bool) -> int:
+    overview = processes.overview()
+    if as_json:
+        shown = [
+            {key: process[key] for key in Process.__annotations__}  # type: ignore[literal-required]
+            for process in overview.processes
+        ]
+        say(json.dumps({"processes": shown}, indent=2))
+        return 0
+    for line in table(overview.processes) if overview.processes else ["nothing was started yet"]:
+        say(line)
+    if any(process["pid"] for process in overview.processes) and not processes.supervised():
+        complain("no supervisor runs, so nothing is restarted: ./koinx up takes them over")
+    return 0
+
+
+def _one(processes: Processes, verb: str, name: str) -> int:
+    """Start, stop or restart one process, and wait until that is done."""
+    if verb == "stop":
+        process = processes.overview().get(name)
+        if not processes.supervised() and (process is None or process["pid"] is None):
+            say(f"{name} does not run")
+            return 0
+        for overview in processes.wait(processes.stop(name), PATIENCE):
+            process = overview.get(name)
+            if process is None or process["pid"] is None:
+                say(f"{name} is stopped")
+                return 0
+        complain(f"{name} still runs after {PATIENCE:.0f} s")
+        return 1
+    settings = processes.settings() or project.load(running=False)
+    if name not in specs.names(settings):
+        reason = "it runs only with --demo" if name == "market" else "a setting names another"
+        complain(f"{name} is not ours to {verb}: {reason}")
+        return 1
+    wish = processes.start if verb == "start" else processes.restart
+    return 0 if await_ready(processes, wish(name, settings), [name], PATIENCE) else 1
+
+
+def _logs(processes: Processes, options: argparse.Namespace) -> int:
+    names = [options.name] if options.name else [*follow.OTHERS, *specs.NAMES]
+    follow.show(processes, names, LINES)
+    if options.follow:
+        follow.follow(processes, names=names)
+    return 0
+
+
+def _test(arguments: list[str]) -> int:
+    # A developer's own .env must not decide whether the tests pass.
+    environment = {**os.environ, "KOINX_ENV_FILE": ""}
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

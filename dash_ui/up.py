@@ -1,0 +1,165 @@
+"""`./koinx up`: start everything, say how it goes, stay with it."""
+
+import json
+import signal
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from dash_ui import preflight, specs
+from dash_ui.follow import follow
+from dash_ui.processes import Detail, Overview, Processes
+from dash_ui.terminal import complain, paint, say
+from settings import Settings
+
+PATIENCE = 60.0  # seconds until all must be ready
+FIRST_UPDATE = 10.0  # seconds that the first update is waited for
+SILENCE = 5.0  # seconds without news after which it is said what is waited for
+LAST_LINES = 12
+
+
+class Interrupted(BaseException):
+    """Somebody wants the command to end."""
+
+
+def up(settings: Settings, processes: Processes, *, detach: bool) -> int:
+    """Start what does not run, or not with these settings; the exit code."""
+    if faults := preflight.complaints(settings, processes):
+        for fault in faults:
+            complain(fault)
+        return 1
+    started = time.monotonic()
+    try:
+        if not detach:
+            _listen_to_signals()
+        serial = processes.up(settings)
+        in_order = await_ready(processes, serial, specs.names(settings), PATIENCE)
+        if in_order:
+            say(f"all ready after {time.monotonic() - started:.1f} s")
+            _tell(settings, PATIENCE - (time.monotonic() - started) if detach else FIRST_UPDATE)
+        if detach:
+            return 0 if in_order else 1
+        follow(processes, names=["prepare", *specs.names(settings)], keep=True)
+    except Interrupted:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        down(processes)
+    return 0
+
+
+def down(processes: Processes) -> None:
+    """Stop everything, and say so."""
+    running = [process["name"] for process in processes.overview().processes if process["pid"]]
+    if not running and not processes.supervised():
+        say("nothing runs")
+        processes.down()
+        return
+    started = time.monotonic()
+    say(f"stopping {', '.join(running) or 'the supervisor'}")
+    processes.down()
+    say(f"all stopped after {time.monotonic() - started:.1f} s")
+
+
+def await_ready(processes: Processes, serial: int, names: Sequence[str], patience: float) -> bool:
+    """Wait until all of `names` are ready, telling of each; False when one will not be."""
+    started = news = time.monotonic()
+    told: set[str] = set()
+    overview: Overview | None = None
+    failures = 0
+    for overview in processes.wait(serial, patience):
+        for process in overview.processes:
+            if process["ready"] and process["name"] in names and process["name"] not in told:
+                told.add(process["name"])
+                news = time.monotonic()
+                say(f"  {process['name']:<10} ready after {news - started:.1f} s")
+        if told.issuperset(names):
+            return True
+        if overview.problem:
+            complain(overview.problem)
+            return False
+        if given_up := [p for p in _with_prepare(overview) if p["state"] == "failed"]:
+            for process in given_up:
+                tell_end(processes, process)
+            return False
+        if overview.prepare and overview.prepare["state"] == "crashed" and failures == 0:
+            failures += 1
+            tell_end(processes, overview.prepare)
+        if time.monotonic() - news > SILENCE:
+            news = time.monotonic()
+            say(f"  waiting for {', '.join(_late(overview, names))}")
+    if overview is None:
+        complain(f"the supervisor did not answer within {patience:.0f} s: ./koinx logs supervisor")
+        return False
+    for process in overview.processes:
+        if process["name"] in names and not process["ready"]:
+            tell_end(processes, process)
+    return False
+
+
+def tell_end(processes: Processes, process: Detail) -> None:
+    """Say what state a process is in, with the last lines that it wrote."""
+    name, code = process["name"], process["exit_code"]
+    with_code = f" (exit code {code})" if code is not None else ""
+    tried = "is not ready" if process["state"] in ("starting", "running") else process["state"]
+    complain(f"{name}: {tried}{with_code}; its last lines:")
+    for line in processes.last_lines(name, LAST_LINES) or ["(it wrote nothing)"]:
+        complain(f"  {line}")
+
+
+def _with_prepare(overview: Overview) -> list[Detail]:
+    return [*overview.processes, *([overview.prepare] if overview.prepare else [])]
+
+
+def _late(overview: Overview, names: Sequence[str]) -> list[str]:
+    return [p["name"] for p in overview.processes if p["name"] in names and not p["ready"]]
+
+
+def _tell(settings: Settings, patience: float) -> None:
+    api = specs.local_url(settings.api_host, settings.api_port)
+    dashboard = specs.local_url(settings.dash_host, settings.dash_port)
+    say(f"dashboard  {paint(dashboard, 'cyan')}")
+    say(f"API        {paint(api, 'cyan')}")
+    say(f"explorer   {paint(api + '/docs', 'cyan')}")
+    outcome = first_update(api, min(FIRST_UPDATE, patience))
+    if outcome is None:
+        say("no update yet: the next one comes when it is due")
+    elif outcome.get("state") == "done":
+        say(f"first update: {_stored(outcome)} quotes stored")
+    else:
+        complain(
+            f"first update {outcome.get('state')}: {outcome.get('error') or 'no reason given'}"
+        )
+        if settings.market == "live":
+            say("No internet? ./koinx up --demo runs against a simulated market")
+
+
+def first_update(api: str, patience: float) -> dict[str, Any] | None:
+    """The newest update, once it is over; None if there is none within `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            with urlopen(f"{api}/v1/updates?page_size=1", timeout=2) as answer:  # noqa: S310
+                newest = json.load(answer)
+            if newest and newest[0].get("finished_at"):
+                return dict(newest[0])
+        except (URLError, OSError, ValueError, LookupError, TypeError, AttributeError):
+            pass  # it is asked again
+        time.sleep(0.2)
+    return None
+
+
+def _stored(update: dict[str, Any]) -> object:
+    counts = update.get("counts")
+    return (counts if isinstance(counts, dict) else update).get("stored", "no")
+
+
+def _listen_to_signals() -> None:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        raise Interrupted
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)

@@ -1,0 +1,96 @@
+"""The connection to MongoDB, with the collections and indexes that must be there."""
+
+import os
+from functools import lru_cache
+from typing import Any
+
+import mongoengine
+from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from market.documents import Coin, Quote, Update
+
+Document = dict[str, Any]
+TIMEOUT_MS = 3000  # for each operation, server selection included: a frozen mongod is an error
+LATEST = "latest"
+NAMESPACE_EXISTS = 48
+
+
+class WrongCollection(Exception):
+    """A collection is there, but is not what the system relies on."""
+
+
+def connect(uri: str, database: str) -> Database[Document]:
+    """Connects MongoEngine's documents to `database`; call it after any fork.
+
+    The same call again in one process gives the same connection. Nothing is sent yet: a server
+    that is down shows itself at the first operation, as `pymongo.errors.PyMongoError` within 3 s.
+    """
+    return _connect(uri, database, os.getpid())
+
+
+def disconnect() -> None:
+    """Closes this process's connection."""
+    _connect.cache_clear()
+    mongoengine.disconnect()
+
+
+@lru_cache(maxsize=1)
+def _connect(uri: str, database: str, _process: int) -> Database[Document]:
+    mongoengine.disconnect()
+    client: MongoClient[Document] = mongoengine.connect(
+        database,
+        host=uri,
+        tz_aware=True,
+        timeoutMS=TIMEOUT_MS,
+        serverSelectionTimeoutMS=TIMEOUT_MS,
+        w="majority",  # w:1 lost 330 of 17,868 acked writes when mongod was killed
+        journal=True,
+        appname="koinx",
+        uuidRepresentation="standard",
+    )
+    return client[database]
+
+
+def prepare(database: Database[Document]) -> None:
+    """Makes the collections and indexes; safe when several do it at once.
+
+    Raises WrongCollection when `quotes` is there but not clustered: a write before the
+    collection was made creates such a one, and it could hold a quote twice.
+    """
+    name = Quote._get_collection_name()
+    _create(
+        database,
+        name,
+        clusteredIndex={"key": {"_id": 1}, "unique": True},
+        storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}},
+    )
+    options = database[name].options()
+    if "clusteredIndex" not in options:
+        raise WrongCollection(
+            f"{database.name}.{name} is not clustered by _id, so quotes could be stored twice: "
+            "rename or drop it, and start again"
+        )
+    database[Update._get_collection_name()].create_indexes(
+        [
+            IndexModel([("received_at", DESCENDING)]),
+            IndexModel([("slot", DESCENDING)], partialFilterExpression={"slot": {"$type": "date"}}),
+            # The sweeper looks every 5 s for what is open, which is next to nothing.
+            IndexModel(
+                [("state", ASCENDING)],
+                partialFilterExpression={"state": {"$in": ["received", "running"]}},
+            ),
+        ]
+    )
+    for collection in (Coin._get_collection_name(), LATEST):
+        _create(database, collection)
+
+
+def _create(database: Database[Document], name: str, **options: Any) -> None:
+    """Makes a collection unless it is there, which MongoDB alone can tell without a race."""
+    try:
+        database.create_collection(name, check_exists=False, **options)
+    except OperationFailure as error:
+        if error.code != NAMESPACE_EXISTS:
+            raise

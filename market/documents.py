@@ -1,0 +1,77 @@
+"""What is kept in MongoDB, as MongoEngine documents."""
+
+from mongoengine import (
+    DateTimeField,
+    DictField,
+    Document,
+    EmbeddedDocument,
+    EmbeddedDocumentField,
+    FloatField,
+    IntField,
+    ListField,
+    StringField,
+)
+
+UPDATE_STATES = ("received", "running", "done", "failed", "missed")
+COIN_STATES = ("active", "missing", "retired")
+
+
+class QuoteKey(EmbeddedDocument):
+    """A quote's identity, uniqueness and order at once: the collection is clustered by it."""
+
+    coin = StringField(required=True, max_length=128)
+    at = DateTimeField(required=True)  # the source's own last_updated
+
+
+class Quote(Document):
+    """One price of one coin. Insert only, in bulk, through `market.store`.
+
+    Never query it by `key__coin`: MongoEngine asks for `_id.coin`, which scans the collection.
+    """
+
+    key = EmbeddedDocumentField(QuoteKey, primary_key=True)
+    price = FloatField(required=True, min_value=0)
+    market_cap = FloatField(null=True)
+    change_24h = FloatField(null=True)  # percent
+    volume_24h = FloatField(null=True)
+    source = StringField(required=True)
+    recorded_at = DateTimeField(required=True)
+
+    meta = {"collection": "quotes", "auto_create_index": False}  # noqa: RUF012
+
+
+class Coin(Document):
+    """What is known of a coin beside its prices; written only when something of it changes."""
+
+    id = StringField(primary_key=True, max_length=128)
+    name = StringField()
+    symbol = StringField()
+    rank = IntField(null=True)
+    image = StringField(null=True)
+    state = StringField(required=True, choices=COIN_STATES)
+    successor = StringField(null=True)
+
+    meta = {"collection": "coins", "auto_create_index": False}  # noqa: RUF012
+
+
+class Update(Document):
+    """One update's entry in the ledger, which is the inbox of events too. Its life: `ledger`."""
+
+    id = StringField(primary_key=True, max_length=64)
+    trigger = StringField(required=True, choices=("schedule", "request", "event"))
+    slot = DateTimeField(null=True)
+    state = StringField(required=True, choices=UPDATE_STATES)
+    received_at = DateTimeField(required=True)
+    finished_at = DateTimeField(null=True)
+    not_before = DateTimeField(null=True)
+    lease_until = DateTimeField(null=True)
+    swept_at = DateTimeField(null=True)
+    fence = IntField(required=True, default=0)  # grows with each claim
+    tries = IntField(required=True, default=0)  # claims in a row that came to no end
+    worker = StringField(null=True)
+    hops = DictField()  # name of the hop: when it was reached
+    counts = DictField()  # asked, answered, stored, unchanged, left_out
+    left_out = ListField(DictField())  # coin, reason
+    error = StringField(null=True)
+
+    meta = {"collection": "updates", "auto_create_index": False}  # noqa: RUF012

@@ -1,0 +1,177 @@
+"""Quotes in MongoDB: each once, read back newest first; the latest of all coins in one document."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import MaxKey, MinKey
+from pymongo import DESCENDING, InsertOne, UpdateOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from market.database import LATEST
+from market.documents import Coin
+from market.documents import Quote as QuoteDocument
+from market.ledger import only_doubles
+from market.quotes import Quote
+
+RECORDS = 100  # a deviation's window
+MERGE_TRIES = 50
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The latest quotes by coin, in the version that was read."""
+
+    version: int
+    coins: Mapping[str, Document]
+
+    def is_behind(self, quote: Quote) -> bool:
+        """Whether the quote is newer than what is known of its coin."""
+        known = self.coins.get(quote.coin)
+        return known is None or bool(known["at"] < quote.at)
+
+    def has(self, quote: Quote) -> bool:
+        """Whether the quote is the one that is known already."""
+        known = self.coins.get(quote.coin)
+        return known is not None and bool(known["at"] == quote.at)
+
+
+class Store:
+    """The collections `quotes`, `latest` and `coins` of one database."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._quotes: Collection[Document] = database[QuoteDocument._get_collection_name()]
+        self._latest: Collection[Document] = database[LATEST]
+        self._coins: Collection[Document] = database[Coin._get_collection_name()]
+
+    def record(self, quotes: Sequence[Quote], *, source: str, recorded_at: datetime) -> int:
+        """Inserts quotes; one whose (coin, at) is there already stays as it is. The number new."""
+        if not quotes:
+            return 0
+        inserts = [
+            InsertOne(
+                {
+                    "_id": {"coin": quote.coin, "at": quote.at},
+                    "price": quote.price,
+                    "market_cap": quote.market_cap,
+                    "change_24h": quote.change_24h,
+                    "volume_24h": quote.volume_24h,
+                    "source": source,
+                    "recorded_at": recorded_at,
+                }
+            )
+            for quote in quotes
+        ]
+        try:
+            return self._quotes.bulk_write(inserts, ordered=False).inserted_count
+        except BulkWriteError as error:
+            if not only_doubles(error):
+                raise
+            return int(error.details["nInserted"])
+
+    def newest(self, coin: str, limit: int = RECORDS) -> list[Document]:
+        """A coin's newest quotes as they are stored, newest first."""
+        # Bounds on the whole key: a clustered scan of this coin's stretch, in its order.
+        stretch = {"$gt": {"coin": coin, "at": MinKey()}, "$lt": {"coin": coin, "at": MaxKey()}}
+        return list(self._quotes.find({"_id": stretch}).sort("_id", DESCENDING).limit(limit))
+
+    def latest(self) -> "Latest":
+        """The latest quote of every coin ever collected: one read."""
+        document = self._latest.find_one({"_id": LATEST})
+        if document is None:
+            return Latest(0, {})
+        return Latest(document["version"], {one["coin"]: one for one in document["coins"]})
+
+    def merge_latest(
+        self, latest: "Latest", quotes: Sequence[Quote], *, source: str, recorded_at: datetime
+    ) -> None:
+        """Merges quotes into the latest, as it was read before; the greatest `at` stands.
+
+        Compare-and-set on a version: of two updates at once neither overwrites the other's, and
+        one that was frozen overwrites nothing newer.
+        """
+        for _ in range(MERGE_TRIES):
+            newer = [quote for quote in quotes if latest.is_behind(quote)]
+            if not newer:
+                return
+            entries = {q.coin: _latest_entry(q, source, recorded_at) for q in newer}
+            if self._replace_latest(latest.version, [*{**latest.coins, **entries}.values()]):
+                return
+            latest = self.latest()
+        raise RuntimeError(f"the latest quotes changed {MERGE_TRIES} times while merging")
+
+    def describe(self, quotes: Iterable[Quote], latest: Latest) -> None:
+        """Keeps names, symbols and ranks that differ from what the latest says.
+
+        A coin that was missing or retired is active again. Goes before `merge_latest`: an update
+        that dies between the two would leave coins that no later one describes.
+        """
+        away = {one["_id"] for one in self._coins.find({"state": {"$ne": "active"}}, {"_id": 1})}
+        changes = [
+            UpdateOne(
+                {"_id": q.coin},
+                {
+                    "$set": {
+                        "name": q.name,
+                        "symbol": q.symbol,
+                        "rank": q.rank,
+                        "image": q.image,
+                        "state": "active",
+                        "successor": None,
+                    }
+                },
+                upsert=True,
+            )
+            for q in quotes
+            if q.coin in away or not _same_coin(q, latest.coins.get(q.coin))
+        ]
+        if changes:
+            self._coins.bulk_write(changes, ordered=False)
+
+    def mark(self, coin: str, *, state: str, successor: str | None = None) -> None:
+        """Notes that a coin is missing or retired; its name and quotes stay."""
+        fields = {"state": state, "successor": successor}
+        self._coins.update_one({"_id": coin}, {"$set": fields}, upsert=True)
+
+    def coins(self) -> dict[str, Document]:
+        """What is known of every coin, by id."""
+        return {document["_id"]: document for document in self._coins.find()}
+
+    def _replace_latest(self, version: int, coins: list[Document]) -> bool:
+        """Puts `coins` in the place of that version; False when it is no longer the one."""
+        new = {"version": version + 1, "coins": coins}
+        if version:
+            held = {"_id": LATEST, "version": version}
+            return bool(self._latest.replace_one(held, new).matched_count)
+        try:
+            self._latest.insert_one({"_id": LATEST, **new})
+        except DuplicateKeyError:
+            return False
+        return True
+
+
+def _latest_entry(quote: Quote, source: str, recorded_at: datetime) -> Document:
+    return {
+        "coin": quote.coin,
+        "at": quote.at,
+        "price": quote.price,
+        "market_cap": quote.market_cap,
+        "change_24h": quote.change_24h,
+        "volume_24h": quote.volume_24h,
+        "name": quote.name,
+        "symbol": quote.symbol,
+        "rank": quote.rank,
+        "source": source,
+        "recorded_at": recorded_at,
+    }
+
+
+def _same_coin(quote: Quote, known: Document | None) -> bool:
+    return known is not None and all(
+        known.get(name) == getattr(quote, name) for name in ("name", "symbol", "rank")
+    )

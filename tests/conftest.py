@@ -1,0 +1,129 @@
+"""Real MongoDB, NATS and Redis for every test that needs them; CoinGecko is the simulator."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis as redis_client
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+from pymongo.database import Database
+
+from api.app import create_app
+from api.services import EXTENSION
+from bridge import streams
+from bridge.connection import Connection
+from market import database as market_database
+from market.coingecko import CoinGecko
+from market.database import Document
+from market.ledger import Ledger
+from market.simulated import Market
+from market.simulator import create_simulator
+from market.simulator_server import serving
+from market.store import Store
+from settings import Settings
+from tests.support import SimulatorControl, server
+
+
+@pytest.fixture(scope="session")
+def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with server("mongodb", tmp_path_factory.mktemp("mongodb")) as (url, _):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with server("redis", tmp_path_factory.mktemp("redis")) as (url, _):
+        yield url
+
+
+@pytest.fixture
+def redis(_redis: str) -> str:
+    with redis_client.Redis.from_url(_redis) as client:
+        client.flushall()
+    return _redis
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[str]:
+    with server("nats", tmp_path / "nats") as (url, _):
+        yield url
+
+
+@pytest.fixture
+def simulator() -> Iterator[SimulatorControl]:
+    with serving(create_simulator(Market(seed=1, coins=300))) as url:
+        yield SimulatorControl(url)
+
+
+@pytest.fixture
+def settings(
+    mongodb: str, nats: str, redis: str, simulator: SimulatorControl, tmp_path: Path
+) -> Settings:
+    return Settings(
+        market="demo",
+        coins="bitcoin,ethereum,top:20",
+        mongodb_uri=SecretStr(mongodb),
+        nats_url=SecretStr(nats),
+        redis_url=SecretStr(redis),
+        coingecko_api_url=f"{simulator.url}/api/v3",
+        koinx_home=tmp_path / "home",
+    )
+
+
+@pytest.fixture
+def database(mongodb: str) -> Iterator[Database[Document]]:
+    """A prepared database with nothing in it."""
+    made = market_database.connect(mongodb, "koinx_demo_usd")
+    made.client.drop_database(made.name)
+    market_database.prepare(made)
+    yield made
+    market_database.disconnect()
+
+
+@pytest.fixture
+def ledger(database: Database[Document]) -> Ledger:
+    return Ledger(database)
+
+
+@pytest.fixture
+def store(database: Database[Document]) -> Store:
+    return Store(database)
+
+
+@pytest.fixture
+def source(simulator: SimulatorControl) -> Iterator[CoinGecko]:
+    made = CoinGecko(f"{simulator.url}/api/v3")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def connection(nats: str) -> Iterator[Connection]:
+    """A connection to a NATS that has its streams."""
+    made = Connection(nats, "test")
+    made.run(streams.prepare, 5)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings in this process's environment, where Celery's configuration looks for them."""
+    monkeypatch.setenv("KOINX_ENV_FILE", "")
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database[Document], environment: None) -> Iterator[Flask]:
+    """The API on real servers; nothing consumes and no worker runs."""
+    made = create_app(settings)
+    yield made
+    made.extensions[EXTENSION].nats.close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()

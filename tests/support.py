@@ -1,0 +1,111 @@
+"""What tests share: real servers, the simulator, and waiting for a condition."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+from dash_ui import servers
+from market.quotes import Quote
+from market.store import Store
+from settings import Settings
+
+Found = TypeVar("Found")
+RECORDED = Path(__file__).parent.parent.parent / "shared" / "data" / "coingecko"
+
+
+def wait_until(look: Callable[[], Found | None], what: str, seconds: float = 15) -> Found:
+    """What `look` returns once it is true; fails with `what` was awaited."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s for {what}, last saw {found!r}")
+        time.sleep(0.01)
+    return found
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def server(
+    name: str, home: Path, port: int | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """An embedded server of its own under `home`: its address and its process."""
+    port = port or free_port()
+    spec = servers.spec(name, Settings(koinx_home=home, market="demo"), port)
+    for folder in spec.folders:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    for file, text in spec.files.items():
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).write_text(text)
+    assert spec.probe is not None
+    check = spec.probe.check()
+
+    def ready() -> bool:
+        assert process.poll() is None, f"{name} ended with {process.returncode}"
+        try:
+            return check()
+        except (OSError, ValueError):
+            return False
+
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(spec.command, stdout=quiet, stderr=quiet) as process:
+        try:
+            wait_until(ready, f"{name} to answer")
+            yield servers.url(name, port), process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def quote(coin: str, price: float, at: datetime | None = None, **fields: Any) -> Quote:
+    """A quote of a coin, now unless said otherwise."""
+    known = {
+        "market_cap": None,
+        "change_24h": None,
+        "volume_24h": None,
+        "name": coin.title(),
+        "symbol": coin[:3],
+        "rank": None,
+        "image": None,
+    }
+    at = at or datetime.now(UTC)
+    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return Quote(coin=coin, price=price, at=at, **known | fields)
+
+
+def keep(store: Store, *quotes: Quote, recorded_at: datetime | None = None) -> None:
+    """Stores quotes as an update does."""
+    at = recorded_at or datetime.now(UTC)
+    latest = store.latest()
+    store.record(quotes, source="simulator", recorded_at=at)
+    store.merge_latest(latest, quotes, source="simulator", recorded_at=at)
+    store.describe(quotes, latest)
+
+
+class SimulatorControl:
+    """The simulator's address, and what it is told to do wrong."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def fault(self, kind: str, **fields: object) -> None:
+        """Scripts one fault."""
+        with requests.post(
+            f"{self.url}/simulator/faults", json=[{"kind": kind, **fields}], timeout=5
+        ) as answer:
+            assert answer.ok, answer.text
+
+    def clear(self) -> None:
+        """Ends all faults."""
+        requests.delete(f"{self.url}/simulator/faults", timeout=5).close()

@@ -1,0 +1,72 @@
+"""A whole system, started and stopped as a person does it."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+from settings import NAMES, ROOT
+from tests.support import free_port
+
+
+class System:
+    """One home with its ports; `./koinx` is called for it."""
+
+    def __init__(self, home: Path, **settings: str) -> None:
+        self.home = home
+        self.api = f"http://127.0.0.1:{settings.setdefault('API_PORT', str(free_port()))}"
+        self.dash = f"http://127.0.0.1:{settings.setdefault('DASH_PORT', str(free_port()))}"
+        # What a second terminal knows: where the home is, nothing else.
+        self.bare = {n: v for n, v in os.environ.items() if n not in NAMES} | {
+            "KOINX_HOME": str(home),
+            "KOINX_ENV_FILE": "",
+        }
+        self.environment = self.bare | settings
+
+    def koinx(self, *arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+        """Runs `./koinx`; its output is in the answer."""
+        return subprocess.run(
+            ["./koinx", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def get(self, path: str) -> requests.Response:
+        """An answer of the API, on a connection of its own."""
+        return requests.get(self.api + path, timeout=10)
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """`./koinx status --json`, by name."""
+        found = json.loads(self.koinx("status", "--json").stdout)
+        return {one["name"]: one for one in found["processes"]}
+
+    def processes(self) -> list[psutil.Process]:
+        """Every live process that belongs to this home."""
+        ours = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("KOINX_HOME") == str(self.home):
+                    ours.append(process)
+        return ours
+
+
+@contextmanager
+def running(home: Path, *arguments: str, **settings: str) -> Iterator[System]:
+    """A system that is up and ready; it is down at the end."""
+    system = System(home, **settings)
+    try:
+        up = system.koinx("up", "--detach", *arguments)
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield system
+    finally:
+        system.koinx("down")

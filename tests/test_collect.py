@@ -1,0 +1,401 @@
+"""One update from claim to end: the simulator's HTTP on one side, real MongoDB on the other."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from market.coingecko import CoinGecko, Deadline
+from market.collect import MAX_TRIES, Outcome, Source, carry_out
+from market.database import Document
+from market.lease import Lease
+from market.ledger import Claim, LeaseLost, Ledger
+from market.simulated import Market
+from market.slots import Schedule
+from market.statistics import deviation, rounded
+from market.store import Store
+from settings import parse_coins
+from tests.support import SimulatorControl, wait_until
+
+SCHEDULE = Schedule("0 0 1 1 *")  # one slot a year: none begins while a test runs
+NO_USE = '{"error": "no use"}'
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def claim(ledger: Ledger) -> Callable[..., Claim]:
+    """Receives, if need be, and claims an update."""
+
+    def claimed(name: str = "a", slot: datetime | None = None) -> Claim:
+        ledger.receive(name, trigger="event", slot=slot, hops={})
+        made = ledger.claim(name, "worker", datetime.now(UTC))
+        assert made is not None
+        return made
+
+    return claimed
+
+
+@pytest.fixture
+def run(ledger: Ledger, store: Store, source: CoinGecko, claim: Callable[..., Claim]) -> Run:
+    """Carries out an update, as the task does."""
+
+    def carried_out(
+        coins: str,
+        name: str = "a",
+        *,
+        slot: datetime | None = None,
+        through: Callable[[Lease], Source] = lambda _: source,
+    ) -> Outcome:
+        with Lease(ledger, claim(name, slot)) as lease:
+            return carry_out(
+                lease,
+                ledger=ledger,
+                store=store,
+                source=through(lease),
+                schedule=SCHEDULE,
+                wanted=parse_coins(coins),
+                currency="usd",
+                label="simulator",
+            )
+
+    return carried_out
+
+
+@pytest.fixture
+def update(ledger: Ledger) -> Callable[..., Document]:
+    def stored(name: str = "a") -> Document:
+        found = ledger.get(name)
+        assert found is not None
+        return found
+
+    return stored
+
+
+def left_out(update: Document) -> dict[str, str]:
+    return {one["coin"]: one["reason"] for one in update["left_out"]}
+
+
+class Interrupted:
+    """The source, with something that happens after each of its answers."""
+
+    def __init__(self, source: CoinGecko, then: Callable[[], object]) -> None:
+        self._source = source
+        self._then = then
+
+    def markets(
+        self,
+        currency: str,
+        *,
+        deadline: Deadline,
+        ids: Sequence[str] = (),
+        page: int = 1,
+        per_page: int = 250,
+    ) -> list[Any]:
+        rows = self._source.markets(
+            currency, deadline=deadline, ids=ids, page=page, per_page=per_page
+        )
+        self._then()
+        return rows
+
+
+def test_good_coins_are_stored_and_the_others_are_named(
+    run: Run,
+    update: Callable[..., Document],
+    store: Store,
+    simulator: SimulatorControl,
+    database: Database[Document],
+) -> None:
+    # Given 98 good coins, one without a price, one that was retired, one that is unknown
+    coins = [coin.id for coin in Market(seed=1, coins=300).coins if not coin.lag][:100]
+    simulator.fault("null_price", coin=coins[98])
+    simulator.fault("retired", coin=coins[99])
+    # When
+    outcome = run(",".join([*coins, "no-such-coin"]))
+    # Then
+    assert outcome == Outcome("done", 98)
+    done = update()
+    assert (done["state"], done["error"]) == ("done", None)
+    assert done["counts"] == {
+        "asked": 101,
+        "answered": 98,
+        "stored": 98,
+        "unchanged": 0,
+        "left_out": 3,
+    }
+    assert left_out(done) == {
+        coins[98]: "its price is null",
+        coins[99]: "the source does not know it",
+        "no-such-coin": "the source does not know it",
+    }
+    assert set(database["quotes"].distinct("_id.coin")) == set(coins[:98])
+    assert set(store.latest().coins) == set(coins[:98])
+    states = {coin: known["state"] for coin, known in store.coins().items()}
+    assert states == {
+        **dict.fromkeys(coins[:98], "active"),
+        **dict.fromkeys([*coins[98:], "no-such-coin"], "missing"),
+    }
+
+
+def test_the_hops_follow_each_other(run: Run, update: Callable[..., Document]) -> None:
+    run("bitcoin,top:20")
+    hops = update()["hops"]
+    order = ["received", "started", "claimed", "fetched", "stored", "merged", "finished"]
+    assert set(hops) == set(order)
+    times = [hops[name] for name in order]
+    # MongoDB keeps milliseconds, cut off; its own clock says when it was claimed.
+    for before, after in pairwise(times):
+        assert before - after <= timedelta(milliseconds=2)
+
+
+def test_a_quote_says_what_the_page_said(
+    run: Run, store: Store, simulator: SimulatorControl
+) -> None:
+    simulator.fault("price", coin="bitcoin", value=12345.678)
+    run("bitcoin")
+    (quote,) = store.newest("bitcoin")
+    latest = store.latest().coins["bitcoin"]
+    assert quote["price"] == latest["price"] == 12345.678
+    assert quote["source"] == latest["source"] == "simulator"
+    assert timedelta(0) <= quote["recorded_at"] - quote["_id"]["at"] < timedelta(seconds=10)
+    assert latest["at"] == quote["_id"]["at"]
+
+
+def test_a_coin_on_two_pages_is_one_quote(
+    run: Run, store: Store, update: Callable[..., Document], database: Database[Document]
+) -> None:
+    assert run("bitcoin,ethereum,top:20").stored == 20
+    assert update()["counts"]["asked"] == 20
+    assert database["quotes"].count_documents({}) == 20
+
+
+def test_more_coins_than_a_page_holds(run: Run) -> None:
+    # The simulator has 300 coins, of which it lists those that are not wrapped.
+    listed = sum(not coin.wrapped for coin in Market(seed=1, coins=300).coins)
+    assert 250 < listed < 300
+    assert run("top:1000") == Outcome("done", listed)
+
+
+def test_a_retired_coin_is_collected_as_its_successor(
+    run: Run, store: Store, update: Callable[..., Document]
+) -> None:
+    assert run("matic-network") == Outcome("done", 1)
+    assert left_out(update()) == {
+        "matic-network": "retired by the source; polygon-ecosystem-token is collected in its place"
+    }
+    assert len(store.newest("polygon-ecosystem-token")) == 1
+    matic = store.coins()["matic-network"]
+    assert (matic["state"], matic["successor"]) == ("retired", "polygon-ecosystem-token")
+
+
+def test_when_every_page_fails_the_update_fails_with_the_reason(
+    run: Run,
+    store: Store,
+    update: Callable[..., Document],
+    simulator: SimulatorControl,
+    database: Database[Document],
+) -> None:
+    simulator.fault("body", body=NO_USE, status=400, times=99)
+    assert run("bitcoin,top:20") == Outcome("failed", 0)
+    failed = update()
+    assert (failed["state"], failed["error"]) == ("failed", "127.0.0.1 answered 400: no use")
+    assert left_out(failed) == {"bitcoin": "the call for it failed"}
+    assert database["quotes"].count_documents({}) == 0
+    assert store.coins() == {}  # nobody said that it is missing
+
+
+def test_when_one_page_fails_the_rest_is_kept(
+    run: Run, update: Callable[..., Document], simulator: SimulatorControl
+) -> None:
+    simulator.fault("body", body=NO_USE, status=400)
+    outcome = run("top:500")  # two pages: 250 coins, and those that are left
+    assert outcome.state == update()["state"] == "done"
+    assert outcome.stored in (250, 300 - 250 - 4)
+    assert update()["error"] == "127.0.0.1 answered 400: no use"
+
+
+def test_when_no_row_is_a_quote_the_update_fails(
+    run: Run, update: Callable[..., Document], simulator: SimulatorControl
+) -> None:
+    simulator.fault("body", body='[null, {"id": "bitcoin"}]')
+    assert run("bitcoin") == Outcome("failed", 0)
+    assert update()["error"] == "the source answered no usable quote"
+    assert left_out(update()) == {
+        "?": "the row is no object but NoneType",
+        "bitcoin": "its price is null",
+    }
+
+
+def test_a_long_wait_puts_the_update_off(
+    run: Run, ledger: Ledger, update: Callable[..., Document], simulator: SimulatorControl
+) -> None:
+    # Given
+    simulator.fault("rate_limited", retry_after=119, times=99)
+    # When
+    assert run("bitcoin,top:20") == Outcome("received", 0)
+    # Then
+    waits = update()
+    assert waits["state"] == "received"
+    wait = waits["not_before"] - datetime.now(UTC)
+    assert timedelta(seconds=100) < wait <= timedelta(seconds=119)
+    assert "asks to wait 119 s" in waits["error"]
+    assert ledger.claim("a", "worker", datetime.now(UTC)) is None
+
+
+def test_one_page_that_must_wait_does_not_hold_the_others(
+    run: Run, update: Callable[..., Document], simulator: SimulatorControl
+) -> None:
+    simulator.fault("rate_limited", retry_after=119)
+    assert run("bitcoin,top:20").state == "done"
+    assert "asks to wait 119 s" in update()["error"]
+
+
+def test_an_old_slot_is_missed_and_never_filled(
+    run: Run, update: Callable[..., Document], database: Database[Document]
+) -> None:
+    slot = SCHEDULE.current(datetime.now(UTC))
+    old = SCHEDULE.current(slot - timedelta(seconds=1))
+    assert run("bitcoin", slot=old) == Outcome("missed", 0)
+    assert (update()["state"], update()["error"]) == (
+        "missed",
+        "its slot was over before anyone could fetch it",
+    )
+    assert run("bitcoin", "now", slot=slot) == Outcome("done", 1)
+    assert database["quotes"].count_documents({}) == 1
+
+
+def test_an_old_slot_that_was_tried_has_failed(
+    run: Run,
+    ledger: Ledger,
+    claim: Callable[..., Claim],
+    update: Callable[..., Document],
+) -> None:
+    old = SCHEDULE.current(SCHEDULE.current(datetime.now(UTC)) - timedelta(seconds=1))
+    ledger.postpone(claim("a", old), 0, "later")
+    assert run("bitcoin", slot=old) == Outcome("failed", 0)
+    assert update()["error"] == "its slot was over before a try at it succeeded"
+
+
+def test_an_update_that_never_ends_is_given_up(
+    run: Run, ledger: Ledger, update: Callable[..., Document], database: Database[Document]
+) -> None:
+    ledger.receive("a", trigger="event", slot=None, hops={})
+    database["updates"].update_one({"_id": "a"}, {"$set": {"tries": MAX_TRIES}})
+    assert run("bitcoin") == Outcome("failed", 0)
+    assert update()["error"] == "10 tries at it did not end"
+
+
+def test_rows_that_stand_still_are_no_new_quotes(
+    run: Run, update: Callable[..., Document], simulator: SimulatorControl, store: Store
+) -> None:
+    # Given
+    for coin in ("bitcoin", "ethereum"):
+        simulator.fault("frozen", coin=coin)
+    assert run("bitcoin,ethereum", "first") == Outcome("done", 2)
+    version = store.latest().version
+    # When
+    assert run("bitcoin,ethereum", "second") == Outcome("done", 0)
+    # Then
+    counts = update("second")["counts"]
+    assert (counts["answered"], counts["stored"], counts["unchanged"]) == (2, 0, 2)
+    assert len(store.newest("bitcoin")) == 1
+    assert store.latest().version == version
+
+
+def test_a_lease_that_is_lost_while_fetching_ends_the_run_before_it_writes(
+    run: Run,
+    source: CoinGecko,
+    update: Callable[..., Document],
+    database: Database[Document],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("market.lease.RENEW_SECONDS", 0.02)
+
+    def stolen(lease: Lease) -> Source:
+        def lost() -> bool:
+            try:
+                lease.check()
+            except LeaseLost:
+                return True
+            return False
+
+        def steal() -> None:
+            database["updates"].update_one({"_id": "a"}, {"$inc": {"fence": 1}})
+            wait_until(lost, "the loss to be noticed")
+
+        return Interrupted(source, steal)
+
+    with pytest.raises(LeaseLost):
+        run("bitcoin", through=stolen)
+    assert update()["state"] == "running"
+    assert database["quotes"].count_documents({}) == 0
+    assert database["latest"].count_documents({}) == 0
+
+
+def test_a_lease_that_is_lost_unnoticed_closes_nothing(
+    run: Run, source: CoinGecko, update: Callable[..., Document], database: Database[Document]
+) -> None:
+    def stolen(_: Lease) -> Source:
+        return Interrupted(
+            source, lambda: database["updates"].update_one({"_id": "a"}, {"$inc": {"fence": 1}})
+        )
+
+    with pytest.raises(LeaseLost, match="update a was claimed by another"):
+        run("bitcoin", through=stolen)
+    assert (update()["state"], update()["finished_at"]) == ("running", None)
+
+
+@pytest.mark.parametrize("step", ["record", "describe", "merge_latest", "mark"])
+def test_an_update_that_died_on_the_way_is_finished_by_the_next_try(
+    run: Run,
+    store: Store,
+    simulator: SimulatorControl,
+    database: Database[Document],
+    step: str,
+) -> None:
+    # Given a worker that dies at one step
+    simulator.fault("frozen", coin="bitcoin")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+
+        def killed(*_: object, **__: object) -> None:
+            raise RuntimeError("killed")
+
+        patch.setattr(store, step, killed)
+        run("bitcoin,no-such-coin")
+    # When its lease has run out
+    database["updates"].update_one(
+        {"_id": "a"}, {"$set": {"lease_until": datetime(2026, 1, 1, tzinfo=UTC)}}
+    )
+    assert run("bitcoin,no-such-coin").state == "done"
+    # Then nothing is there twice, and nothing is left undone
+    assert len(store.newest("bitcoin")) == 1
+    assert set(store.latest().coins) == {"bitcoin"}
+    coins = store.coins()
+    assert (coins["bitcoin"]["name"], coins["bitcoin"]["state"]) == ("Bitcoin", "active")
+    assert coins["no-such-coin"]["state"] == "missing"
+
+
+def test_a_coin_that_comes_back_is_active_again(
+    run: Run, store: Store, simulator: SimulatorControl
+) -> None:
+    run("bitcoin", "there")
+    simulator.fault("retired", coin="bitcoin")
+    run("bitcoin,ethereum", "gone")
+    assert store.coins()["bitcoin"]["state"] == "missing"
+    simulator.clear()
+    run("bitcoin", "back")
+    assert store.coins()["bitcoin"]["state"] == "active"
+
+
+def test_three_prices_have_the_deviation_of_the_task(
+    run: Run, store: Store, simulator: SimulatorControl
+) -> None:
+    for price in (40000, 45000, 50000):
+        simulator.fault("price", coin="bitcoin", value=price)
+        assert run("bitcoin", f"at {price}") == Outcome("done", 1)
+    prices = [quote["price"] for quote in store.newest("bitcoin")]
+    assert prices == [50000, 45000, 40000]
+    assert rounded(deviation(prices)) == 4082.48

@@ -1,0 +1,302 @@
+"""The ledger: each event once, one worker at a time, nothing forgotten. In real MongoDB."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+from pymongo import WriteConcern
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from market.database import Document
+from market.ledger import MAX_LEFT_OUT, Claim, LeaseLost, Ledger
+from market.quotes import LeftOut
+from tests.support import wait_until
+
+AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def receive(ledger: Ledger, name: str = "a", slot: datetime | None = None) -> bool:
+    return ledger.receive(name, trigger="event", slot=slot, hops={"published": AT})
+
+
+def claimed(ledger: Ledger, name: str = "a", worker: str = "first") -> Claim:
+    claim = ledger.claim(name, worker, AT)
+    assert claim is not None
+    return claim
+
+
+def close(ledger: Ledger, claim: Claim, state: str = "done", **changes: Any) -> None:
+    fields: dict[str, Any] = {"hops": {}, "counts": {}, "left_out": [], "error": None}
+    ledger.close(claim, state=state, **(fields | changes))
+
+
+def stored(ledger: Ledger, name: str = "a") -> Document:
+    update = ledger.get(name)
+    assert update is not None
+    return update
+
+
+@pytest.fixture
+def expire(database: Database[Document]) -> Callable[[str], None]:
+    """Lets a lease run out now, by MongoDB's own clock."""
+
+    def expired(name: str) -> None:
+        database["updates"].update_one(
+            {"_id": name}, [{"$set": {"lease_until": {"$subtract": ["$$NOW", 1]}}}]
+        )
+
+    return expired
+
+
+def test_an_event_that_comes_twice_is_entered_once(ledger: Ledger) -> None:
+    assert receive(ledger, slot=AT)
+    first = stored(ledger)
+    assert not ledger.receive("a", trigger="request", slot=None, hops={})
+    assert stored(ledger) == first
+    assert (first["state"], first["slot"], first["fence"]) == ("received", AT, 0)
+    assert first["hops"]["published"] == AT
+    assert first["hops"]["received"] == first["received_at"]
+
+
+def test_of_many_that_enter_and_claim_at_once_one_does(ledger: Ledger) -> None:
+    together = Barrier(16)
+
+    def race(number: int) -> tuple[bool, Claim | None]:
+        together.wait()
+        entered = receive(ledger)
+        together.wait()
+        return entered, ledger.claim("a", f"worker {number}", AT)
+
+    with ThreadPoolExecutor(16) as threads:
+        outcomes = list(threads.map(race, range(16)))
+    assert sum(entered for entered, _ in outcomes) == 1
+    (claim,) = [claim for _, claim in outcomes if claim]
+    assert claim.fence == 1
+    winner = next(number for number, (_, claim) in enumerate(outcomes) if claim)
+    assert stored(ledger)["worker"] == f"worker {winner}"
+
+
+def test_a_claim_holds_for_15_s_and_notes_its_hops(ledger: Ledger) -> None:
+    receive(ledger, slot=AT)
+    claim = ledger.claim("a", "$worker", AT)
+    update = stored(ledger)
+    assert claim == Claim("a", 1, 1, AT, update["received_at"])
+    assert (update["state"], update["worker"]) == ("running", "$worker")
+    assert update["lease_until"] - update["hops"]["claimed"] == timedelta(seconds=15)
+    assert update["hops"]["started"] == AT
+    assert ledger.claim("a", "second", AT) is None
+
+
+def test_what_is_not_there_cannot_be_claimed(ledger: Ledger) -> None:
+    assert ledger.claim("nobody", "first", AT) is None
+    assert ledger.get("nobody") is None
+
+
+def test_after_its_lease_another_claims_and_the_first_writes_nothing_more(
+    ledger: Ledger, expire: Callable[[str], None]
+) -> None:
+    # Given
+    receive(ledger)
+    first = claimed(ledger)
+    expire("a")
+    # When
+    second = claimed(ledger, worker="second")
+    # Then
+    assert second.fence == first.fence + 1
+    assert (first.tries, second.tries) == (1, 2)
+    before = stored(ledger)
+    writes: list[Callable[[], None]] = [
+        lambda: ledger.renew(first),
+        lambda: close(ledger, first),
+        lambda: ledger.postpone(first, 0, "later"),
+    ]
+    for write in writes:
+        with pytest.raises(LeaseLost, match="update a was claimed by another since fence 1"):
+            write()
+    assert stored(ledger) == before
+    close(ledger, second)
+    assert stored(ledger)["worker"] == "second"
+
+
+def test_renewing_lengthens_the_lease(ledger: Ledger, expire: Callable[[str], None]) -> None:
+    receive(ledger)
+    claim = claimed(ledger)
+    expire("a")
+    ledger.renew(claim)
+    assert ledger.claim("a", "second", AT) is None
+    assert stored(ledger)["lease_until"] > datetime.now(UTC) + timedelta(seconds=10)
+
+
+def test_closing_keeps_hops_counts_and_who_was_left_out(ledger: Ledger) -> None:
+    receive(ledger)
+    claim = claimed(ledger)
+    left_out = [LeftOut(f"coin {n}", "its price is $null") for n in range(MAX_LEFT_OUT + 5)]
+    close(
+        ledger,
+        claim,
+        state="failed",
+        hops={"fetched": AT},
+        counts={"left_out": len(left_out)},
+        left_out=left_out,
+        error="$error",
+    )
+    update = stored(ledger)
+    assert (update["state"], update["error"]) == ("failed", "$error")
+    assert set(update["hops"]) == {
+        "published",
+        "received",
+        "started",
+        "claimed",
+        "fetched",
+        "finished",
+    }
+    assert update["hops"]["finished"] == update["finished_at"] >= update["received_at"]
+    assert update["counts"] == {"left_out": MAX_LEFT_OUT + 5}
+    assert len(update["left_out"]) == MAX_LEFT_OUT
+    assert update["left_out"][0] == {"coin": "coin 0", "reason": "its price is $null"}
+    assert update["lease_until"] is None
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "missed"])
+def test_what_is_closed_is_neither_claimed_nor_closed_again(ledger: Ledger, state: str) -> None:
+    receive(ledger)
+    claim = claimed(ledger)
+    close(ledger, claim, state=state)
+    assert ledger.claim("a", "second", AT) is None
+    with pytest.raises(LeaseLost):
+        close(ledger, claim, state="done")
+    assert stored(ledger)["state"] == state
+
+
+def test_what_is_postponed_waits(ledger: Ledger, database: Database[Document]) -> None:
+    # Given
+    receive(ledger)
+    first = claimed(ledger)
+    # When
+    ledger.postpone(first, 119, "$limits the calls")
+    # Then
+    update = stored(ledger)
+    assert (update["state"], update["error"]) == ("received", "$limits the calls")
+    wait = update["not_before"] - datetime.now(UTC)
+    assert timedelta(seconds=110) < wait <= timedelta(seconds=119)
+    assert ledger.claim("a", "second", AT) is None
+    with pytest.raises(LeaseLost):
+        ledger.renew(first)
+    # ... until its time has come
+    database["updates"].update_one({"_id": "a"}, {"$set": {"not_before": LONG_AGO}})
+    second = claimed(ledger, worker="second")
+    assert (second.fence, second.tries) == (2, 1)  # waiting is no try that failed
+
+
+def test_a_short_wait_ends_by_itself(ledger: Ledger) -> None:
+    receive(ledger)
+    ledger.postpone(claimed(ledger), 0.05, "a moment")
+    wait_until(lambda: ledger.claim("a", "second", AT), "the wait to end", 5)
+
+
+def test_the_sweeper_finds_what_nobody_works_on_once(
+    ledger: Ledger, database: Database[Document], expire: Callable[[str], None]
+) -> None:
+    # Given updates that are lost or orphaned, and others that are not
+    for name in ("fresh", "lost", "waits", "waited", "held", "orphaned", "closed"):
+        receive(ledger, name)
+    for name in ("held", "orphaned"):
+        claimed(ledger, name)
+    close(ledger, claimed(ledger, "closed"))
+    expire("orphaned")
+    future = datetime.now(UTC) + timedelta(minutes=1)
+    updates = database["updates"]
+    updates.update_many({"_id": {"$ne": "fresh"}}, {"$set": {"received_at": LONG_AGO}})
+    updates.update_one({"_id": "waits"}, {"$set": {"not_before": future}})
+    updates.update_one({"_id": "waited"}, {"$set": {"not_before": LONG_AGO}})
+    # When
+    found = sorted(ledger.sweep())
+    # Then
+    assert found == ["lost", "orphaned", "waited"]
+    assert ledger.sweep() == []
+    # ... and again when 15 s brought no end
+    swept = datetime.now(UTC) - timedelta(seconds=16)
+    updates.update_one({"_id": "lost"}, {"$set": {"swept_at": swept}})
+    assert ledger.sweep() == ["lost"]
+
+
+def test_two_sweepers_never_give_out_the_same(ledger: Ledger, database: Database[Document]) -> None:
+    names = [f"lost {n}" for n in range(40)]
+    for name in names:
+        receive(ledger, name)
+    database["updates"].update_many({}, {"$set": {"received_at": LONG_AGO}})
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: ledger.sweep(), range(4)))
+    assert sorted(name for names in found for name in names) == sorted(names)
+
+
+def test_only_what_failed_is_opened_again(ledger: Ledger) -> None:
+    assert not ledger.reopen("a")
+    receive(ledger)
+    assert not ledger.reopen("a")
+    close(ledger, claimed(ledger), state="failed", error="no answer")
+    assert ledger.reopen("a")
+    assert not ledger.reopen("a")
+    update = stored(ledger)
+    assert (update["state"], update["finished_at"]) == ("received", None)
+    again = claimed(ledger)
+    assert (again.fence, again.tries) == (2, 1)
+    close(ledger, again, state="done")
+    assert not ledger.reopen("a")
+
+
+def test_missed_slots_are_entered_beside_those_that_are_there(ledger: Ledger) -> None:
+    # Given
+    quarters = {f"slot {n}": AT + n * timedelta(minutes=15) for n in range(4)}
+    receive(ledger, "slot 1", slot=quarters["slot 1"])
+    # When, then
+    assert ledger.enter_missed(quarters) == 3
+    assert ledger.enter_missed(quarters) == 0
+    assert ledger.enter_missed({}) == 0
+    assert stored(ledger, "slot 1")["state"] == "received"
+    missed = stored(ledger, "slot 2")
+    assert (missed["state"], missed["slot"]) == ("missed", quarters["slot 2"])
+    assert missed["error"] == "nothing was running when it was due"
+    assert ledger.newest_slot(before=datetime.now(UTC)) == quarters["slot 3"]
+    assert ledger.claim("slot 2", "first", AT) is None
+
+
+def test_missed_slots_that_no_majority_has_are_not_taken_for_entered(
+    database: Database[Document],
+) -> None:
+    unsafe = Ledger(database.with_options(write_concern=WriteConcern(w=2, wtimeout=100)))
+    for _ in range(2):
+        with pytest.raises(BulkWriteError):
+            unsafe.enter_missed({"slot": AT})
+
+
+def test_lists_begin_with_the_newest(ledger: Ledger) -> None:
+    for name in ("a", "b", "c"):
+        receive(ledger, name)
+        time.sleep(0.002)  # the ledger's times are whole milliseconds
+    assert [update["_id"] for update in ledger.newest()] == ["c", "b", "a"]
+    assert [update["_id"] for update in ledger.newest(skip=1, limit=1)] == ["b"]
+    assert ledger.count() == 3
+    assert ledger.known(["a", "c", "x"]) == {"a", "c"}
+
+
+def test_the_newest_and_the_oldest_slot_and_the_last_success(ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    assert ledger.newest_slot(before=now) is None
+    assert ledger.oldest_slot() is None
+    assert ledger.last_success() is None
+    receive(ledger, "event")
+    receive(ledger, "new", slot=AT)
+    receive(ledger, "old", slot=LONG_AGO)
+    assert ledger.newest_slot(before=now) == AT
+    assert ledger.newest_slot(before=AT) == LONG_AGO == ledger.oldest_slot()
+    close(ledger, claimed(ledger, "old"), state="failed")
+    assert ledger.last_success() is None
+    close(ledger, claimed(ledger, "new"))
+    assert ledger.last_success() == stored(ledger, "new")["finished_at"]

@@ -1,0 +1,161 @@
+"""The embedded servers, for real."""
+
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from redis import Redis
+
+import settings as project
+from dash_ui import servers, specs
+from dash_ui.folder import Folder
+from dash_ui.spec import Spec
+from dash_ui.supervisor import supervise
+from tests.test_supervisor import folder, process, until, wish
+
+__all__ = ["folder"]
+
+NAMES = ("mongodb", "nats", "redis")
+
+
+def only_servers(settings: project.Settings, port: Any, _key: str) -> dict[str, Spec]:
+    return {name: servers.spec(name, settings, port(name)) for name in NAMES}
+
+
+def values(folder: Folder, **more: str) -> dict[str, str]:
+    return {"KOINX_HOME": str(folder.home), "MARKET": "demo", **more}
+
+
+def until_ready(folder: Folder, name: str) -> None:
+    until(lambda: process(folder, name).get("ready"), 20)
+
+
+class Started:
+    """The three servers of a home."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self.thread: threading.Thread | None = None
+
+    def up(self, **more: str) -> None:
+        wish(self.folder, lambda old: old.up(list(NAMES), values(self.folder, **more)))
+        self.thread = threading.Thread(
+            target=supervise, args=(self.folder, threading.Event(), only_servers)
+        )
+        self.thread.start()
+        for name in NAMES:
+            until_ready(self.folder, name)
+
+    def down(self) -> None:
+        if self.thread:
+            wish(self.folder, lambda old: old.stop_all())
+            self.thread.join(30)
+            assert not self.thread.is_alive()
+            self.thread = None
+
+    def url(self, name: str) -> str:
+        return str(process(self.folder, name)["url"])
+
+
+@pytest.fixture
+def started(folder: Folder) -> Iterator[Started]:
+    started = Started(folder)
+    yield started
+    started.down()
+
+
+def mongo(started: Started) -> MongoClient[dict[str, Any]]:
+    return MongoClient(started.url("mongodb"), directConnection=True, timeoutMS=5000)
+
+
+def greeting(started: Started) -> str:
+    host, port = started.url("nats").removeprefix("nats://").split(":")
+    with socket.create_connection((host, int(port)), 5) as server:
+        return server.recv(65536).decode()
+
+
+def test_they_answer_and_keep_data_and_ports_over_a_restart(started: Started) -> None:
+    started.up()
+    urls = [started.url(name) for name in NAMES]
+    with mongo(started) as client:
+        client.get_database("koinx_demo_usd").get_collection("kept").insert_one({"_id": 1})
+    with Redis.from_url(started.url("redis")) as redis:
+        redis.set("kept", "yes")
+        assert redis.config_get("appendfsync") == {"appendfsync": "always"}
+    assert '"jetstream":true' in greeting(started)
+    assert '"max_payload":1048576' in greeting(started)
+    started.down()
+    started.up()
+    assert [started.url(name) for name in NAMES] == urls
+    with mongo(started) as client:
+        assert client.get_database("koinx_demo_usd").get_collection("kept").find_one() == {"_id": 1}
+    with Redis.from_url(started.url("redis"), decode_responses=True) as redis:
+        assert redis.get("kept") == "yes"
+
+
+@contextmanager
+def stranger_at(port: int) -> Iterator[None]:
+    """Another program's server, which hangs up on whom it does not understand."""
+
+    class HangsUp(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.close()
+
+    with socketserver.TCPServer(("127.0.0.1", port), HangsUp) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
+
+
+def test_a_port_that_a_stranger_took_is_chosen_anew(started: Started) -> None:
+    started.up()
+    port = int(started.url("mongodb").rsplit(":", 1)[1])
+    with mongo(started) as client:
+        client.get_database("koinx_demo_usd").get_collection("kept").insert_one({"_id": 1})
+    started.down()
+    with stranger_at(port):
+        started.up()
+        assert started.url("mongodb") != f"mongodb://127.0.0.1:{port}"
+        with mongo(started) as client:
+            kept = client.get_database("koinx_demo_usd").get_collection("kept")
+            kept.insert_one({"_id": 2})
+            assert kept.count_documents({}) == 2
+
+
+def test_queues_of_one_market_are_never_those_of_another(tmp_path: Path) -> None:
+    def folders(market: str) -> list[str]:
+        environment = {"KOINX_HOME": str(tmp_path), "MARKET": market, "KOINX_ENV_FILE": ""}
+        settings = project.load(environment, running=False)
+        return [servers.spec(name, settings, 20_000).folders[0] for name in NAMES]
+
+    live, demo = folders("live"), folders("demo")
+    assert live[0] == demo[0], "MongoDB keeps a database for each"
+    assert set(live[1:]).isdisjoint(demo[1:])
+    assert live[1] == str(tmp_path / "data" / "koinx_live_usd" / "nats")
+
+
+def test_a_server_that_a_setting_names_is_not_ours() -> None:
+    environment = {"KOINX_ENV_FILE": "", "REDIS_URL": "redis://elsewhere:6379/0"}
+    settings = project.load(environment, running=False)
+    assert servers.embedded(settings) == ["mongodb", "nats"]
+    assert "redis" not in specs.names(settings)
+    resolved = specs.resolved(settings, lambda _name: 1234, "key")
+    assert resolved["REDIS_URL"] == "redis://elsewhere:6379/0"
+    assert resolved["NATS_URL"] == "nats://127.0.0.1:1234"
+
+
+def test_without_a_program_the_fault_names_the_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    settings = project.load({"KOINX_ENV_FILE": ""}, running=False)
+    with pytest.raises(servers.ServerMissingError, match=r"nats-server .* set NATS_URL"):
+        servers.nats(settings, 20_000)

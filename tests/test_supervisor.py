@@ -1,0 +1,368 @@
+"""The supervisor, with small programs of its own to look after."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import settings as project
+from dash_ui import managed, wishes
+from dash_ui.folder import STATE_FILE, Folder
+from dash_ui.identity import Identity
+from dash_ui.logs import last_lines
+from dash_ui.probes import Probe
+from dash_ui.spec import Spec
+from dash_ui.supervisor import Plan, Supervisor, supervise
+
+BEATS = """
+import pathlib, subprocess, sys, time
+file, children = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+for _ in range(children):
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+while True:
+    file.write_text(str(time.monotonic_ns()))
+    time.sleep(0.05)
+"""
+CRASHES = "import sys, time; print(time.monotonic()); sys.exit(3)"
+PREPARES = """
+import pathlib, sys, time
+assert pathlib.Path(sys.argv[1]).exists(), "started before what it needs"
+time.sleep(0.3)
+print("prepared", flush=True)
+"""
+
+
+def steady(folder: Folder, name: str, children: int = 0, **changes: Any) -> Spec:
+    """A process that is ready at once and stays."""
+    file = str(folder.run / f"{name}.beats")
+    return Spec(
+        name=name,
+        command=(sys.executable, "-c", BEATS, file, str(children)),
+        probe=Probe("heartbeat", file, calm=0.1),
+        **changes,
+    )
+
+
+def plan_of(*specs: Spec) -> Plan:
+    return lambda _settings, _port, _key: {spec.name: spec for spec in specs}
+
+
+def two_steady(folder: Folder) -> Plan:
+    return plan_of(steady(folder, "first"), steady(folder, "second"))
+
+
+def wish(folder: Folder, change: Callable[[wishes.Wish], wishes.Wish]) -> None:
+    with wishes.changing(folder) as held:
+        held.wish = change(held.wish)
+
+
+def wish_up(folder: Folder, *names: str) -> None:
+    wish(folder, lambda old: old.up(list(names), {"KOINX_HOME": str(folder.home)}))
+
+
+def process(folder: Folder, name: str) -> dict[str, Any]:
+    records = folder.read(STATE_FILE).get("processes", [])
+    return next((r for r in records if r["name"] == name), {})
+
+
+def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+    return value
+
+
+def in_home(home: Path) -> list[psutil.Process]:
+    """Every process, but this one, whose environment names the home."""
+    found = []
+    for each in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if each.environ().get("KOINX_HOME") == str(home) and each.pid != os.getpid():
+                found.append(each)
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    folder = Folder(tmp_path / "home")
+    folder.make()
+    yield folder
+    for left in in_home(folder.home):
+        with suppress(psutil.Error):
+            left.kill()
+            left.wait(5)
+
+
+Running = Callable[[Plan], None]
+
+
+@pytest.fixture
+def run(folder: Folder) -> Iterator[Running]:
+    """Runs a supervisor in a thread; the test's end takes everything down."""
+    threads: list[threading.Thread] = []
+
+    def start(plan: Plan) -> None:
+        thread = threading.Thread(target=supervise, args=(folder, threading.Event(), plan))
+        thread.start()
+        threads.append(thread)
+
+    yield start
+    wish(folder, lambda old: old.stop_all())
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(managed, "FIRST_PAUSE", 0.1)
+
+
+def test_starts_what_is_wished_for_and_says_so(folder: Folder, run: Running) -> None:
+    wish_up(folder, "first")
+    run(two_steady(folder))
+    until(lambda: process(folder, "first").get("ready"))
+    first = process(folder, "first")
+    assert first["state"] == "running"
+    assert os.getsid(first["pid"]) == first["pid"]
+    assert process(folder, "second")["state"] == "stopped"
+    assert process(folder, "second")["pid"] is None
+    assert until(lambda: process(folder, "first")["rss_bytes"]) > 1_000_000
+    assert (folder.run / STATE_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_crash_is_followed_by_a_new_start(folder: Folder, run: Running) -> None:
+    wish_up(folder, "first", "second")
+    run(two_steady(folder))
+    until(lambda: process(folder, "first").get("ready"))
+    until(lambda: process(folder, "second").get("ready"))
+    before, other = process(folder, "first")["pid"], process(folder, "second")["pid"]
+    os.kill(before, signal.SIGKILL)
+    until(lambda: process(folder, "first")["pid"] not in (before, None))
+    until(lambda: process(folder, "first")["ready"])
+    assert process(folder, "first")["restarts"] == 1
+    assert process(folder, "second")["pid"] == other
+
+
+def test_pauses_grow_and_after_five_starts_it_gives_up(folder: Folder, run: Running) -> None:
+    wish_up(folder, "bad")
+    run(plan_of(Spec(name="bad", command=(sys.executable, "-c", CRASHES))))
+    until(lambda: process(folder, "bad").get("state") == "crashed")
+    until(lambda: process(folder, "bad")["state"] == "failed")
+    assert process(folder, "bad")["exit_code"] == 3
+    times = [float(line) for line in last_lines(folder.log("bad"), 10)]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    assert len(times) == 5
+    # No upper limits: on a busy machine a start takes as long as it takes.
+    assert all(pause >= least for pause, least in zip(pauses, (0.1, 0.2, 0.4, 0.8), strict=True))
+
+
+def test_what_was_given_up_is_tried_again_when_asked_for(folder: Folder, run: Running) -> None:
+    wish_up(folder, "bad")
+    run(plan_of(Spec(name="bad", command=(sys.executable, "-c", CRASHES))))
+    until(lambda: process(folder, "bad").get("state") == "failed")
+    wish(folder, lambda old: old.start(["bad"]))
+    until(lambda: len(last_lines(folder.log("bad"), 20)) > 5)
+
+
+def test_nothing_of_an_old_session_is_left_when_it_starts_again(
+    folder: Folder, run: Running
+) -> None:
+    wish_up(folder, "parent")
+    run(plan_of(steady(folder, "parent", children=2)))
+    until(lambda: process(folder, "parent").get("ready"))
+    leader = process(folder, "parent")["pid"]
+    children = psutil.Process(leader).children()
+    assert len(children) == 2
+    os.kill(leader, signal.SIGKILL)
+    until(lambda: process(folder, "parent")["pid"] not in (leader, None))
+    assert not [child for child in children if Identity.of(child.pid)]
+
+
+def test_stop_and_restart_touch_one_process(folder: Folder, run: Running) -> None:
+    wish_up(folder, "first", "second")
+    run(two_steady(folder))
+    until(lambda: process(folder, "first").get("ready") and process(folder, "second").get("ready"))
+    first, second = process(folder, "first")["pid"], process(folder, "second")["pid"]
+    wish(folder, lambda old: old.restart("first"))
+    until(lambda: process(folder, "first")["pid"] not in (first, None))
+    wish(folder, lambda old: old.stop("first"))
+    until(lambda: process(folder, "first")["state"] == "stopped")
+    assert process(folder, "first")["pid"] is None
+    assert process(folder, "second")["pid"] == second
+    assert process(folder, "first")["restarts"] == 0
+
+
+def test_other_settings_restart_what_they_concern(folder: Folder, run: Running) -> None:
+    def plan(settings: project.Settings, _port: object, _key: str) -> dict[str, Spec]:
+        one = steady(folder, "first", environment={"COINS": settings.coins})
+        return {"first": one, "second": steady(folder, "second")}
+
+    wish_up(folder, "first", "second")
+    run(plan)
+    until(lambda: process(folder, "first").get("ready") and process(folder, "second").get("ready"))
+    first, second = process(folder, "first")["pid"], process(folder, "second")["pid"]
+    values = {"KOINX_HOME": str(folder.home), "COINS": "bitcoin"}
+    wish(folder, lambda old: old.up(["first", "second"], values))
+    until(lambda: process(folder, "first")["pid"] not in (first, None))
+    assert psutil.Process(process(folder, "first")["pid"]).environ()["COINS"] == "bitcoin"
+    assert process(folder, "second")["pid"] == second
+
+
+def test_preparation_comes_between_servers_and_what_needs_them(
+    folder: Folder, run: Running
+) -> None:
+    beats = str(folder.run / "first.beats")
+    command = (sys.executable, "-c", PREPARES, beats)
+    prepare = Spec(name="prepare", command=command, needs=("first",), once=True)
+    second = steady(folder, "second", needs=("first", "prepare"))
+    wish_up(folder, "first", "second")
+    run(plan_of(steady(folder, "first"), prepare, second))
+    until(lambda: process(folder, "second").get("pid"))
+    assert last_lines(folder.log("prepare"), 5) == ["prepared"], "it came before"
+    until(lambda: process(folder, "second").get("ready"))
+    assert not process(folder, "prepare")
+    os.kill(process(folder, "second")["pid"], signal.SIGKILL)
+    until(lambda: process(folder, "second")["restarts"] == 1 and process(folder, "second")["ready"])
+    assert last_lines(folder.log("prepare"), 5) == ["prepared"], "a crash needs no preparation"
+
+
+def test_what_stands_still_is_started_anew(folder: Folder, run: Running) -> None:
+    wish_up(folder, "first")
+    run(plan_of(steady(folder, "first", stuck_after=0.5, patience=0.2)))
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr("dash_ui.probes.FRESH", 0.3)
+    try:
+        until(lambda: process(folder, "first").get("ready"))
+        pid = process(folder, "first")["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: process(folder, "first")["pid"] not in (pid, None))
+        until(lambda: process(folder, "first")["ready"])
+    finally:
+        monkey.undo()
+
+
+def supervisor_process(folder: Folder) -> subprocess.Popen[bytes]:
+    code = (
+        "import sys, threading; from pathlib import Path; from dash_ui.folder import Folder\n"
+        "from tests import test_supervisor as t\n"
+        "folder = Folder(Path(sys.argv[1]))\n"
+        "t.supervise(folder, threading.Event(), t.two_steady(folder))"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code, str(folder.home)], cwd=project.ROOT, start_new_session=True
+    )
+
+
+def test_a_new_supervisor_takes_over_from_one_that_was_killed(folder: Folder, run: Running) -> None:
+    wish_up(folder, "first", "second")
+    with supervisor_process(folder) as old:
+        try:
+            until(lambda: process(folder, "first").get("ready"))
+            until(lambda: process(folder, "second").get("ready"))
+            os.kill(process(folder, "first")["pid"], signal.SIGKILL)
+            until(lambda: process(folder, "first")["restarts"] == 1)
+            until(lambda: process(folder, "first")["ready"])
+        finally:
+            old.kill()
+    pids = [process(folder, name)["pid"] for name in ("first", "second")]
+    wish_up(folder, "first", "second")
+    run(two_steady(folder))
+    until(lambda: folder.read(STATE_FILE)["serial"] == 2)
+    until(lambda: process(folder, "first")["ready"] and process(folder, "second")["ready"])
+    assert [process(folder, name)["pid"] for name in ("first", "second")] == pids
+    assert process(folder, "first")["restarts"] == 1
+    assert psutil.pid_exists(pids[0])
+    os.kill(pids[0], signal.SIGKILL)
+    until(lambda: process(folder, "first")["pid"] not in (pids[0], None))
+
+
+def test_one_that_was_started_but_not_noted_is_found(folder: Folder, run: Running) -> None:
+    wish_up(folder, "first", "second")
+    with supervisor_process(folder) as old:
+        try:
+            until(lambda: process(folder, "first").get("ready"))
+            pid = process(folder, "first")["pid"]
+        finally:
+            old.kill()
+    (folder.run / STATE_FILE).unlink()
+    run(two_steady(folder))
+    until(lambda: process(folder, "first").get("ready"))
+    assert process(folder, "first")["pid"] == pid
+
+
+def test_sigterm_to_the_supervisor_leaves_the_processes(folder: Folder) -> None:
+    command = [sys.executable, "-m", "dash_ui.supervisor"]
+    environment = managed.environment(folder.home) | {"KOINX_ENV_FILE": ""}
+    with subprocess.Popen(command, cwd=project.ROOT, env=environment) as supervisor:
+        try:
+            until(lambda: folder.is_locked("supervisor.lock"))
+            until(lambda: folder.read(STATE_FILE))
+        finally:
+            supervisor.terminate()
+        assert supervisor.wait(10) == 0
+    assert not folder.is_locked("supervisor.lock")
+
+
+def test_a_stranger_with_a_noted_pid_is_never_signalled(folder: Folder) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+    ) as stranger:
+        try:
+            who = Identity.of_child(stranger.pid)
+            assert who
+            for change in ({"started": who.started - 100}, {"command": ["another", "program"]}):
+                record = {"name": "first", "identity": who.record() | change}
+                folder.write(STATE_FILE, {"processes": [record]})
+                wish(folder, lambda old: old.stop_all())
+                assert Supervisor(folder, two_steady(folder)).tick()
+                assert stranger.poll() is None
+                assert Identity.of(stranger.pid) == who
+        finally:
+            stranger.kill()
+
+
+def test_down_leaves_no_process_and_ends_in_order(folder: Folder) -> None:
+    plan = plan_of(steady(folder, "server", stage=3), steady(folder, "user", children=1))
+    wish_up(folder, "server", "user")
+    supervisor = Supervisor(folder, plan)
+    until(lambda: supervisor.tick() or process(folder, "user").get("ready"))
+    until(lambda: supervisor.tick() or process(folder, "server").get("ready"))
+    wish(folder, lambda old: old.stop_all())
+    order: list[list[str]] = []
+    ended = False
+    while not ended:
+        ended = supervisor.tick()
+        alive = [n for n in ("server", "user") if process(folder, n)["pid"]]
+        if not order or order[-1] != alive:
+            order.append(alive)
+    assert order == [["server", "user"], ["server"], []]
+    assert in_home(folder.home) == []
+    assert not (folder.run / project.RUNNING_FILE).exists()
+
+
+def test_only_one_supervisor_runs(folder: Folder) -> None:
+    with folder.locked("supervisor.lock", wait=0) as held:
+        assert held
+        assert supervise(folder, threading.Event(), two_steady(folder)) == 1
+
+
+def test_the_settings_in_force_are_left_for_other_terminals(folder: Folder, run: Running) -> None:
+    wish_up(folder, "first")
+    run(two_steady(folder))
+    file = folder.run / project.RUNNING_FILE
+    until(file.exists)
+    assert file.stat().st_mode & 0o777 == 0o600
+    environment = {"KOINX_HOME": str(folder.home), "KOINX_ENV_FILE": ""}
+    assert project.load(environment).server("redis_url").startswith("redis://127.0.0.1:")

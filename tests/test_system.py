@@ -1,0 +1,66 @@
+"""Whether the system says how it is."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from api.app import create_app
+from api.prepare import prepare
+from api.services import EXTENSION
+from market.database import disconnect
+from market.ledger import Ledger
+from settings import Settings
+from tests.support import free_port
+from tests.test_updates import closed
+
+SERVERS = {"mongodb": "mongodb://", "nats": "nats://", "redis": "redis://"}
+
+
+@pytest.mark.usefixtures("database")
+def test_ready_with_everything_there(
+    client: FlaskClient, settings: Settings, ledger: Ledger
+) -> None:
+    prepare(settings)
+    closed(ledger, "one", "done")
+    answer = client.get("/ready")
+    assert answer.status_code == 200
+    assert answer.json is not None
+    assert answer.json["ready"] is True
+    assert 0 <= answer.json["age_seconds"] < 60
+    assert datetime.fromisoformat(answer.json["next_slot"]) > datetime.now(UTC)
+    assert (answer.json["pending_events"], answer.json["dead_letters"]) == (0, 0)
+
+
+@pytest.fixture(params=SERVERS)
+def without(request: pytest.FixtureRequest, settings: Settings) -> Any:
+    """An API one of whose servers is down, with that server's name."""
+    prepare(settings)
+    name = str(request.param)
+    field = "mongodb_uri" if name == "mongodb" else f"{name}_url"
+    nowhere = SecretStr(f"{SERVERS[name]}127.0.0.1:{free_port()}")
+    app = create_app(settings.model_copy(update={field: nowhere}))
+    yield name, app.test_client()
+    app.extensions[EXTENSION].nats.close()
+    disconnect()
+
+
+def test_what_is_down_is_named_and_health_answers_all_the_same(
+    without: tuple[str, FlaskClient],
+) -> None:
+    name, client = without
+    answer = client.get("/ready")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    states = {server: one["ready"] for server, one in answer.json["dependencies"].items()}
+    assert states == {server: server != name for server in SERVERS}
+
+    before = time.monotonic()
+    health = client.get("/health")
+    assert time.monotonic() - before < 1
+    assert health.json is not None
+    assert health.json["status"] == "OK"
+    assert datetime.fromisoformat(health.json["timestamp"]).tzinfo is not None
