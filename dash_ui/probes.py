@@ -16,6 +16,7 @@ from dash_ui.replica_set import is_primary
 EAGER = 0.1  # seconds between two looks at what does not answer yet
 TIMEOUT = 2.0
 FRESH = 15.0  # seconds that a heartbeat is good for
+IDLE = 30.0  # seconds without a task after which a worker is taken for wedged
 
 Check = Callable[[], bool]
 
@@ -97,7 +98,18 @@ def _celery(target: str) -> Check:
     return check
 
 
-def _heartbeat(file: str) -> Check:
+def _worker(target: str) -> Check:
+    """`target` is the node's name, the broker's URL and the heartbeat's file, with spaces between.
+
+    A worker that answers pings may have stopped taking tasks: beat gives it one every 5 s.
+    """
+    node, broker, file = target.split(" ", 2)
+    answers, works = _celery(f"{node} {broker}"), _heartbeat(file, IDLE)
+    begun = time.monotonic()
+    return lambda: answers() and (works() or time.monotonic() - begun < IDLE)
+
+
+def _heartbeat(file: str, within: float = FRESH) -> Check:
     """The file's content changes; what it held before the first look proves nothing."""
     path = Path(file)
     seen = _content(path)
@@ -108,7 +120,7 @@ def _heartbeat(file: str) -> Check:
         content = _content(path)
         if content != seen and content is not None:
             seen, changed = content, time.monotonic()
-        return changed is not None and time.monotonic() - changed < FRESH
+        return changed is not None and time.monotonic() - changed < within
 
     return check
 
@@ -125,7 +137,7 @@ KINDS: dict[str, Callable[[str], Check]] = {
     "redis": _redis,
     "nats": _nats,
     "mongodb": lambda url: lambda: is_primary(url),
-    "celery": _celery,
+    "worker": _worker,
     "heartbeat": _heartbeat,
 }
 

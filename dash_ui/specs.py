@@ -171,11 +171,15 @@ def _worker(settings: Settings, environment: dict[str, str], needs: tuple[str, .
             *("-n", node.partition("@")[0] + "@%h", "-l", "INFO"),
         ),
         environment=_environment(environment, *FOR_THE_WEB, *FOR_THE_MARKET),
-        probe=Probe("celery", f"{node} {environment['REDIS_URL']}", calm=5),
+        probe=Probe(
+            "worker",
+            f"{node} {environment['REDIS_URL']} {settings.run_folder / 'worker.json'}",
+            calm=5,
+        ),
         needs=needs,
         stage=1,
         patience=35,
-        stuck_after=60,
+        stuck_after=30,
     )
 
 

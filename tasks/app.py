@@ -4,6 +4,7 @@ import os
 from functools import lru_cache
 
 from celery import Celery
+from celery.signals import task_prerun
 
 from bridge.connection import Connection
 from market.coingecko import CoinGecko
@@ -12,9 +13,16 @@ from market.ledger import Ledger
 from market.slots import Schedule
 from market.store import Store
 from settings import Settings, load_or_exit
+from tasks import heartbeat
 
 app = Celery("koinx")
 app.config_from_object("celeryconfig")
+
+
+@task_prerun.connect
+def _sign_of_life(**_: object) -> None:
+    # A worker that answers pings may still have stopped taking tasks, as after some reconnects.
+    heartbeat.leave(heartbeat.WORKER)
 
 
 class Services:

@@ -1,21 +1,18 @@
 """When beat is due: slots instead of intervals, a heartbeat, and no trust in the wall clock."""
 
-import json
 import logging
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from celery.beat import Scheduler
 from celery.schedules import BaseSchedule, schedstate
 
 from market.slots import Schedule
-from settings import home
+from tasks import heartbeat
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_FILE = "beat.json"
 CLOCK_JUMP_SECONDS = 2.0
 
 
@@ -58,8 +55,6 @@ class SlotScheduler(Scheduler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._clocks = (time.time(), time.monotonic())
-        self._heartbeat = home() / "run" / HEARTBEAT_FILE
-        self._beats = 0
         self._closed = False
         super().__init__(*args, **kwargs)
 
@@ -69,7 +64,7 @@ class SlotScheduler(Scheduler):
             raise SystemExit
         self._watch_clock()
         wait: float = super().tick(*args, **kwargs)
-        self._sign_of_life()
+        heartbeat.leave(heartbeat.BEAT)
         return wait
 
     def close(self) -> None:
@@ -90,18 +85,3 @@ class SlotScheduler(Scheduler):
             for entry in self.schedule.values():
                 entry.last_run_at = datetime.fromtimestamp(0, UTC)
             self._heap = None
-
-    def _sign_of_life(self) -> None:
-        self._beats += 1
-        try:
-            _write(self._heartbeat, {"beats": self._beats, "at": time.time()})
-        except OSError as error:
-            log.warning("no sign of life could be left: %s", error)
-
-
-def _write(file: Path, values: dict[str, float]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # Beat may end between emptying a file and filling it, and others read it at any time.
-    new = file.with_suffix(".new")
-    new.write_text(json.dumps(values))
-    new.replace(file)

@@ -4,9 +4,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from random import randrange
 from typing import Any, TypeVar
 
 import requests
@@ -31,9 +32,10 @@ def wait_until(look: Callable[[], Found | None], what: str, seconds: float = 15)
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A loopback port that nobody listens on, below those that connections are given."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", randrange(10_000, 32_000))) as s:
+            return int(s.getsockname()[1])
 
 
 @contextmanager

@@ -17,14 +17,10 @@ import pytest
 from dash_ui.processes import Detail
 from dash_ui.terminal import table
 from settings import NAMES, ROOT
+from tests.support import free_port
 from tests.test_supervisor import in_home
 
 KOINX = [sys.executable, "-m", "dash_ui.command"]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from dash_ui.app import create_app
+from tests.support import free_port
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -141,11 +142,9 @@ class Api:
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[int, str]]:
     """The API's port, and the address of a dashboard that asks it there."""
-    api = Api()
-    api.up()
-    api.down()
-    server = start(create_app(f"http://127.0.0.1:{api.port}").server)
-    yield api.port, f"http://127.0.0.1:{server.server_port}/"
+    port = free_port()
+    server = start(create_app(f"http://127.0.0.1:{port}").server)
+    yield port, f"http://127.0.0.1:{server.server_port}/"
     stop(server)
 
 
@@ -240,6 +239,11 @@ def opened(page: Page) -> Page:
     page.goto("/")
     expect(page.locator("#market-beat")).not_to_be_empty()
     return page
+
+
+def await_chart(page: Page) -> None:
+    """Half a minute passed by before plotly is there is an error to the page."""
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
 
 
 def cell(page: Page, coin: str, column: str) -> Locator:
@@ -480,6 +484,7 @@ def test_a_dashboard_server_that_falls_silent_is_named(unchecked_page: Page) -> 
     page = opened(unchecked_page)
     silent = page.locator(".koinx-when-silent")
     expect(silent).to_be_hidden()
+    await_chart(page)
     page.context.set_offline(True)
     page.clock.run_for(25_000)
     expect(silent).to_be_visible()
@@ -496,6 +501,7 @@ def test_a_hidden_page_asks_nothing_until_it_is_seen_again(page: Page) -> None:
     hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
     announce = "document.dispatchEvent(new Event('visibilitychange'))"
     expect(cell(page, "bitcoin", "price")).to_be_visible()
+    await_chart(page)
     page.evaluate(hide % "true" + announce)
     page.clock.run_for(10 * TICK_MS)
     assert asked == []

@@ -18,14 +18,15 @@ from tasks import schedule
 from tasks.app import Services
 from tests.test_tasks_app import in_a_worker
 
-HOURLY = Schedule("0 * * * *")
-CURRENT = HOURLY.current(datetime.now(UTC))
+# Slots so long that none begins while the tests run.
+YEARLY = Schedule("0 0 1 1 *")
+CURRENT = YEARLY.current(datetime.now(UTC))
 
 
 @pytest.fixture
 def on(environment: None, database: object, connection: Connection) -> Iterator[Services]:
     with in_a_worker() as made:
-        made.schedule = HOURLY
+        made.schedule = YEARLY
         yield made
 
 
@@ -49,11 +50,11 @@ def started(redis: str) -> list[str]:
 
 
 def name(slots_ago: int) -> str:
-    return HOURLY.name(CURRENT - timedelta(hours=slots_ago))
+    return YEARLY.name(YEARLY.earlier(CURRENT, slots_ago))
 
 
 def enter(on: Services, slots_ago: int, state: str = "done") -> None:
-    slot = CURRENT - timedelta(hours=slots_ago)
+    slot = YEARLY.earlier(CURRENT, slots_ago)
     on.ledger.receive(name(slots_ago), trigger="schedule", slot=slot, hops={})
     Update.objects(id=name(slots_ago)).update(
         set__state=state, set__received_at=slot, set__finished_at=slot
@@ -85,7 +86,7 @@ def test_each_call_by_hand_is_an_event_of_its_own(on: Services, connection: Conn
     names = [call(schedule.publish_update), call(schedule.publish_update)]
     assert [event.id for event in events(connection)] == names
     assert len(set(names)) == 2
-    assert all(HOURLY.parse(one) is None for one in names)
+    assert all(YEARLY.parse(one) is None for one in names)
 
 
 def test_a_slot_whose_event_was_lost_is_published_again(
