@@ -7,8 +7,10 @@ from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import request
+from flask_smorest import abort
 
 from api.errors import refuse
+from api.limits import CHANGES_PER_MINUTE
 from api.services import services
 from settings import is_loopback
 
@@ -19,7 +21,8 @@ KEY_HEADER = "X-API-Key"
 
 
 def guarded(view: Callable[P, R]) -> Callable[P, R]:
-    """Refuses a call from another machine without the key, and one that a foreign page sent.
+    """Refuses a call from another machine without the key, one that a foreign page sent, and
+    one too many of an address.
 
     A browser names the page's origin; a name that was rebound to this machine shows in `Host`.
     """
@@ -35,6 +38,12 @@ def guarded(view: Callable[P, R]) -> Callable[P, R]:
             ):
                 if host is not None and not is_loopback(host):
                     refuse(403, f"{header} is {host}: a page of another host may not")
+        if (wait := services().limits.wait(request.remote_addr or "")) is not None:
+            abort(
+                429,
+                message=f"More than {CHANGES_PER_MINUTE} calls in a minute: wait {wait} s",
+                headers={"Retry-After": str(wait)},
+            )
         return view(*args, **kwargs)
 
     return checked

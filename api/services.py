@@ -6,6 +6,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from api.deviations import Deviations
+from api.limits import Limits
 from api.waiting import Waiting
 from bridge.connection import Connection
 from market.database import connect
@@ -28,6 +29,7 @@ class Services:
     deviations: Deviations
     nats: Connection
     redis_url: str
+    limits: Limits
     waiting: Waiting = field(default_factory=Waiting)
 
 
@@ -43,6 +45,7 @@ def attach(app: Flask, settings: Settings) -> Services:
         deviations=Deviations(store),
         nats=Connection(settings.server("nats_url"), "koinx-api"),
         redis_url=settings.server("redis_url"),
+        limits=Limits(settings.server("redis_url")),
     )
     app.extensions[EXTENSION] = made
     return made

@@ -7,6 +7,7 @@ from flask import Response
 
 from dash_ui import pages
 from dash_ui.client import Client
+from dash_ui.foreign_pages import refuse_foreign_pages
 from dash_ui.login import ask_for_password
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -70,6 +71,7 @@ def create_app(
     app.server.config["TRUSTED_HOSTS"] = [*LOOPBACK, host]
     if password is not None:
         ask_for_password(app.server, password)
+    refuse_foreign_pages(app.server, api_key)
     _guard(app)
     return app
 

@@ -607,7 +607,7 @@ def test_inline_scripts_are_refused(unchecked_page: Page) -> None:
 def test_a_foreign_host_is_refused(method: str, path: str, host: str) -> None:
     client = create_app("http://127.0.0.1:9").server.test_client()
     answer = client.open(path, method=method, json={}, headers={"Host": host})
-    assert answer.status_code == 400
+    assert answer.status_code == (400 if method == "GET" else 403)
 
 
 @pytest.mark.parametrize("host", ["localhost:8050", "127.0.0.1", "koinx.example"])

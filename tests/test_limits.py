@@ -1,0 +1,36 @@
+"""How often one address may ask for a change."""
+
+import time
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.limits import CHANGES_PER_MINUTE, Limits
+from tests.support import free_port
+
+
+def test_one_too_many_is_told_how_long_to_wait(redis: str) -> None:
+    here, there = Limits(redis), Limits(redis)  # as two processes have it
+    for number in range(CHANGES_PER_MINUTE):
+        assert (here, there)[number % 2].wait("192.0.2.1") is None
+    wait = here.wait("192.0.2.1")
+    assert wait is not None
+    assert 1 <= wait <= 60
+    assert here.wait("192.0.2.2") is None
+
+
+def test_without_redis_nothing_is_refused_and_nothing_hangs() -> None:
+    before = time.monotonic()
+    assert Limits(f"redis://127.0.0.1:{free_port()}").wait("192.0.2.1") is None
+    assert time.monotonic() - before < 5
+
+
+def test_the_answer_is_a_429_with_retry_after(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Limits, "wait", lambda *_: 7)
+    answer = client.post("/v1/updates")
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "7"
+    assert answer.json is not None
+    assert answer.json["message"] == "More than 60 calls in a minute: wait 7 s"
