@@ -12,17 +12,14 @@ from limits.strategies import FixedWindowRateLimiter
 log = logging.getLogger(__name__)
 
 CHANGES_PER_MINUTE = 60
-TIMEOUT = 1.0
 
 
 class Limits:
     """A fixed window of a minute for each address."""
 
-    def __init__(self, redis_url: str) -> None:
-        self._storage = RedisStorage(
-            redis_url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
-        )
-        self._limiter = FixedWindowRateLimiter(self._storage)
+    def __init__(self, redis_url: str, pool: redis.ConnectionPool) -> None:
+        storage = RedisStorage(redis_url, connection_pool=pool)
+        self._limiter = FixedWindowRateLimiter(storage)
         self._item = RateLimitItemPerMinute(CHANGES_PER_MINUTE, namespace="koinx")
 
     def wait(self, address: str) -> int | None:

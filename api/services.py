@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from flask import Flask, current_app
+from redis import ConnectionPool
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from api.deviations import Deviations
 from api.limits import Limits
@@ -16,6 +19,7 @@ from market.store import Store
 from settings import Settings
 
 EXTENSION = "koinx"
+REDIS_SECONDS = 1.0
 
 
 @dataclass
@@ -28,7 +32,7 @@ class Services:
     store: Store
     deviations: Deviations
     nats: Connection
-    redis_url: str
+    redis: ConnectionPool
     limits: Limits
     waiting: Waiting = field(default_factory=Waiting)
 
@@ -37,6 +41,8 @@ def attach(app: Flask, settings: Settings) -> Services:
     """Makes an app's services; nothing is connected before the first use."""
     database = connect(settings.server("mongodb_uri"), settings.database)
     store = Store(database)
+    redis_url = settings.server("redis_url")
+    pool = redis_pool(redis_url)
     made = Services(
         settings=settings,
         schedule=Schedule(settings.cron_schedule),
@@ -44,11 +50,24 @@ def attach(app: Flask, settings: Settings) -> Services:
         store=store,
         deviations=Deviations(store),
         nats=Connection(settings.server("nats_url"), "koinx-api"),
-        redis_url=settings.server("redis_url"),
-        limits=Limits(settings.server("redis_url")),
+        redis=pool,
+        limits=Limits(redis_url, pool),
     )
     app.extensions[EXTENSION] = made
     return made
+
+
+def redis_pool(url: str) -> ConnectionPool:
+    """Connections on which a request waits for Redis once, and briefly.
+
+    redis-py tries three times more by itself, with pauses of up to 10 s.
+    """
+    return ConnectionPool.from_url(
+        url,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def services() -> Services:

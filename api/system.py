@@ -82,9 +82,4 @@ def _backlog(on: Services) -> tuple[int, int]:
 
 
 def _ping_redis(on: Services) -> None:
-    with redis.Redis.from_url(
-        on.redis_url,
-        socket_timeout=CHECK_SECONDS,
-        socket_connect_timeout=CHECK_SECONDS,
-    ) as client:
-        client.ping()
+    redis.Redis(connection_pool=on.redis).ping()

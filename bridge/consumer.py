@@ -20,11 +20,14 @@ from bridge.streams import CONSUMER, EVENTS, WrongStream
 
 log = logging.getLogger(__name__)
 
-BATCH = 16
+AT_ONCE = 16
+FOLLOWERS = 4
 FETCH_SECONDS = 5.0
 PAUSE_SECONDS = 1.0
 LONGEST_NAK_SECONDS = 30.0
 STOP_SECONDS = 8.0
+FOLLOW_SECONDS = 2.0
+GIVE_BACK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,13 @@ class Consumer:
     def __init__(self, connection: Connection, handler: Handler) -> None:
         self._connection = connection
         self._handler = handler
-        self._threads = ThreadPoolExecutor(BATCH, thread_name_prefix="consumer")
+        self._handlers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="consumer")
+        # Apart from the handlers: what follows the acknowledgement may wait for a frozen server,
+        # and must not keep the next events from being taken.
+        self._followers = ThreadPoolExecutor(FOLLOWERS, thread_name_prefix="consumed")
+        self._following: set[asyncio.Future[None]] = set()
         self._stopping = False
         self._fetching: asyncio.Task[list[Msg]] | None = None
-        self._done: asyncio.Future[None] | None = None
 
     def start(self) -> None:
         """Begins to consume, in this process's loop; returns at once, NATS may be down."""
@@ -66,7 +72,8 @@ class Consumer:
         self._connection.loop().call_soon_threadsafe(self._interrupt)
         with contextlib.suppress(TimeoutError):
             self._running.result(STOP_SECONDS)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._handlers, self._followers):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _interrupt(self) -> None:
         if self._fetching is not None:
@@ -74,23 +81,35 @@ class Consumer:
 
     async def _run(self) -> None:
         subscription: JetStreamContext.PullSubscription | None = None
+        places = asyncio.Semaphore(AT_ONCE)
+        taken: set[asyncio.Task[None]] = set()
         while not self._stopping:
+            await places.acquire()
             try:
                 if subscription is None:
                     subscription = await self._subscribe(await self._connection.client())
-                messages = await self._fetch(subscription)
-                await asyncio.gather(*(self._take(message) for message in messages))
+                message = await self._fetch(subscription)
             except TimeoutError:
-                continue  # an idle stream
+                places.release()  # an idle stream
             except asyncio.CancelledError:
                 if not self._stopping:
                     raise
             except (NatsError, NotConnected, WrongStream, OSError) as error:
+                places.release()
                 log.warning("consumer: %s; trying again", str(error) or type(error).__name__)
                 subscription = None
                 await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                task = asyncio.create_task(self._take(message))
+                taken.add(task)
+                task.add_done_callback(taken.discard)
+                task.add_done_callback(lambda _: places.release())
+        await asyncio.gather(*taken)
+        if self._following:
+            await asyncio.wait(self._following, timeout=FOLLOW_SECONDS)
         if subscription is not None:
             with contextlib.suppress(NatsError, OSError):
+                await self._give_back(subscription)
                 await subscription.unsubscribe()
 
     async def _subscribe(self, client: Client) -> JetStreamContext.PullSubscription:
@@ -100,12 +119,21 @@ class Consumer:
         await streams.prepare(client)
         return await js.pull_subscribe_bind(consumer=CONSUMER, stream=EVENTS)
 
-    async def _fetch(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
-        self._fetching = asyncio.ensure_future(subscription.fetch(BATCH, timeout=FETCH_SECONDS))
+    async def _fetch(self, subscription: JetStreamContext.PullSubscription) -> Msg:
+        # One at a time: a fetch of more waits for all of them until its time is over, holding
+        # those that came, once `max_ack_pending` lets no more through (16 events in 5 s).
+        self._fetching = asyncio.ensure_future(subscription.fetch(1, timeout=FETCH_SECONDS))
         try:
-            return await self._fetching
+            [message] = await self._fetching
         finally:
             self._fetching = None
+        return message
+
+    async def _give_back(self, subscription: JetStreamContext.PullSubscription) -> None:
+        """Lets another have what came to the fetch that was broken off, without its `ack_wait`."""
+        with contextlib.suppress(TimeoutError):
+            for message in await subscription.fetch(1, timeout=GIVE_BACK_SECONDS):
+                await message.nak()
 
     async def _take(self, message: Msg) -> None:
         loop = asyncio.get_running_loop()
@@ -115,7 +143,7 @@ class Consumer:
             try:
                 event = UpdateRequested.decode(message.data)
                 delivery = Delivery(event, sequence, at)
-                after = await loop.run_in_executor(self._threads, self._handler, delivery)
+                after = await loop.run_in_executor(self._handlers, self._handler, delivery)
             except MalformedEvent as error:
                 await self._set_aside(message, sequence, at, str(error))
                 return
@@ -127,7 +155,9 @@ class Consumer:
                 await message.nak(delay=pause)
             return
         if after is not None:
-            await loop.run_in_executor(self._threads, _call, after)
+            following = loop.run_in_executor(self._followers, _call, after)
+            self._following.add(following)
+            following.add_done_callback(self._following.discard)
 
     async def _set_aside(self, message: Msg, sequence: int, at: datetime, reason: str) -> None:
         log.warning("event %d set aside: %s", sequence, reason)

@@ -109,7 +109,7 @@ def _worker(target: str) -> Check:
     return lambda: answers() and (works() or time.monotonic() - begun < IDLE)
 
 
-def _heartbeat(file: str, within: float = FRESH) -> Check:
+def _heartbeat(file: str, within: float) -> Check:
     """The file's content changes; what it held before the first look proves nothing."""
     path = Path(file)
     seen = _content(path)
@@ -138,7 +138,7 @@ KINDS: dict[str, Callable[[str], Check]] = {
     "nats": _nats,
     "mongodb": lambda url: lambda: is_primary(url),
     "worker": _worker,
-    "heartbeat": _heartbeat,
+    "heartbeat": lambda file: _heartbeat(file, FRESH),
 }
 
 

@@ -18,7 +18,7 @@ from bridge.connection import Connection, NotConnected
 from bridge.consumer import Consumer, Delivery, Handler
 from bridge.events import MalformedEvent, UpdateRequested
 from bridge.publisher import publish
-from bridge.streams import CONSUMER, EVENTS
+from bridge.streams import CONSUMER, CONSUMER_CONFIG, EVENTS
 from tests.support import free_port, server, wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -174,9 +174,8 @@ def test_two_consumers_share_the_work(connection: Connection, other: Connection)
             lambda: publish(connection, UpdateRequested()) and one.ids and two.ids, "both to work"
         )
         wait_until(emptied(connection), "an empty stream")
-    # A set: what lies in a fetch for as long as the stream's ack_wait is delivered again.
-    sequences = {delivery.sequence for delivery in one.deliveries + two.deliveries}
-    assert sequences == set(range(1, len(sequences) + 1))
+    sequences = sorted(delivery.sequence for delivery in one.deliveries + two.deliveries)
+    assert sequences == list(range(1, len(sequences) + 1))
 
 
 def test_what_follows_is_called_once_the_event_is_gone(
@@ -216,7 +215,11 @@ def test_stop_finishes_what_was_fetched_and_fetches_no_more(connection: Connecti
     stopping.join(10)
     assert not stopping.is_alive()
     assert handled.ids == ["a"]
-    assert left(connection) == (1, 0)
+    # ... and what came to the fetch that was broken off goes to another at once
+    another = Handled()
+    with consuming(connection, another):
+        before_ack_wait = (CONSUMER_CONFIG.ack_wait or 0) - 1
+        wait_until(lambda: another.ids == ["b"], "the next event", before_ack_wait)
 
 
 def test_stop_is_quick_when_idle_and_when_nats_is_down(tmp_path: Path) -> None:
@@ -296,3 +299,16 @@ def test_consumption_goes_on_when_nats_comes_back(tmp_path: Path, wiped: bool) -
 async def _publish(client: Client, name: str) -> int:
     ack = await client.jetstream().publish("crypto.update", UpdateRequested(name).encode())
     return ack.seq
+
+
+def test_more_events_than_may_wait_for_an_ack_are_taken_without_a_pause(
+    connection: Connection, other: Connection
+) -> None:
+    # A fetch of many held what it had until it had all: 16 events in 5 s.
+    handled = Handled()
+    names = [f"event-{number}" for number in range(200)]
+    for name in names:
+        publish(connection, UpdateRequested(name))
+    with consuming(connection, handled), consuming(other, handled):
+        wait_until(lambda: len(handled.ids) >= len(names), "all of them", 10)
+    assert sorted(map(str, handled.ids)) == sorted(names)
