@@ -48,7 +48,7 @@ def hops(system: System, rounds: int) -> dict[str, float]:
     times = [
         [datetime.fromisoformat(update["hops"][hop]).timestamp() * 1e3 for hop in HOPS[1:]]
         for update in updates
-        if update["trigger"] == "event"
+        if update["trigger"] == "event" and update["state"] == "done"
     ]
     return {
         hop: statistics.median(one[i + 1] - one[i] for one in times)
