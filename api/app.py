@@ -5,11 +5,11 @@ from typing import Any
 
 import flask_swagger_ui
 import orjson
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, request
 from flask.json.provider import JSONProvider
 
 from api import coins, stats, system, updates
-from api.errors import ErrorsInOneForm, translate_database_errors
+from api.errors import ErrorsInOneForm, refuse, translate_database_errors
 from api.guard import KEY_HEADER
 from api.services import attach
 from settings import Settings
@@ -66,11 +66,20 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(
         Blueprint("explorer", "koinx", static_folder=EXPLORER_FILES, static_url_path="/docs/assets")
     )
+    app.before_request(_refuse_large_bodies)
     app.after_request(_security_headers)
     return app
 
 
+def _refuse_large_bodies() -> None:
+    # Flask looks at a body's length when the body is read; nothing here reads any.
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        refuse(413, f"The body has {request.content_length} bytes, allowed are {MAX_BODY_BYTES}")
+
+
 def _security_headers(response: Response) -> Response:
+    if request.method == "OPTIONS":
+        response.headers.pop("Content-Type", None)  # Flask's answer to it is empty, and says HTML
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("Referrer-Policy", "no-referrer")

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from flask_smorest.pagination import PaginationParameters
 
 from api import schemas
-from api.errors import refuse
+from api.errors import may_answer, refuse
+from api.pages import Blueprint
 from api.services import Services, services
 from market.quotes import SUCCESSORS
 
@@ -24,6 +24,7 @@ class Coins(MethodView):
 
     @blp.arguments(schemas.CoinQuery, location="query")
     @blp.response(200, schemas.Coin(many=True))
+    @may_answer(blp, 503)
     @blp.paginate(page_size=100, max_page_size=250)
     def get(
         self, query: dict[str, str], pagination_parameters: PaginationParameters
@@ -42,7 +43,7 @@ class OneCoin(MethodView):
     """One coin."""
 
     @blp.response(200, schemas.Coin)
-    @blp.alt_response(404, description="No such coin is collected")
+    @may_answer(blp, 404, 503)
     def get(self, coin: str) -> dict[str, Any]:
         """One coin; an id that was retired names its successor"""
         on = services()

@@ -1,12 +1,17 @@
 """Every error in one form, whatever path, method or body: never HTML, never a traceback."""
 
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
 
 from flask import Flask, request
-from flask_smorest import Api
+from flask_smorest import Api, Blueprint
 from flask_smorest import abort as smorest_abort
 from pymongo.errors import PyMongoError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, ServiceUnavailable
+
+from api.schemas import Error
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 # The seed's own endpoints answer errors under the key `error` as well.
 SEED_PATHS = ("/stats", "/deviation", "/trigger-update", "/health")
@@ -18,8 +23,41 @@ def refuse(status: int, message: str) -> NoReturn:
     raise AssertionError
 
 
+REASONS = {
+    400: "No coin, or not a collected one",
+    401: "From another machine, without the key",
+    403: "Sent by a page of another host",
+    404: "There is no such thing, or nothing stored of it yet",
+    413: "A body of more than 64 kB",
+    429: "Too many calls in a minute; Retry-After says how long to wait",
+    502: "The source failed",
+    503: "A server that it needs does not answer, or too many wait already",
+    504: "It did not end within 8 s",
+}
+CHANGES = (401, 403, 413, 429, 503)  # what a guarded call may be refused with
+
+
+def may_answer(
+    blp: Blueprint, *statuses: int, schema: type[Error] = Error
+) -> Callable[[View], View]:
+    """Documents the errors that a view may answer with."""
+
+    def documented(view: View) -> View:
+        for status in statuses:
+            view = blp.alt_response(status, schema=schema, description=REASONS[status])(view)
+        return view
+
+    return documented
+
+
 class ErrorsInOneForm(Api):
-    """flask-smorest's `{"code", "status", "message", "errors"}`, with a message on all of them."""
+    """flask-smorest's `{"code", "status", "message", "errors"}`, with a message on all of them.
+
+    No status is documented for all: each view says which it may answer with.
+    """
+
+    ERROR_SCHEMA = Error
+    DEFAULT_ERROR_RESPONSE_NAME = None
 
     def handle_http_exception(self, error: HTTPException) -> tuple[dict[str, Any], int, Any]:
         """The answer to an error that was raised or aborted with."""

@@ -33,7 +33,7 @@ def guarded(view: Callable[P, R]) -> Callable[P, R]:
             if not is_loopback(request.remote_addr or ""):
                 refuse(401, f"Calls from other machines need the key, as {KEY_HEADER}")
             for header, host in (
-                ("Host", urlsplit(f"//{request.host}").hostname),
+                ("Host", _host()),
                 ("Origin", _origin_host()),
             ):
                 if host is not None and not is_loopback(host):
@@ -53,6 +53,14 @@ def _has_key() -> bool:
     key = services().settings.api_key
     given = request.headers.get(KEY_HEADER, "")
     return key is not None and hmac.compare_digest(given.encode(), key.get_secret_value().encode())
+
+
+def _host() -> str:
+    try:
+        # Werkzeug makes an empty text of a Host that is none.
+        return urlsplit(f"//{request.host}").hostname or "unreadable"
+    except ValueError:
+        return "unreadable"
 
 
 def _origin_host() -> str | None:

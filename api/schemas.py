@@ -21,7 +21,7 @@ class Number(Float):
 
     def __init__(self, description: str, example: float) -> None:
         metadata = {"description": description, "example": example}
-        super().__init__(allow_none=True, metadata=metadata)
+        super().__init__(allow_none=True, required=True, metadata=metadata)
 
 
 class Moment(AwareDateTime):
@@ -53,14 +53,19 @@ class Deviation(Schema):
     )
 
 
-class SeedError(Schema):
+class Error(Schema):
+    """Any error."""
+
+    code = Integer(required=True, metadata={"example": 400})
+    status = String(required=True, metadata={"example": "Bad Request"})
+    message = String(required=True, metadata={"example": "Coin parameter is required"})
+    errors = Dict(required=True)
+
+
+class SeedError(Error):
     """An error of the seed's endpoints."""
 
-    error = String(metadata={"example": "Coin parameter is required"})
-    code = Integer(metadata={"example": 400})
-    status = String(metadata={"example": "Bad Request"})
-    message = String(metadata={"example": "Coin parameter is required"})
-    errors = Dict()
+    error = String(required=True, metadata={"example": "Coin parameter is required"})
 
 
 class Message(Schema):

@@ -8,6 +8,7 @@ from flask_smorest import Blueprint
 from werkzeug.http import http_date
 
 from api import schemas
+from api.errors import may_answer
 from api.series import asked_quotes
 from api.services import services
 from market.statistics import deviation, rounded
@@ -37,8 +38,7 @@ class StatsView(MethodView):
 
     @blp.doc(parameters=[COIN])
     @blp.response(200, schemas.Stats)
-    @blp.alt_response(400, schema=schemas.SeedError, description="No coin, or not a collected one")
-    @blp.alt_response(404, schema=schemas.SeedError, description="Nothing stored yet")
+    @may_answer(blp, 400, 404, 503, schema=schemas.SeedError)
     def get(self) -> Response:
         """Latest price, market cap and 24-hour change of a coin"""
         newest = asked_quotes(services(), 1)[0]
@@ -58,8 +58,7 @@ class DeviationView(MethodView):
 
     @blp.doc(parameters=[COIN])
     @blp.response(200, schemas.Deviation)
-    @blp.alt_response(400, schema=schemas.SeedError, description="No coin, or not a collected one")
-    @blp.alt_response(404, schema=schemas.SeedError, description="Nothing stored yet")
+    @may_answer(blp, 400, 404, 503, schema=schemas.SeedError)
     def get(self) -> Response:
         """Standard deviation of a coin's newest 100 recorded prices
 

@@ -1,18 +1,21 @@
 """The ledger over HTTP: updates, listed, looked up and asked for."""
 
 import secrets
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response, jsonify, make_response, url_for
 from flask.views import MethodView
-from flask_smorest import Blueprint
 from flask_smorest.pagination import PaginationParameters
+from pymongo.errors import PyMongoError
 
 from api import schemas
-from api.errors import refuse
+from api.errors import CHANGES, may_answer, refuse
 from api.guard import guarded
 from api.inbox import REQUEST_PREFIX
+from api.pages import Blueprint
 from api.services import Services, services
 from api.waiting import TooMany, until_closed
 from bridge.events import UpdateRequested
@@ -22,6 +25,8 @@ blp = Blueprint("updates", __name__, description="Updates, and the ledger of the
 
 WAIT_SECONDS = 8.0
 PUBLISH_SECONDS = 3.0
+ENTRY_SECONDS = 1.0
+LOOK_SECONDS = 0.005
 KEY: list[dict[str, list[str]]] = [{"apiKey": []}, {}]
 
 
@@ -30,6 +35,7 @@ class Updates(MethodView):
     """All updates."""
 
     @blp.response(200, schemas.Update(many=True))
+    @may_answer(blp, 503)
     @blp.paginate(page_size=20, max_page_size=100)
     def get(self, pagination_parameters: PaginationParameters) -> list[dict[str, Any]]:
         """The ledger of updates, the newest first"""
@@ -42,11 +48,13 @@ class Updates(MethodView):
 
     @blp.doc(security=KEY)
     @blp.response(202, schemas.Accepted)
+    @may_answer(blp, *CHANGES)
     @guarded
     def post(self) -> Response:
         """Ask for an update now; it can be watched at the Location"""
         name = _new_id()
         _publish(services(), name)
+        _await_entry(services(), name)
         response = make_response(jsonify({"id": name, "state": "received"}), 202)
         response.headers["Location"] = url_for("updates.OneUpdate", update_id=name)
         return response
@@ -57,7 +65,7 @@ class OneUpdate(MethodView):
     """One update."""
 
     @blp.response(200, schemas.Update)
-    @blp.alt_response(404, description="No such update")
+    @may_answer(blp, 404, 503)
     def get(self, update_id: str) -> dict[str, Any]:
         """One update: its state, the times of its hops, its counts, what was left out and why"""
         update = services().ledger.get(update_id)
@@ -72,9 +80,7 @@ class TriggerUpdate(MethodView):
 
     @blp.doc(security=KEY)
     @blp.response(200, schemas.Message)
-    @blp.alt_response(502, schema=schemas.SeedError, description="The source failed")
-    @blp.alt_response(503, schema=schemas.SeedError, description="NATS is down, or 16 wait already")
-    @blp.alt_response(504, schema=schemas.SeedError, description="It did not end within 8 s")
+    @may_answer(blp, *CHANGES, 502, 504, schema=schemas.SeedError)
     @guarded
     def post(self) -> dict[str, str]:
         """Ask for an update now, and wait until its quotes can be read"""
@@ -106,6 +112,17 @@ def _publish(on: Services, name: str) -> None:
         publish(on.nats, event, message_id=name, within=PUBLISH_SECONDS)
     except NotPublished as error:
         refuse(503, str(error))
+
+
+def _await_entry(on: Services, name: str) -> None:
+    """Waits until some process has entered the event, so that its Location answers at once.
+
+    No longer than a second: the event is safe in the stream, and will be entered.
+    """
+    end = time.monotonic() + ENTRY_SECONDS
+    with suppress(PyMongoError):
+        while on.ledger.get(name) is None and time.monotonic() < end:
+            time.sleep(LOOK_SECONDS)
 
 
 def _shown(update: dict[str, Any], on: Services) -> dict[str, Any]:

@@ -109,6 +109,10 @@ class CoinGecko:
         rows = self._persist(lambda: self._get("/coins/markets", query, deadline), deadline)
         if not isinstance(rows, list):
             raise SourceError(f"{self._host} answered no list of coins: {_brief(rows)}")
+        if len(rows) > MAX_PER_PAGE:
+            raise SourceError(
+                f"{self._host} answered {len(rows)} coins, a page has at most {MAX_PER_PAGE}"
+            )
         return rows
 
     def _persist(self, call: Callable[[], Any], deadline: Deadline) -> Any:
@@ -253,13 +257,16 @@ def _message(body: bytes) -> str:
             or found.get("error")
             or (status if isinstance(status, dict) else None)
             or found.get("message")
-            or str(found)
+            or _brief(found)
         )
     return _brief(found)
 
 
 def _brief(value: Any) -> str:
     """At most 200 printable characters of whatever was answered."""
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    try:
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    except RecursionError:  # the reader goes as deep as Python can, the writer cannot
+        text = f"something nested too deeply to be shown ({type(value).__name__})"
     text = " ".join(re.sub(r"[^\x20-\x7e]+", " ", text[:2000]).split())
     return text if len(text) <= 200 else text[:197] + "..."
