@@ -55,18 +55,21 @@ worker_hijack_root_logger = False
 
 beat_scheduler = "tasks.beat:SlotScheduler"
 beat_max_loop_interval = 1
+# Beat takes what it never sent for due at its start, whatever became of the last beat: one that is
+# restarted often would otherwise never come to what is due once a minute.
+never = datetime(1970, 1, 1, tzinfo=UTC)
 beat_schedule = {
     "publish-update": {
         "task": "tasks.schedule.publish_update",
         "schedule": SlotSchedule(Schedule(settings.cron_schedule)),
         "kwargs": {"scheduled": True},
-        # Beat takes the current slot for due at its start, whatever became of the last beat.
-        "last_run_at": datetime(1970, 1, 1, tzinfo=UTC),
+        "last_run_at": never,
         "options": {"expires": 60},
     },
     "ensure-slot": {
         "task": "tasks.schedule.ensure_slot",
         "schedule": 60.0,
+        "last_run_at": never,
         "options": {"expires": 60},
     },
     "sweep": {

@@ -143,7 +143,8 @@ def test_schedules_are_compared_and_carried_by_their_expression() -> None:
 
 def test_the_current_slot_is_sent_at_the_first_tick(scheduler: SlotScheduler, redis: str) -> None:
     tick(scheduler)
-    assert [name for name, _ in sent(redis)] == ["publish_update"]
+    # A beat that is restarted often must come to what is due once a minute, too.
+    assert sorted(name for name, _ in sent(redis)) == ["ensure_slot", "publish_update"]
     tick(scheduler)
     assert published(redis) == 1
 
@@ -155,9 +156,13 @@ def test_each_slot_is_sent_once_and_upkeep_in_its_time(
         tick(scheduler)
         clock.pass_by(0.25)
     names = [name for name, _ in sent(redis)]
-    assert {name: names.count(name) for name in names} == {"publish_update": 30, "sweep": 11}
+    assert {name: names.count(name) for name in names} == {
+        "publish_update": 30,
+        "sweep": 11,
+        "ensure_slot": 1,
+    }
     tick(scheduler)
-    assert [name for name, _ in sent(redis)].count("ensure_slot") == 1
+    assert [name for name, _ in sent(redis)].count("ensure_slot") == 2
 
 
 @pytest.mark.parametrize("jump", [-3600, -5, 3600])
@@ -187,7 +192,8 @@ def test_a_clock_that_is_adjusted_a_little_starts_nothing_anew(
     clock.pass_by(4)
     clock.wall -= timedelta(seconds=1)
     tick(scheduler)
-    assert [name for name, _ in sent(redis)] == ["publish_update", "publish_update"]
+    names = [name for name, _ in sent(redis)]
+    assert (names.count("publish_update"), names.count("ensure_slot")) == (2, 1)
 
 
 def test_each_tick_leaves_a_sign_of_life(scheduler: SlotScheduler, settings: Settings) -> None:
