@@ -184,13 +184,16 @@ def _name_absent(fetched: Fetched, wanted: Wanted) -> None:
         one for one in dict.fromkeys(fetched.left_out) if one.coin not in fetched.quotes
     ]
     named = {one.coin for one in fetched.left_out}
-    why = "the call for it failed" if fetched.failures else "the source does not know it"
     for coin in wanted.ids:
         if coin in fetched.quotes or coin in named:
             continue
-        successor = SUCCESSORS.get(coin)
-        retired = f"retired by the source; {successor} is collected in its place"
-        fetched.left_out.append(LeftOut(coin, retired if successor else why))
+        if fetched.failures:
+            why = "the call for it failed"
+        elif coin in SUCCESSORS:
+            why = f"retired by the source; {SUCCESSORS[coin]} is collected in its place"
+        else:
+            why = "the source does not know it"
+        fetched.left_out.append(LeftOut(coin, why))
 
 
 def _absent(fetched: Fetched, wanted: Wanted) -> list[tuple[str, str, str | None]]:

@@ -207,6 +207,14 @@ def test_when_every_page_fails_the_update_fails_with_the_reason(
     assert store.coins() == {}  # nobody said that it is missing
 
 
+def test_nothing_is_said_of_a_retired_coin_that_could_not_be_asked_for(
+    run: Run, update: Callable[..., Document], simulator: SimulatorControl
+) -> None:
+    simulator.fault("body", body="no", status=400, times=None)
+    assert run("matic-network").state == "failed"
+    assert left_out(update()) == {"matic-network": "the call for it failed"}
+
+
 def test_when_one_page_fails_the_rest_is_kept(
     run: Run, update: Callable[..., Document], simulator: SimulatorControl
 ) -> None:

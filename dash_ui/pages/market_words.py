@@ -42,7 +42,7 @@ def concern(known: Sequence[Coin], newest: float | None, update: Update | None) 
         failed = f" {last_update(update)}" if update and update.state == "failed" else ""
         return (
             f"No quote is stored yet.{failed}",
-            "Refresh now fetches the first ones; ./koinx doctor checks the source.",
+            "Refresh now fetches the first ones; ./koinx logs worker says more.",
         )
     if all(coin.freshness == "stale" for coin in known):
         return (
