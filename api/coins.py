@@ -6,9 +6,9 @@ from typing import Any
 from flask.views import MethodView
 from flask_smorest.pagination import PaginationParameters
 
-from api import schemas
 from api.errors import may_answer, refuse
 from api.pages import Blueprint
+from api.schemas import coins as schemas
 from api.services import Services, services
 from market.quotes import SUCCESSORS
 

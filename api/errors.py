@@ -9,7 +9,7 @@ from flask_smorest import abort as smorest_abort
 from pymongo.errors import PyMongoError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, ServiceUnavailable
 
-from api.schemas import Error
+from api.schemas.errors import Error
 
 View = TypeVar("View", bound=Callable[..., Any])
 

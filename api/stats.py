@@ -7,8 +7,9 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 from werkzeug.http import http_date
 
-from api import schemas
 from api.errors import may_answer
+from api.schemas import seed as schemas
+from api.schemas.errors import SeedError
 from api.series import asked_quotes
 from api.services import services
 from market.statistics import deviation, rounded
@@ -38,7 +39,7 @@ class StatsView(MethodView):
 
     @blp.doc(parameters=[COIN])
     @blp.response(200, schemas.Stats)
-    @may_answer(blp, 400, 404, 503, schema=schemas.SeedError)
+    @may_answer(blp, 400, 404, 503, schema=SeedError)
     def get(self) -> Response:
         """Latest price, market cap and 24-hour change of a coin"""
         newest = asked_quotes(services(), 1)[0]
@@ -58,7 +59,7 @@ class DeviationView(MethodView):
 
     @blp.doc(parameters=[COIN])
     @blp.response(200, schemas.Deviation)
-    @may_answer(blp, 400, 404, 503, schema=schemas.SeedError)
+    @may_answer(blp, 400, 404, 503, schema=SeedError)
     def get(self) -> Response:
         """Standard deviation of a coin's newest 100 recorded prices
 

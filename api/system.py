@@ -11,7 +11,7 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 from nats.aio.client import Client
 
-from api import schemas
+from api.schemas import system as schemas
 from api.services import Services, services
 from bridge.streams import CONSUMER, DEAD_LETTERS, EVENTS
 

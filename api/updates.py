@@ -11,11 +11,13 @@ from flask.views import MethodView
 from flask_smorest.pagination import PaginationParameters
 from pymongo.errors import PyMongoError
 
-from api import schemas
 from api.errors import CHANGES, may_answer, refuse
 from api.guard import guarded
 from api.inbox import REQUEST_PREFIX
 from api.pages import Blueprint
+from api.schemas import updates as schemas
+from api.schemas.errors import SeedError
+from api.schemas.seed import Message
 from api.services import Services, services
 from api.waiting import TooMany, until_closed
 from bridge.events import UpdateRequested
@@ -79,8 +81,8 @@ class TriggerUpdate(MethodView):
     """The seed's way to ask for an update."""
 
     @blp.doc(security=KEY)
-    @blp.response(200, schemas.Message)
-    @may_answer(blp, *CHANGES, 502, 504, schema=schemas.SeedError)
+    @blp.response(200, Message)
+    @may_answer(blp, *CHANGES, 502, 504, schema=SeedError)
     @guarded
     def post(self) -> dict[str, str]:
         """Ask for an update now, and wait until its quotes can be read"""

@@ -9,11 +9,12 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from market.documents import Coin, Quote, Update
+from market.documents import Coin, Update
 
 Document = dict[str, Any]
 TIMEOUT_MS = 3000  # for each operation, server selection included: a frozen mongod is an error
 LATEST = "latest"
+QUOTES, REPAIRED = SERIES = "quotes", "repaired"
 NAMESPACE_EXISTS = 48
 
 
@@ -56,22 +57,21 @@ def _connect(uri: str, database: str, _process: int) -> Database[Document]:
 def prepare(database: Database[Document]) -> None:
     """Makes the collections and indexes; safe when several do it at once.
 
-    Raises WrongCollection when `quotes` is there but not clustered: a write before the
+    Raises WrongCollection when quotes' collection is there but not clustered: a write before the
     collection was made creates such a one, and it could hold a quote twice.
     """
-    name = Quote._get_collection_name()
-    _create(
-        database,
-        name,
-        clusteredIndex={"key": {"_id": 1}, "unique": True},
-        storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}},
-    )
-    options = database[name].options()
-    if "clusteredIndex" not in options:
-        raise WrongCollection(
-            f"{database.name}.{name} is not clustered by _id, so quotes could be stored twice: "
-            "rename or drop it, and start again"
+    for collection in SERIES:
+        _create(
+            database,
+            collection,
+            clusteredIndex={"key": {"_id": 1}, "unique": True},
+            storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}},
         )
+        if "clusteredIndex" not in database[collection].options():
+            raise WrongCollection(
+                f"{database.name}.{collection} is not clustered by _id, so quotes could be stored "
+                "twice: rename or drop it, and start again"
+            )
     database[Update._get_collection_name()].create_indexes(
         [
             IndexModel([("received_at", DESCENDING)]),

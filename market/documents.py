@@ -1,5 +1,7 @@
 """What is kept in MongoDB, as MongoEngine documents."""
 
+from typing import ClassVar
+
 from mongoengine import (
     DateTimeField,
     DictField,
@@ -23,7 +25,7 @@ class QuoteKey(EmbeddedDocument):
     at = DateTimeField(required=True)  # the source's own last_updated
 
 
-class Quote(Document):
+class Priced(Document):
     """One price of one coin. Insert only, in bulk, through `market.store`.
 
     Never query it by `key__coin`: MongoEngine asks for `_id.coin`, which scans the collection.
@@ -37,7 +39,21 @@ class Quote(Document):
     source = StringField(required=True)
     recorded_at = DateTimeField(required=True)
 
-    meta = {"collection": "quotes", "auto_create_index": False}  # noqa: RUF012
+    meta: ClassVar[dict[str, object]] = {"abstract": True}
+
+
+class Quote(Priced):
+    """A price as the source gave it in its time."""
+
+    meta: ClassVar[dict[str, object]] = {"collection": "quotes", "auto_create_index": False}
+
+
+class Repaired(Priced):
+    """A price that was not recorded in its time, but taken from the source's history later."""
+
+    resolution = IntField(required=True, min_value=1)  # seconds between the history's points
+
+    meta: ClassVar[dict[str, object]] = {"collection": "repaired", "auto_create_index": False}
 
 
 class Coin(Document):
@@ -51,7 +67,7 @@ class Coin(Document):
     state = StringField(required=True, choices=COIN_STATES)
     successor = StringField(null=True)
 
-    meta = {"collection": "coins", "auto_create_index": False}  # noqa: RUF012
+    meta: ClassVar[dict[str, object]] = {"collection": "coins", "auto_create_index": False}
 
 
 class Update(Document):
@@ -74,4 +90,4 @@ class Update(Document):
     left_out = ListField(DictField())  # coin, reason
     error = StringField(null=True)
 
-    meta = {"collection": "updates", "auto_create_index": False}  # noqa: RUF012
+    meta: ClassVar[dict[str, object]] = {"collection": "updates", "auto_create_index": False}

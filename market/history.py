@@ -1,0 +1,112 @@
+"""A coin's quotes in time, as they are stored: those recorded, and those repaired from history."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from bson import MaxKey, MinKey
+from pymongo import DESCENDING
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from market.database import QUOTES, REPAIRED, Document
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored quote. `resolution` is None for one that was recorded in its time, else the
+    seconds between the points of the history that it was repaired from."""
+
+    coin: str
+    at: datetime
+    price: float
+    market_cap: float | None
+    change_24h: float | None
+    volume_24h: float | None
+    source: str
+    recorded_at: datetime
+    resolution: int | None
+
+
+class History:
+    """The collections `quotes` and `repaired` of one database, read newest first.
+
+    Each read is a scan of one coin's stretch of a clustered collection: no sort, no other coin.
+    """
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._quotes: Collection[Document] = database[QUOTES]
+        self._repaired: Collection[Document] = database[REPAIRED]
+
+    def records(
+        self,
+        coin: str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int,
+        repaired: bool = False,
+        as_of: datetime | None = None,
+    ) -> list[Record]:
+        """A coin's newest `limit` records with start <= at < end, newest first.
+
+        Repaired ones are among them only if asked for; where both have the same `at`, the
+        recorded one stands. `as_of` leaves out what was not yet known then.
+        """
+        stretch = _stretch(coin, start, end, as_of)
+        found = self._read(self._quotes, stretch, limit)
+        if repaired:
+            found = _merged(found, self._read(self._repaired, stretch, limit))
+        return list(islice(found, limit))
+
+    def _read(
+        self, collection: Collection[Document], stretch: Document, limit: int
+    ) -> Iterator[Record]:
+        cursor = collection.find(stretch).sort("_id", DESCENDING).limit(limit)
+        return map(_record, cursor.batch_size(limit))
+
+
+def stretch(coin: str, start: datetime | None, end: datetime | None) -> Document:
+    """Bounds on the whole key: a clustered scan of one coin's start <= at < end.
+
+    A condition on `_id.coin` would scan the whole collection.
+    """
+    return {
+        "$gte": {"coin": coin, "at": start if start is not None else MinKey()},
+        "$lt": {"coin": coin, "at": end if end is not None else MaxKey()},
+    }
+
+
+def _stretch(
+    coin: str, start: datetime | None, end: datetime | None, as_of: datetime | None
+) -> Document:
+    where: Document = {"_id": stretch(coin, start, end)}
+    if as_of is not None:
+        where["recorded_at"] = {"$lte": as_of}
+    return where
+
+
+def _merged(recorded: Iterator[Record], repaired: Iterator[Record]) -> Iterator[Record]:
+    last: datetime | None = None
+    for one in heapq.merge(recorded, repaired, key=lambda record: record.at, reverse=True):
+        if one.at != last:
+            yield one
+        last = one.at
+
+
+def _record(document: dict[str, Any]) -> Record:
+    key = document["_id"]
+    return Record(
+        coin=key["coin"],
+        at=key["at"],
+        price=document["price"],
+        market_cap=document["market_cap"],
+        change_24h=document["change_24h"],
+        volume_24h=document["volume_24h"],
+        source=document["source"],
+        recorded_at=document["recorded_at"],
+        resolution=document.get("resolution"),
+    )
