@@ -24,6 +24,18 @@ def newest_quotes(services: Services, coin: str, limit: int) -> list[Document]:
     return own
 
 
+def answering(services: Services, coin: str) -> str:
+    """The id whose stored quotes answer for a coin; refuses with a 404 one that is not collected.
+
+    A retired id goes on with its successor's, once those are newer.
+    """
+    if coin in SUCCESSORS and (quotes := newest_quotes(services, coin, 1)):
+        return str(quotes[0]["_id"]["coin"])
+    if coin not in collected(services):
+        refuse(404, f"{coin!r} is not collected; /v1/coins lists what is")
+    return coin
+
+
 def collected(services: Services) -> set[str]:
     """The ids of all coins that are asked for by id, or have been stored."""
     return {*services.settings.selection.ids, *services.store.latest().coins}

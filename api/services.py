@@ -13,6 +13,7 @@ from api.limits import Limits
 from api.waiting import Waiting
 from bridge.connection import Connection
 from market.database import connect
+from market.history import History
 from market.ledger import Ledger
 from market.slots import Schedule
 from market.store import Store
@@ -30,6 +31,7 @@ class Services:
     schedule: Schedule
     ledger: Ledger
     store: Store
+    history: History
     deviations: Deviations
     nats: Connection
     redis: ConnectionPool
@@ -48,6 +50,7 @@ def attach(app: Flask, settings: Settings) -> Services:
         schedule=Schedule(settings.cron_schedule),
         ledger=Ledger(database),
         store=store,
+        history=History(database),
         deviations=Deviations(store),
         nats=Connection(settings.server("nats_url"), "koinx-api"),
         redis=pool,
