@@ -150,8 +150,10 @@ class Settings(BaseModel):
     @field_validator("coingecko_api_url", "dash_api_url")
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
-        if url is not None and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
-            raise ValueError("an address that begins with http:// or https://, without a query")
+        if url is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
+            raise ValueError(
+                "an address that begins with http:// or https://, without a query or a password"
+            )
         return url.rstrip("/") if url else url
 
     @field_validator("mongodb_uri", "nats_url", "redis_url")
@@ -287,6 +289,8 @@ def home(environ: Mapping[str, str] | None = None) -> Path:
 def _env_file(environ: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
     file = environ.get("KOINX_ENV_FILE", str(ROOT / ".env"))
     try:
+        if environ.get("KOINX_ENV_FILE") and not Path(file).exists():
+            raise SettingsError([f"KOINX_ENV_FILE={file}: there is no such file"])
         values = dotenv_values(file) if file else {}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f"{file} cannot be read: {error}"]) from None
@@ -345,5 +349,6 @@ def _line(error: Any, values: Mapping[str, str]) -> str:
     name = str(error["loc"][0]).upper()
     allowed = Settings.model_fields[name.lower()].description
     message = allowed if error["type"] != "value_error" and allowed else message
-    shown = "a secret value" if name in SECRETS else repr(values.get(name, ""))
+    value = re.sub(r"//[^/]*@", "//…@", values.get(name, ""))  # a password in an address
+    shown = "a secret value" if name in SECRETS else repr(value)
     return f"{name}={shown}: {message}"

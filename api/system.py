@@ -9,11 +9,10 @@ import redis
 from flask import Response, jsonify, make_response
 from flask.views import MethodView
 from flask_smorest import Blueprint
-from nats.aio.client import Client
 
 from api.schemas import system as schemas
 from api.services import Services, services
-from bridge.streams import CONSUMER, DEAD_LETTERS, EVENTS
+from bridge.backlog import Backlog, backlog
 
 blp = Blueprint("system", __name__, description="Whether the system is well")
 
@@ -48,7 +47,7 @@ class Ready(MethodView):
             outcomes = threads.map(lambda check: _outcome(check, on), checks.values())
             found = dict(zip(checks, outcomes, strict=True))
         now = datetime.now(UTC)
-        last_success, (pending, dead) = found["mongodb"][0], found["nats"][0] or (None, None)
+        last_success, waiting = found["mongodb"][0], found["nats"][0] or Backlog()
         body = {
             "ready": all(error is None for _, error in found.values()),
             "dependencies": {
@@ -57,8 +56,9 @@ class Ready(MethodView):
             "last_success": last_success,
             "age_seconds": (now - last_success).total_seconds() if last_success else None,
             "next_slot": on.schedule.following(now),
-            "pending_events": pending,
-            "dead_letters": dead,
+            "pending_events": waiting.pending,
+            "consumer_lag_seconds": waiting.lag_seconds(now),
+            "dead_letters": waiting.dead_letters,
         }
         return make_response(jsonify(schemas.Ready().dump(body)), 200 if body["ready"] else 503)
 
@@ -71,14 +71,8 @@ def _outcome(check: Callable[[Services], Any], on: Services) -> tuple[Any, str |
         return None, f"does not answer ({type(error).__name__})"
 
 
-def _backlog(on: Services) -> tuple[int, int]:
-    async def work(client: Client) -> tuple[int, int]:
-        js = client.jetstream(timeout=CHECK_SECONDS)
-        consumer = await js.consumer_info(EVENTS, CONSUMER)
-        dead = await js.stream_info(DEAD_LETTERS)
-        return (consumer.num_pending or 0) + (consumer.num_ack_pending or 0), dead.state.messages
-
-    return on.nats.run(work, CHECK_SECONDS)
+def _backlog(on: Services) -> Backlog:
+    return on.nats.run(backlog, CHECK_SECONDS)
 
 
 def _ping_redis(on: Services) -> None:

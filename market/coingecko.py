@@ -9,6 +9,8 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -237,9 +239,18 @@ def _pause(state: tenacity.RetryCallState) -> float:
 
 
 def _retry_after(header: str | None) -> float | None:
-    if header is None or not re.fullmatch(r"\d{1,9}", header.strip()):
+    """Seconds, as RFC 9110 (10.2.3) writes them: a number, or the time at which they end."""
+    if header is None:
         return None
-    return min(float(header), MAX_RETRY_AFTER)
+    if re.fullmatch(r"\d{1,9}", header.strip()):
+        return min(float(header), MAX_RETRY_AFTER)
+    try:
+        until = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        return None
+    return min(max(0.0, (until - datetime.now(UTC)).total_seconds()), MAX_RETRY_AFTER)
 
 
 def _message(body: bytes) -> str:

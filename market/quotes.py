@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 MAX_ID_LENGTH = 128
-MAX_TEXT_LENGTH = 256
+MAX_TEXT_LENGTH = 100  # CoinGecko's longest name had 71 characters in August 2025
 MAX_URL_LENGTH = 2048  # recorded images have up to 282 characters
 GENESIS = datetime(2009, 1, 3, tzinfo=UTC)  # bitcoin's first block: no coin has an older price
 CLOCK_SKEW = timedelta(minutes=10)

@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -176,6 +178,14 @@ def test_a_wait_that_cannot_be_is_none_and_a_long_one_is_bounded(
     limits = wire("429 Too Many Requests", {"Retry-After": header})
     with limits as server, client(server.url) as source:
         assert failure(source, 0.3).retry_after == wait
+
+
+@pytest.mark.parametrize(("minutes", "wait"), [(2, 120), (-2, 0), (90, 3600)])
+def test_a_wait_may_be_given_as_the_time_of_its_end(minutes: int, wait: float) -> None:
+    end = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+    limits = wire("429 Too Many Requests", {"Retry-After": end})
+    with limits as server, client(server.url) as source:
+        assert failure(source, 0.3).retry_after == pytest.approx(wait, abs=5)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

@@ -228,6 +228,17 @@ def test_a_file_that_is_no_text_is_named(environ: dict[str, str], errors: Errors
     assert settings_module.home({"KOINX_ENV_FILE": str(file)}) == ROOT / "var"
 
 
+def test_a_password_in_an_address_is_refused_and_not_shown(errors: Errors) -> None:
+    (line,) = errors(COINGECKO_API_URL=f"https://someone:{SECRET}@example.org/api")
+    assert line.startswith("COINGECKO_API_URL='https://…@example.org/api': ")
+    assert line.endswith("or a password")
+
+
+def test_a_file_that_is_named_must_be_there(environ: dict[str, str], errors: Errors) -> None:
+    environ["KOINX_ENV_FILE"] = "/nowhere/production.env"
+    assert errors() == ["KOINX_ENV_FILE=/nowhere/production.env: there is no such file"]
+
+
 def test_home_is_found_whatever_else_is_wrong(environ: dict[str, str]) -> None:
     file = Path(environ.pop("KOINX_ENV_FILE"))
     file.write_text("KOINX_HOME=elsewhere\nAPI_PORT=x\n")

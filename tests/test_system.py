@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from api.app import create_app
 from api.prepare import prepare
 from api.services import EXTENSION
+from bridge.events import UpdateRequested
+from bridge.publisher import publish
 from market.database import disconnect
 from market.ledger import Ledger
 from settings import Settings
@@ -33,6 +36,24 @@ def test_ready_with_everything_there(
     assert 0 <= answer.json["age_seconds"] < 60
     assert datetime.fromisoformat(answer.json["next_slot"]) > datetime.now(UTC)
     assert (answer.json["pending_events"], answer.json["dead_letters"]) == (0, 0)
+    assert answer.json["consumer_lag_seconds"] == 0
+
+
+@pytest.mark.usefixtures("database")
+def test_what_waits_for_a_consumer_is_counted_and_timed(
+    app: Flask, client: FlaskClient, settings: Settings
+) -> None:
+    # Given events that no process takes
+    prepare(settings)
+    nats = app.extensions[EXTENSION].nats
+    for number in range(2):
+        publish(nats, UpdateRequested(f"waits-{number}", datetime.now(UTC)))
+    # When, then
+    waiting = client.get("/ready").json or {}
+    assert waiting["pending_events"] == 2
+    assert 0 < waiting["consumer_lag_seconds"] < 10
+    longer = client.get("/ready").json or {}
+    assert longer["consumer_lag_seconds"] > waiting["consumer_lag_seconds"]
 
 
 @pytest.fixture(params=SERVERS)

@@ -31,6 +31,9 @@ class Ready(Schema):
     pending_events = Integer(
         allow_none=True, metadata={"description": "Events that no process has taken yet"}
     )
+    consumer_lag_seconds = Number(
+        "Seconds since the oldest of them was published; 0 when none waits", 0.0
+    )
     dead_letters = Integer(
         allow_none=True, metadata={"description": "Messages set aside because they are no events"}
     )
