@@ -12,7 +12,8 @@ RUN useradd --system --uid 10001 --create-home koinx \
     && install -d -o koinx -g koinx /koinx/var
 COPY --from=build /venv /venv
 WORKDIR /koinx
-COPY settings.py celeryconfig.py ./
+COPY celeryconfig.py ./
+COPY settings settings
 COPY market market
 COPY bridge bridge
 COPY tasks tasks

@@ -45,5 +45,5 @@ def test_without_its_secrets_it_does_not_start(secret: str) -> None:
 def test_the_image_holds_what_the_processes_import() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     copied = {word for line in lines if line.startswith("COPY ") for word in line.split()}
-    ours = {"settings.py", "celeryconfig.py", "market", "bridge", "tasks", "api", "dash_ui"}
+    ours = {"settings", "celeryconfig.py", "market", "bridge", "tasks", "api", "dash_ui"}
     assert ours <= copied

@@ -250,7 +250,8 @@ def test_home_is_found_whatever_else_is_wrong(environ: dict[str, str]) -> None:
     "schedule", ["*/15 * * * *", "*/10 * * * * *", "0 8 * * MON-FRI", "0 0 29 2 *"]
 )
 def test_schedules_of_five_and_of_six_fields(environ: dict[str, str], schedule: str) -> None:
-    assert load(environ | {"CRON_SCHEDULE": schedule}).cron_schedule == schedule
+    made = load(environ | {"CRON_SCHEDULE": schedule, "MARKET": "demo"})
+    assert made.cron_schedule == schedule
 
 
 def test_a_process_that_is_given_the_settings_has_the_same(environ: dict[str, str]) -> None:

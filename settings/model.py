@@ -1,77 +1,34 @@
-"""Every setting, read from the environment and `.env`, typed; all errors are told at once."""
+"""Every setting with its type and default, and which of them cannot be together."""
 
-import contextlib
-import difflib
 import ipaddress
-import json
-import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from croniter import CroniterBadDateError, croniter
-from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-ROOT = Path(__file__).resolve().parent
-RUNNING_FILE = "running.json"  # in KOINX_HOME/run: what the supervisor started its processes with
+from settings.budget import Budget, refusal
+from settings.coins import MAX_TOP, CoinSelection, parse_coins
+
+ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_URL = "https://api.coingecko.com/api/v3"
 PRO_URL = "https://pro-api.coingecko.com/api/v3"
-MAX_ID_LENGTH = 128
-MAX_TOP = 20_000  # CoinGecko listed 17,892 coins in August 2025
-OWN_PREFIXES = ("KOINX_", "COINGECKO_", "SIMULATOR_")
-FOREIGN_PREFIXES = ("COMPOSE_", "DOCKER_")  # docker compose reads the same `.env`
 CRON_FIELD = re.compile(r"(?:\d+|\*|[a-z]{3}|[,/-])+", re.IGNORECASE)
 
 Port = Annotated[int, Field(ge=1, le=65535, description="a whole number from 1 to 65535")]
-
-
-class SettingsError(Exception):
-    """One or more settings are wrong; `errors` has a line for each."""
-
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = errors
-
-
-@dataclass(frozen=True)
-class CoinSelection:
-    """Which coins are collected: `ids` by name, and the `top` coins by market cap (0: none)."""
-
-    ids: tuple[str, ...]
-    top: int
-
-
-def parse_coins(text: str) -> CoinSelection:
-    """`bitcoin,top:100` as a selection; raises ValueError naming the part that is wrong."""
-    ids: dict[str, None] = {}
-    top = 0
-    for part in (part.strip() for part in text.split(",")):
-        if part.startswith("top:"):
-            number = part.removeprefix("top:")
-            if not (number.isascii() and number.isdigit() and 1 <= int(number) <= MAX_TOP):
-                raise ValueError(f"{part!r}: after top: comes a number from 1 to {MAX_TOP}")
-            top = max(top, int(number))
-        elif not part or len(part) > MAX_ID_LENGTH or not part.isprintable():
-            raise ValueError(
-                f"{part!r} is no coin id: 1 to {MAX_ID_LENGTH} printable characters, no comma"
-            )
-        else:
-            ids[part] = None
-    return CoinSelection(tuple(ids), top)
 
 
 def is_loopback(host: str) -> bool:
@@ -101,6 +58,12 @@ class Settings(BaseModel):
     coingecko_api_url: str = PUBLIC_URL
     coingecko_api_key: SecretStr | None = None
     coingecko_plan: Literal["demo", "pro"] | None = None
+    coingecko_calls_per_minute: int | None = Field(
+        default=None, ge=1, le=100_000, description="a whole number from 1 to 100000"
+    )
+    coingecko_calls_per_month: int | None = Field(
+        default=None, ge=1, le=100_000_000, description="a whole number from 1 to 100000000"
+    )
 
     mongodb_uri: SecretStr | None = None
     nats_url: SecretStr | None = None
@@ -191,7 +154,12 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> "Settings":
-        if errors := _clashes(dict(self)):
+        errors = clashes(dict(self))
+        if (budget := self.budget) and (
+            cannot := refusal(self.selection, self.cron_schedule, budget)
+        ):
+            errors.append(cannot)
+        if errors:
             raise ValueError("; ".join(errors))
         return self
 
@@ -199,6 +167,15 @@ class Settings(BaseModel):
     def selection(self) -> CoinSelection:
         """The coins to collect."""
         return parse_coins(self.coins)
+
+    @cached_property
+    def budget(self) -> Budget | None:
+        """The calls to the source that are allowed; None for a source on this machine."""
+        if self.market != "live" or is_loopback(urlsplit(self.coingecko_api_url).hostname or ""):
+            return None
+        return Budget.of(
+            self.coingecko_plan, self.coingecko_calls_per_minute, self.coingecko_calls_per_month
+        )
 
     @property
     def database(self) -> str:
@@ -243,93 +220,7 @@ SECRETS = tuple(
 )
 
 
-def load(environ: Mapping[str, str] | None = None, *, running: bool = True) -> Settings:
-    """The settings from `environ` (default: this process's), then `.env`, then what runs.
-
-    `running=False` leaves out what `./koinx up` runs with. `KOINX_ENV_FILE` names another file
-    than `.env`; empty, none is read. Raises SettingsError with a line for each value that is
-    wrong and each name that looks like a misspelt one.
-    """
-    environ = os.environ if environ is None else environ
-    file, from_file = _env_file(environ)
-    chosen = {n: v for n, v in (from_file | dict(environ)).items() if n in NAMES and v != ""}
-    values = (_running(home(environ)) if running else {}) | chosen
-    errors = _misspelt(environ, from_file, file.name)
-    given = {name.lower(): text for name, text in values.items()}
-    try:
-        settings = Settings.model_validate(given)
-    except ValidationError as error:
-        errors += [_line(e, values) for e in error.errors() if e["loc"]]
-        # pydantic looks at settings together only when each of them is right by itself.
-        defaults = {name: field.default for name, field in Settings.model_fields.items()}
-        raise SettingsError(errors + _clashes(defaults | given)) from None
-    if errors:
-        raise SettingsError(errors)
-    return settings
-
-
-def load_or_exit() -> Settings:
-    """The settings, for a process's own start: it ends here, with every error, if any is wrong."""
-    try:
-        return load()
-    except SettingsError as error:
-        sys.exit(f"KoinX cannot start:\n{error}")
-
-
-def home(environ: Mapping[str, str] | None = None) -> Path:
-    """`KOINX_HOME` alone, so that a wrong setting elsewhere never keeps anyone from stopping."""
-    environ = os.environ if environ is None else environ
-    value = environ.get("KOINX_HOME")
-    if not value:
-        with contextlib.suppress(SettingsError):
-            value = _env_file(environ)[1].get("KOINX_HOME")
-    return ROOT / Path(value or "var").expanduser()
-
-
-def _env_file(environ: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
-    file = environ.get("KOINX_ENV_FILE", str(ROOT / ".env"))
-    try:
-        if environ.get("KOINX_ENV_FILE") and not Path(file).exists():
-            raise SettingsError([f"KOINX_ENV_FILE={file}: there is no such file"])
-        values = dotenv_values(file) if file else {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{file} cannot be read: {error}"]) from None
-    return Path(file), {name: value or "" for name, value in values.items()}
-
-
-def _running(home: Path) -> dict[str, str]:
-    """What a supervisor of this home started its processes with; {} when none did."""
-    try:
-        values = json.loads((home / "run" / RUNNING_FILE).read_text())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(values, dict):
-        return {}
-    return {name: value for name, value in values.items() if name in NAMES}
-
-
-def _misspelt(environ: Mapping[str, str], from_file: Mapping[str, str], file: str) -> list[str]:
-    """A line for each name that is no setting: any in the file, the likely ones elsewhere."""
-    known = {*NAMES, "KOINX_ENV_FILE"}
-    errors = [
-        f"{name} in {file} is no setting{_nearest(name, 0.6)}"
-        for name in from_file
-        if name not in known and not name.startswith(FOREIGN_PREFIXES)
-    ]
-    for name in environ:
-        if name in known or name in from_file:
-            continue
-        if name.startswith(OWN_PREFIXES) or _nearest(name, 0.88):
-            errors.append(f"{name} in the environment is no setting{_nearest(name, 0.6)}")
-    return errors
-
-
-def _nearest(name: str, cutoff: float) -> str:
-    found = difflib.get_close_matches(name.upper(), NAMES, n=1, cutoff=cutoff)
-    return f"; did you mean {found[0]}?" if found else ""
-
-
-def _clashes(values: Mapping[str, Any]) -> list[str]:
+def clashes(values: Mapping[str, Any]) -> list[str]:
     """A line for each pair of settings, by field name, that cannot be together."""
     errors = []
     if (values["coingecko_api_key"] is None) != (values["coingecko_plan"] is None):
@@ -342,13 +233,3 @@ def _clashes(values: Mapping[str, Any]) -> list[str]:
                 f"set {key.upper()} as well"
             )
     return errors
-
-
-def _line(error: Any, values: Mapping[str, str]) -> str:
-    message = str(error["msg"]).removeprefix("Value error, ")
-    name = str(error["loc"][0]).upper()
-    allowed = Settings.model_fields[name.lower()].description
-    message = allowed if error["type"] != "value_error" and allowed else message
-    value = re.sub(r"//[^/]*@", "//…@", values.get(name, ""))  # a password in an address
-    shown = "a secret value" if name in SECRETS else repr(value)
-    return f"{name}={shown}: {message}"

@@ -1,0 +1,22 @@
+"""Every setting, read from the environment and `.env`, typed; all errors are told at once."""
+
+from settings.coins import CoinSelection, parse_coins
+from settings.model import NAMES, PRO_URL, PUBLIC_URL, ROOT, SECRETS, Settings, is_loopback
+from settings.sources import RUNNING_FILE, SettingsError, home, load, load_or_exit
+
+__all__ = [
+    "NAMES",
+    "PRO_URL",
+    "PUBLIC_URL",
+    "ROOT",
+    "RUNNING_FILE",
+    "SECRETS",
+    "CoinSelection",
+    "Settings",
+    "SettingsError",
+    "home",
+    "is_loopback",
+    "load",
+    "load_or_exit",
+    "parse_coins",
+]
