@@ -64,10 +64,19 @@ class CoinGecko:
     """Calls CoinGecko's API v3 at `url`; one for a process, shared by its threads.
 
     `key` and `plan` (demo or pro) go together, as a header: never in the query, where they
-    would end in logs.
+    would end in logs. `take` is called before each call: it waits for its turn within the
+    deadline, or raises SourceError.
     """
 
-    def __init__(self, url: str, *, key: str | None = None, plan: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        plan: str | None = None,
+        take: Callable[[Deadline], None] = lambda _: None,
+    ) -> None:
+        self._take = take
         parts = urlsplit(url)
         self._url = url.rstrip("/")
         self._host = parts.hostname or url
@@ -130,6 +139,8 @@ class CoinGecko:
         return retrying(call)
 
     def _get(self, path: str, query: Mapping[str, str], deadline: Deadline) -> Any:
+        if deadline.remaining():
+            self._take(deadline)
         seconds = min(CALL_SECONDS, deadline.remaining())
         if seconds <= 0:
             raise SourceError(f"{self._host} was not asked: no time was left", permanent=True)

@@ -1,5 +1,6 @@
 """Every setting, read from the environment and `.env`, typed; all errors are told at once."""
 
+from settings.budget import Budget, calls_an_update, rate
 from settings.coins import CoinSelection, parse_coins
 from settings.model import NAMES, PRO_URL, PUBLIC_URL, ROOT, SECRETS, Settings, is_loopback
 from settings.sources import RUNNING_FILE, SettingsError, home, load, load_or_exit
@@ -11,12 +12,15 @@ __all__ = [
     "ROOT",
     "RUNNING_FILE",
     "SECRETS",
+    "Budget",
     "CoinSelection",
     "Settings",
     "SettingsError",
+    "calls_an_update",
     "home",
     "is_loopback",
     "load",
     "load_or_exit",
     "parse_coins",
+    "rate",
 ]

@@ -63,7 +63,7 @@ def wire(
 
 
 @contextmanager
-def client(url: str, **options: str) -> Iterator[CoinGecko]:
+def client(url: str, **options: Any) -> Iterator[CoinGecko]:
     made = CoinGecko(url, **options)
     try:
         yield made

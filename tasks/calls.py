@@ -1,0 +1,109 @@
+"""The calls to the source, counted in Redis for all processes and hosts together."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import redis
+from limits import RateLimitItemPerMinute, RateLimitItemPerMonth
+from limits.errors import StorageError
+from limits.storage import RedisStorage
+from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
+
+from market.coingecko import Deadline, SourceError
+from settings import Budget
+
+log = logging.getLogger(__name__)
+
+LOOK_AGAIN_SECONDS = 1.0
+WHO = "source"
+
+
+class Calls:
+    """Lets a call to the source go when the budget allows it: failed calls count as well.
+
+    The minute is a moving one, the month the calendar's, in UTC. `kept_a_minute` and
+    `kept_a_month(now)` are calls that are kept for others: a repair leaves the live updates
+    theirs.
+    """
+
+    def __init__(
+        self,
+        storage: RedisStorage,
+        budget: Budget,
+        *,
+        kept_a_minute: int = 0,
+        kept_a_month: Callable[[datetime], int] = lambda _: 0,
+    ) -> None:
+        self._minutes = MovingWindowRateLimiter(storage)
+        self._months = FixedWindowRateLimiter(storage)
+        self._minute = RateLimitItemPerMinute(budget.per_minute, namespace="koinx")
+        self._month = (
+            # `limits` forgets after 30 days a month, and a month can have 31.
+            RateLimitItemPerMonth(budget.per_month, multiples=2, namespace="koinx")
+            if budget.per_month is not None
+            else None
+        )
+        self._kept_a_minute = kept_a_minute
+        self._kept_a_month = kept_a_month
+
+    def take(self, deadline: Deadline) -> None:
+        """Waits for a call's turn, within the deadline; raises SourceError when there is none.
+
+        Without Redis a live update goes on uncounted, since it depends on one server less then;
+        what leaves calls to others does not.
+        """
+        try:
+            while (wait := self._wait()) is not None:
+                if wait >= deadline.remaining():
+                    raise SourceError(
+                        f"{self._minute.amount - self._kept_a_minute} calls were made within a "
+                        "minute: COINGECKO_CALLS_PER_MINUTE",
+                        retry_after=wait,
+                    )
+                time.sleep(min(wait, LOOK_AGAIN_SECONDS))
+        except (StorageError, redis.RedisError) as error:
+            if self._kept_a_minute:
+                raise SourceError(
+                    "Redis, which counts the calls, does not answer", retry_after=60.0
+                ) from error
+            log.warning("calls to the source are not counted: %s", type(error).__name__)
+
+    def left(self) -> tuple[int, int | None]:
+        """Calls left in this minute and, where there is such a limit, in this month."""
+        minute = self._minutes.get_window_stats(self._minute, WHO).remaining
+        if self._month is None:
+            return minute, None
+        return minute, self._months.get_window_stats(self._month, WHO, _month(_now())).remaining
+
+    def _wait(self) -> float | None:
+        """Takes a call; None when it was to be had, else the seconds until the next may be."""
+        now = _now()
+        if self._month is not None:
+            kept = self._kept_a_month(now)
+            if not self._months.test(self._month, WHO, _month(now), cost=1 + kept):
+                raise SourceError(
+                    f"of the {self._month.amount} calls of this month none is left"
+                    + (f" beside the {kept} kept for updates" if kept else "")
+                    + ": COINGECKO_CALLS_PER_MONTH",
+                    permanent=True,
+                )
+        if self._kept_a_minute and not self._minutes.test(
+            self._minute, WHO, cost=1 + self._kept_a_minute
+        ):
+            return LOOK_AGAIN_SECONDS
+        if not self._minutes.hit(self._minute, WHO):
+            reset, _ = self._minutes.get_window_stats(self._minute, WHO)
+            return max(reset - time.time(), 0.01)
+        if self._month is not None:
+            self._months.hit(self._month, WHO, _month(now))
+        return None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _month(now: datetime) -> str:
+    return f"{now:%Y-%m}"

@@ -1,0 +1,153 @@
+"""The calls to the source, counted in a real Redis; only the clock is set."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from limits.storage import RedisStorage
+
+from market.coingecko import CoinGecko, Deadline, SourceError
+from settings import Budget, Settings, calls_an_update, rate
+from tasks.calls import Calls
+from tests.support import SimulatorControl, free_port
+
+START = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+class Clock:
+    """A time that passes only when someone sleeps or it is told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def time(self) -> float:
+        return self.now.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("limits.storage.redis.time.time", made.time)
+    monkeypatch.setattr("tasks.calls.time.sleep", made.sleep)
+    monkeypatch.setattr("tasks.calls._now", lambda: made.now)
+    return made
+
+
+@pytest.fixture
+def storage(redis: str) -> RedisStorage:
+    return RedisStorage(redis)
+
+
+def refused(take: Callable[[Deadline], None]) -> SourceError:
+    with pytest.raises(SourceError) as raised:
+        take(Deadline(0.5))
+    return raised.value
+
+
+def test_no_minute_has_more_calls_than_allowed(clock: Clock, storage: RedisStorage) -> None:
+    # Given two processes that share one Redis
+    both = [Calls(storage, Budget(30, None)) for _ in range(2)]
+    # When they call as fast as they are let
+    made = []
+    for number in range(120):
+        both[number % 2].take(Deadline(90))
+        made.append(clock.now)
+        clock.sleep(0.2)
+    # Then
+    assert min(later - first for first, later in zip(made, made[30:], strict=False)) >= timedelta(
+        seconds=59
+    )
+    assert made[-1] - made[0] < timedelta(minutes=4)
+    assert all(first <= later for first, later in pairwise(made))
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_turn_that_comes_too_late_is_refused_with_the_wait(storage: RedisStorage) -> None:
+    calls = Calls(storage, Budget(2, None))
+    for _ in range(2):
+        calls.take(Deadline(1))
+    error = refused(calls.take)
+    assert str(error) == "2 calls were made within a minute: COINGECKO_CALLS_PER_MINUTE"
+    assert error.retry_after == pytest.approx(60, abs=1)
+    assert calls.left() == (0, None)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_repair_leaves_the_updates_theirs(storage: RedisStorage) -> None:
+    budget = Budget(5, 20)
+    live = Calls(storage, budget)
+    repair = Calls(storage, budget, kept_a_minute=2, kept_a_month=lambda _: 10)
+    for _ in range(3):
+        repair.take(Deadline(1))
+    assert refused(repair.take).retry_after is not None
+    for _ in range(2):
+        live.take(Deadline(1))
+    assert live.left() == (0, 15)
+
+
+def test_a_month_that_is_used_up_ends_with_it(clock: Clock, storage: RedisStorage) -> None:
+    # Given a month of 31 days whose calls were made on its first
+    calls = Calls(storage, Budget(100, 3))
+    for _ in range(3):
+        calls.take(Deadline(1))
+    # Then nothing goes before its end
+    clock.now = START + timedelta(days=30, hours=23)
+    error = refused(calls.take)
+    assert str(error) == ("of the 3 calls of this month none is left: COINGECKO_CALLS_PER_MONTH")
+    assert error.permanent
+    # and after it all do
+    clock.now = START + timedelta(days=31)
+    calls.take(Deadline(1))
+    assert calls.left() == (99, 2)
+
+
+def test_a_month_of_updates_stays_within_the_demo_plan(clock: Clock, storage: RedisStorage) -> None:
+    # Given 250 coins every 15 minutes, of which each tenth call is answered 429 and made again
+    made = Settings(
+        coins="bitcoin,ethereum,top:250",
+        coingecko_plan="demo",
+        coingecko_api_key="CG-x",  # type: ignore[arg-type]
+    )
+    assert made.budget == Budget(30, 10_000)
+    calls = Calls(storage, made.budget)
+    each, count = calls_an_update(made.selection), 0
+    # When
+    for slot in range(round(rate(made.cron_schedule).a_month)):
+        clock.now = START + slot * timedelta(minutes=15)
+        for _ in range(each):
+            calls.take(Deadline(45))
+            count += 1
+            if count % 10 == 0:
+                calls.take(Deadline(45))
+                count += 1
+    # Then
+    assert 2976 * each * 1.1 < count < 2976 * each * 1.12
+    assert calls.left()[1] == 10_000 - count
+
+
+def test_without_redis_updates_go_on_and_repairs_do_not() -> None:
+    storage = RedisStorage(f"redis://127.0.0.1:{free_port()}", socket_connect_timeout=1)
+    Calls(storage, Budget(1, 1)).take(Deadline(1))
+    error = refused(Calls(storage, Budget(5, None), kept_a_minute=1).take)
+    assert str(error) == "Redis, which counts the calls, does not answer"
+
+
+@pytest.mark.usefixtures("clock")
+def test_failed_calls_count_as_well(storage: RedisStorage, simulator: SimulatorControl) -> None:
+    # Given a source that fails twice, then answers
+    simulator.fault("server_error", status=500, times=2)
+    calls = Calls(storage, Budget(30, None))
+    source = CoinGecko(f"{simulator.url}/api/v3", take=calls.take)
+    # When
+    before = time.monotonic()
+    rows = source.markets("usd", per_page=5, deadline=Deadline(20))
+    source.close()
+    # Then
+    assert len(rows) == 5
+    assert time.monotonic() - before < 20
+    assert calls.left() == (27, None)
