@@ -1,9 +1,9 @@
 """A coin's quotes in time, as they are stored: those recorded, and those repaired from history."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -13,6 +13,9 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from market.database import QUOTES, REPAIRED, Document
+from market.quotes import CLOCK_SKEW
+
+MILLISECOND = timedelta(milliseconds=1)  # the resolution of a record's time
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,11 @@ class Record:
     source: str
     recorded_at: datetime
     resolution: int | None
+
+    @property
+    def as_of(self) -> datetime:
+        """The time that its numbers are of."""
+        return self.at
 
 
 class History:
@@ -56,17 +64,19 @@ class History:
         Repaired ones are among them only if asked for; where both have the same `at`, the
         recorded one stands. `as_of` leaves out what was not yet known then.
         """
-        stretch = _stretch(coin, start, end, as_of)
-        found = self._read(self._quotes, stretch, limit)
-        if repaired:
-            found = _merged(found, self._read(self._repaired, stretch, limit))
-        return list(islice(found, limit))
+        found = self._read(self._quotes, _stretch(coin, start, end, as_of), limit)
+        if not repaired:
+            return found
+        if len(found) == limit:
+            start = found[-1].at  # what is older is not among the newest
+        also = self._read(self._repaired, _stretch(coin, start, end, as_of), limit)
+        return list(islice(_merged(found, also), limit))
 
     def _read(
         self, collection: Collection[Document], stretch: Document, limit: int
-    ) -> Iterator[Record]:
+    ) -> list[Record]:
         cursor = collection.find(stretch).sort("_id", DESCENDING).limit(limit)
-        return map(_record, cursor.batch_size(limit))
+        return [_record(document) for document in cursor.batch_size(limit)]
 
 
 def stretch(coin: str, start: datetime | None, end: datetime | None) -> Document:
@@ -83,13 +93,15 @@ def stretch(coin: str, start: datetime | None, end: datetime | None) -> Document
 def _stretch(
     coin: str, start: datetime | None, end: datetime | None, as_of: datetime | None
 ) -> Document:
-    where: Document = {"_id": stretch(coin, start, end)}
-    if as_of is not None:
-        where["recorded_at"] = {"$lte": as_of}
-    return where
+    if as_of is None:
+        return {"_id": stretch(coin, start, end)}
+    # No record is further ahead of its recording, so that what is newer need not be scanned.
+    newest = as_of + CLOCK_SKEW + MILLISECOND
+    bounds = stretch(coin, start, newest if end is None else min(end, newest))
+    return {"_id": bounds, "recorded_at": {"$lte": as_of}}
 
 
-def _merged(recorded: Iterator[Record], repaired: Iterator[Record]) -> Iterator[Record]:
+def _merged(recorded: Iterable[Record], repaired: Iterable[Record]) -> Iterator[Record]:
     last: datetime | None = None
     for one in heapq.merge(recorded, repaired, key=lambda record: record.at, reverse=True):
         if one.at != last:

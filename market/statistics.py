@@ -1,28 +1,86 @@
-"""The deviation of prices: pure functions over numbers."""
+"""Location and spread of prices: pure functions over numbers."""
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Sequence, Sized
 
 SIGNIFICANT_DIGITS = 6
+# 1 / the normal distribution's upper quartile: makes the MAD of normal values their deviation.
+# Rousseeuw and Croux, Alternatives to the Median Absolute Deviation, JASA 88 (1993), 1273-1283.
+MAD_SCALE = 1.482602218505602
+
+
+class Undefined(ValueError):
+    """A measure that these prices do not have; its text is the reason, in plain words."""
 
 
 def deviation(prices: Sequence[float]) -> float:
     """The population standard deviation, sqrt(sum((x - mean)^2) / n), in the prices' unit.
 
-    `prices` are finite and at least one; one price gives 0. Raises ValueError for none.
+    `prices` are finite and at least one; one price gives 0. Raises Undefined for none.
 
     >>> round(deviation([40000, 45000, 50000]), 2)
     4082.48
     """
-    if not prices:
-        raise ValueError("a deviation needs at least one price, got none")
-    # Scaled by the greatest, squares neither overflow (1e300) nor vanish (1e-200).
-    scale = max(abs(price) for price in prices)
-    if scale == 0:
-        return 0.0
-    shares = [price / scale for price in prices]
-    mean = math.fsum(shares) / len(shares)
-    return math.sqrt(math.fsum((share - mean) ** 2 for share in shares) / len(shares)) * scale
+    shares, scale = scaled(prices, "a deviation")
+    mean_share = math.fsum(shares) / len(shares)
+    squares = math.fsum((share - mean_share) ** 2 for share in shares)
+    return math.sqrt(squares / len(shares)) * scale
+
+
+def sample_deviation(prices: Sequence[float]) -> float:
+    """The sample standard deviation, sqrt(sum((x - mean)^2) / (n - 1)), in the prices' unit.
+
+    Raises Undefined for fewer than two prices.
+    """
+    at_least(prices, 2, "a sample deviation")
+    return deviation(prices) * math.sqrt(len(prices) / (len(prices) - 1))
+
+
+def mean(prices: Sequence[float]) -> float:
+    """The arithmetic mean. Raises Undefined for no price."""
+    shares, scale = scaled(prices, "a mean")
+    return math.fsum(shares) / len(shares) * scale
+
+
+def median(prices: Sequence[float]) -> float:
+    """The middle price, or the mean of the middle two. Raises Undefined for no price."""
+    shares, scale = scaled(prices, "a median")
+    return statistics.median(shares) * scale
+
+
+def least(prices: Sequence[float]) -> float:
+    """The lowest price. Raises Undefined for no price."""
+    at_least(prices, 1, "a lowest price")
+    return min(prices)
+
+
+def greatest(prices: Sequence[float]) -> float:
+    """The highest price. Raises Undefined for no price."""
+    at_least(prices, 1, "a highest price")
+    return max(prices)
+
+
+def mad(prices: Sequence[float]) -> float:
+    """The median absolute deviation from the median, times 1.4826: robust against outliers.
+
+    So scaled it estimates the deviation where prices are normal. Raises Undefined for no price.
+    """
+    shares, scale = scaled(prices, "a MAD")
+    middle = statistics.median(shares)
+    return statistics.median(abs(share - middle) for share in shares) * MAD_SCALE * scale
+
+
+def coefficient_of_variation(prices: Sequence[float]) -> float:
+    """The population deviation over the mean: a share, without a unit.
+
+    Raises Undefined for no price, and where all are 0.
+    """
+    shares, _ = scaled(prices, "a coefficient of variation")
+    average = mean(shares)
+    if average == 0:
+        raise Undefined("a coefficient of variation needs a mean above 0, every price is 0")
+    return deviation(shares) / average
 
 
 def rounded(value: float) -> float:
@@ -34,3 +92,18 @@ def rounded(value: float) -> float:
     if abs(value) >= 1:
         return round(value, 2)
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+
+
+def scaled(prices: Sequence[float], measure: str) -> tuple[list[float], float]:
+    """Prices as shares of the greatest, with that one: their squares neither overflow (1e300)
+    nor vanish (1e-200). Raises Undefined in the name of `measure` for no price."""
+    at_least(prices, 1, measure)
+    scale = max(abs(price) for price in prices) or 1.0
+    return [price / scale for price in prices], scale
+
+
+def at_least(records: Sized, count: int, measure: str) -> None:
+    """Raises Undefined in the name of `measure` when there are fewer than `count` records."""
+    if len(records) < count:
+        noun = "record" if count == 1 else "records"
+        raise Undefined(f"{measure} needs at least {count} {noun}, there are {len(records)}")

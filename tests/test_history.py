@@ -7,7 +7,9 @@ from pymongo.database import Database
 
 from market.database import REPAIRED, Document
 from market.history import History, stretch
+from market.quotes import CLOCK_SKEW
 from market.store import Store
+from tests.profiled import profiled
 from tests.support import keep, quote
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -66,6 +68,30 @@ def test_what_was_not_yet_known_is_left_out(history: History) -> None:
     assert [one.price for one in found] == [106.0, 104.0]
 
 
+def test_a_quote_ahead_of_its_recording_is_known_by_then(
+    history: History, store: Store, database: Database[Document]
+) -> None:
+    # A source's clock may be ahead by as much as CLOCK_SKEW.
+    moment = START + timedelta(days=2)
+    keep(store, quote("bitcoin", 200.0, moment + CLOCK_SKEW), recorded_at=moment)
+    assert history.records("bitcoin", limit=1, as_of=moment)[0].price == 200.0
+    before = moment - timedelta(milliseconds=1)
+    assert history.records("bitcoin", limit=1, as_of=before)[0].price == 107.0
+
+
+def test_a_read_as_of_a_time_does_not_scan_what_is_newer(
+    history: History, database: Database[Document]
+) -> None:
+    database.command("profile", 2)
+    try:
+        found = history.records("bitcoin", limit=1, as_of=START)
+    finally:
+        database.command("profile", 0)
+    assert found == []
+    (read,) = database["system.profile"].find({"op": "query", "ns": f"{database.name}.quotes"})
+    assert read["docsExamined"] <= 2
+
+
 def test_a_coin_without_quotes_has_none(history: History) -> None:
     assert history.records("dogecoin", limit=5, repaired=True) == []
 
@@ -83,3 +109,34 @@ def test_a_read_scans_one_coins_stretch(history: History, database: Database[Doc
     )
     assert explained["executionStats"]["totalDocsExamined"] <= 4
     assert "SORT" not in str(explained["queryPlanner"]["winningPlan"])
+
+
+def test_repaired_records_are_read_no_further_back_than_the_recorded(
+    history: History, store: Store, database: Database[Document]
+) -> None:
+    old = [START - number * QUARTER for number in range(1, 200)]
+    keep(store, *(quote("bitcoin", 1.0, at) for at in old))
+    database[REPAIRED].insert_many(
+        [
+            {
+                "_id": {"coin": "bitcoin", "at": at + QUARTER / 2},
+                "price": 2.0,
+                "market_cap": None,
+                "change_24h": None,
+                "volume_24h": None,
+                "source": "simulator",
+                "recorded_at": START + timedelta(days=1),
+                "resolution": 300,
+            }
+            for at in old
+        ]
+    )
+
+    # What was not yet known must not be searched for through all that was repaired since.
+    done = profiled(
+        database,
+        lambda: history.records("bitcoin", limit=5, repaired=True, as_of=START + 8 * QUARTER),
+        REPAIRED,
+    )
+
+    assert [one["docsExamined"] for one in done] == [pytest.approx(2, abs=1)]

@@ -1,16 +1,28 @@
-"""The deviation, compared with values worked out elsewhere."""
+"""The deviation and its family, compared with values worked out elsewhere."""
 
 import json
 import math
 import random
 import statistics
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.statistics import deviation, rounded
+from market.statistics import (
+    Undefined,
+    coefficient_of_variation,
+    deviation,
+    mad,
+    mean,
+    median,
+    rounded,
+    sample_deviation,
+)
 from tests.support import RECORDED
+
+Measure = Callable[[Sequence[float]], float]
 
 
 def test_the_example_of_the_task() -> None:
@@ -37,7 +49,7 @@ def test_deviations_known_by_hand(prices: list[float], expected: float) -> None:
 
 
 def test_without_a_price_there_is_none() -> None:
-    with pytest.raises(ValueError, match="at least one price, got none"):
+    with pytest.raises(ValueError, match="a deviation needs at least 1 record, there are 0"):
         deviation([])
 
 
@@ -87,3 +99,47 @@ def test_recorded_prices_have_the_deviation_that_python_says() -> None:
 )
 def test_rounding(value: float, expected: float) -> None:
     assert rounded(value) == expected
+
+
+def test_the_family_by_hand() -> None:
+    prices = [40_000.0, 45_000.0, 50_000.0, 95_000.0]
+    assert mean(prices) == 57_500
+    assert median(prices) == 47_500
+    assert median(prices[:3]) == 45_000
+    # Apart from the median: 7,500, 2,500, 2,500 and 47,500.
+    assert mad(prices) == pytest.approx(1.482602218505602 * 5000, rel=1e-12)
+    assert sample_deviation(prices[:3]) == pytest.approx(5000, rel=1e-12)
+    assert coefficient_of_variation(prices[:3]) == pytest.approx(0.0907218423, rel=1e-9)
+
+
+@pytest.mark.parametrize("unit", [2e-10, 1e300, 1e307])
+def test_the_family_of_prices_in_any_unit(unit: float) -> None:
+    prices = [3.0, 5.0, 4.0, 11.0]
+    large = [price * unit for price in prices]
+    for measure in (mean, median, mad, deviation, sample_deviation):
+        assert measure(large) == pytest.approx(measure(prices) * unit, rel=1e-12)
+    assert coefficient_of_variation(large) == pytest.approx(
+        coefficient_of_variation(prices), rel=1e-12
+    )
+
+
+def test_one_price_has_a_location_and_no_spread() -> None:
+    for measure in (mean, median):
+        assert measure([12.5]) == 12.5
+    for measure in (deviation, mad, coefficient_of_variation):
+        assert measure([12.5]) == 0
+
+
+@pytest.mark.parametrize(
+    ("measure", "prices", "reason"),
+    [
+        (mean, [], "a mean needs at least 1 record, there are 0"),
+        (median, [], "a median needs at least 1 record, there are 0"),
+        (mad, [], "a MAD needs at least 1 record, there are 0"),
+        (sample_deviation, [5.0], "a sample deviation needs at least 2 records, there are 1"),
+        (coefficient_of_variation, [0.0, 0.0], "needs a mean above 0, every price is 0"),
+    ],
+)
+def test_what_is_not_defined_says_why(measure: Measure, prices: list[float], reason: str) -> None:
+    with pytest.raises(Undefined, match=reason):
+        measure(prices)
