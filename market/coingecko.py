@@ -1,63 +1,14 @@
-"""The CoinGecko client: the one seam to the outside.
+"""The CoinGecko client: the one seam to the outside."""
 
-What it guards against is what CoinGecko was seen to answer: 429 as JSON, as HTML or as plain
-text, errors in four shapes, answers that are slow, huge or cut short.
-"""
-
-import random
-import re
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
+from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
-import orjson
-import requests
-import tenacity
-import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import NameResolutionError
+from market.http_source import Deadline, HttpSource, SourceError, brief
 
 MAX_PER_PAGE = 250
 MAX_BYTES = 5_000_000  # a page of 250 coins has about 260 kB
-CHUNK = 65_536
-CONNECT_SECONDS = 5.0
-CALL_SECONDS = 10.0
-TRIES = 4
-FIRST_PAUSE = 0.4
-LONGEST_PAUSE = 5.0
-MAX_RETRY_AFTER = 3600.0
-CONNECTIONS = 4
 KEY_HEADERS = {"demo": "x-cg-demo-api-key", "pro": "x-cg-pro-api-key"}
-
-
-class SourceError(Exception):
-    """The source gave no usable answer; the text says why in plain words.
-
-    `permanent`: asking again changes nothing. `retry_after`: seconds the source asks to wait.
-    """
-
-    def __init__(
-        self, reason: str, *, permanent: bool = False, retry_after: float | None = None
-    ) -> None:
-        super().__init__(reason)
-        self.permanent = permanent
-        self.retry_after = retry_after
-
-
-class Deadline:
-    """A point in monotonic time that a piece of work must not pass."""
-
-    def __init__(self, seconds: float) -> None:
-        self._at = time.monotonic() + seconds
-
-    def remaining(self) -> float:
-        """Seconds left, 0 when it has passed."""
-        return max(0.0, self._at - time.monotonic())
 
 
 class CoinGecko:
@@ -76,23 +27,17 @@ class CoinGecko:
         plan: str | None = None,
         take: Callable[[Deadline], None] = lambda _: None,
     ) -> None:
-        self._take = take
-        parts = urlsplit(url)
-        self._url = url.rstrip("/")
-        self._host = parts.hostname or url
-        self._session = requests.Session()
-        # A proxy of the environment must not stand between us and a source on this machine.
-        self._session.trust_env = self._host not in ("127.0.0.1", "localhost", "::1")
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers.update({"Accept": "application/json", "User-Agent": "koinx"})
-        if key and plan:
-            self._session.headers[KEY_HEADERS[plan]] = key
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=CONNECTIONS)
-        self._session.mount(f"{parts.scheme}://", adapter)
+        self._http = HttpSource(
+            url,
+            max_bytes=MAX_BYTES,
+            headers={KEY_HEADERS[plan]: key} if key and plan else {},
+            see="COINGECKO_API_KEY and COINGECKO_PLAN",
+            take=take,
+        )
 
     def close(self) -> None:
         """Closes the kept connections."""
-        self._session.close()
+        self._http.close()
 
     def markets(
         self,
@@ -117,178 +62,20 @@ class CoinGecko:
         }
         if ids:
             query["ids"] = ",".join(ids)  # with ", " only the first id is answered
-        rows = self._persist(lambda: self._get("/coins/markets", query, deadline), deadline)
+        rows = self._http.get("/coins/markets", query, deadline)
         if not isinstance(rows, list):
-            raise SourceError(f"{self._host} answered no list of coins: {_brief(rows)}")
+            raise SourceError(f"{self._http.host} answered no list of coins: {brief(rows)}")
         if len(rows) > MAX_PER_PAGE:
             raise SourceError(
-                f"{self._host} answered {len(rows)} coins, a page has at most {MAX_PER_PAGE}"
+                f"{self._http.host} answered {len(rows)} coins, a page has at most {MAX_PER_PAGE}"
             )
         return rows
 
-    def _persist(self, call: Callable[[], Any], deadline: Deadline) -> Any:
-        """`call` again after errors that may pass, within the deadline."""
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, SourceError) and not error.permanent
-            ),
-            wait=_pause,
-            stop=tenacity.stop_any(tenacity.stop_after_attempt(TRIES), _WouldPass(deadline)),
-            reraise=True,
-        )
-        return retrying(call)
+    def chart(self, coin: str, currency: str, *, days: int, deadline: Deadline) -> Any:
+        """The reply of `/coins/{id}/market_chart` over the last `days`, as it came.
 
-    def _get(self, path: str, query: Mapping[str, str], deadline: Deadline) -> Any:
-        if deadline.remaining():
-            self._take(deadline)
-        seconds = min(CALL_SECONDS, deadline.remaining())
-        if seconds <= 0:
-            raise SourceError(f"{self._host} was not asked: no time was left", permanent=True)
-        # requests bounds each wait for bytes, not their sum: a trickle would go on for ever. The
-        # thread is left behind then, and ends with its connection.
-        outcome: list[Any] = []
-        call = threading.Thread(
-            target=lambda: outcome.append(self._attempt(path, query, seconds)), daemon=True
-        )
-        call.start()
-        call.join(seconds + 0.5)
-        if not outcome:
-            raise SourceError(f"{self._host} did not finish its answer within {seconds:.0f} s")
-        if isinstance(outcome[0], SourceError):
-            raise outcome[0]
-        return outcome[0]
-
-    def _attempt(self, path: str, query: Mapping[str, str], seconds: float) -> Any:
-        """The decoded answer, or a SourceError as a value."""
-        within = Deadline(seconds)
-        try:
-            with self._session.get(
-                self._url + path,
-                params=dict(query),
-                timeout=(min(CONNECT_SECONDS, seconds), seconds),
-                stream=True,
-                allow_redirects=False,
-            ) as response:
-                body = self._read(response, within)
-                return self._decode(response, body)
-        except SourceError as error:
-            return error
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            return SourceError(self._plain(error))
-        except Exception as error:  # a thread's error must reach its caller
-            return SourceError(f"{self._host}: {type(error).__name__}: {error}")
-
-    def _read(self, response: requests.Response, within: Deadline) -> bytes:
-        raw: urllib3.HTTPResponse = response.raw
-        body = bytearray()
-        while chunk := raw.read1(CHUNK, decode_content=True):
-            body += chunk
-            if len(body) > MAX_BYTES:
-                raise SourceError(f"{self._host} answered more than {MAX_BYTES} bytes")
-            if not within.remaining():
-                raise SourceError(f"{self._host} did not finish its answer in time")
-        return bytes(body)
-
-    def _decode(self, response: requests.Response, body: bytes) -> Any:
-        status = response.status_code
-        if status == requests.codes.ok:
-            try:
-                return orjson.loads(body)
-            except orjson.JSONDecodeError as error:
-                raise SourceError(
-                    f"{self._host} answered no JSON ({error}): {_brief(body)}"
-                ) from None
-        message = _message(body)
-        if status == requests.codes.too_many_requests:
-            after = _retry_after(response.headers.get("Retry-After"))
-            wait = "" if after is None else f", and asks to wait {after:.0f} s"
-            raise SourceError(
-                f"{self._host} limits the calls (429){wait}: {message}", retry_after=after
-            )
-        if status in (requests.codes.unauthorized, requests.codes.forbidden):
-            raise SourceError(
-                f"{self._host} refuses the key ({status}): {message}; "
-                "see COINGECKO_API_KEY and COINGECKO_PLAN",
-                permanent=True,
-            )
-        passing = status >= requests.codes.server_error or status == requests.codes.request_timeout
-        raise SourceError(f"{self._host} answered {status}: {message}", permanent=not passing)
-
-    def _plain(self, error: Exception) -> str:
-        cause: BaseException | None = error
-        reason = getattr(error.args[0], "reason", None) if error.args else None
-        if isinstance(reason, BaseException):
-            cause = reason
-        if isinstance(cause, NameResolutionError):
-            return f"{self._host} was not found: no internet connection, or no name service"
-        if isinstance(error, requests.Timeout):
-            return f"{self._host} did not answer in time"
-        if isinstance(error, requests.exceptions.SSLError):
-            return f"{self._host} gave no certificate that can be trusted: {_brief(str(error))}"
-        if isinstance(error, requests.ConnectionError):
-            plain = re.sub(r".*\[Errno -?\d+\] ", "", str(cause))
-            return f"{self._host} could not be reached: {_brief(plain)}"
-        return f"{self._host} broke off its answer: {_brief(str(error))}"
-
-
-class _WouldPass(tenacity.stop.stop_base):
-    """Stops when the next pause would last beyond the deadline."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-
-    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
-        return retry_state.upcoming_sleep >= self._deadline.remaining()
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, SourceError) and error.retry_after is not None:
-        return error.retry_after
-    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (state.attempt_number - 1))
-    return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
-
-
-def _retry_after(header: str | None) -> float | None:
-    """Seconds, as RFC 9110 (10.2.3) writes them: a number, or the time at which they end."""
-    if header is None:
-        return None
-    if re.fullmatch(r"\d{1,9}", header.strip()):
-        return min(float(header), MAX_RETRY_AFTER)
-    try:
-        until = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if until.tzinfo is None:
-        return None
-    return min(max(0.0, (until - datetime.now(UTC)).total_seconds()), MAX_RETRY_AFTER)
-
-
-def _message(body: bytes) -> str:
-    """What an error says, in whichever of its shapes, or the text between a page's tags."""
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return _brief(re.sub(rb"<[^>]*>|\s+", b" ", body[:CHUNK])) or "an empty answer"
-    for _ in range(3):
-        if not isinstance(found, dict):
-            break
-        status = found.get("status")
-        found = (
-            found.get("error_message")
-            or found.get("error")
-            or (status if isinstance(status, dict) else None)
-            or found.get("message")
-            or _brief(found)
-        )
-    return _brief(found)
-
-
-def _brief(value: Any) -> str:
-    """At most 200 printable characters of whatever was answered."""
-    try:
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    except RecursionError:  # the reader goes as deep as Python can, the writer cannot
-        text = f"something nested too deeply to be shown ({type(value).__name__})"
-    text = " ".join(re.sub(r"[^\x20-\x7e]+", " ", text[:2000]).split())
-    return text if len(text) <= 200 else text[:197] + "..."
+        Up to 1 day has a point every 5 minutes, up to 90 hourly, more daily. Raises SourceError.
+        """
+        query = {"vs_currency": currency, "days": str(days)}
+        path = f"/coins/{quote(coin, safe='')}/market_chart"
+        return self._http.get(path, query, deadline)

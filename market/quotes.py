@@ -20,7 +20,8 @@ SUCCESSORS = {"matic-network": "polygon-ecosystem-token"}
 class Quote:
     """What the source said of one coin: prices in the collection's currency, change in percent.
 
-    `at` is the source's own `last_updated`. A number that the source left out is None.
+    `at` is the source's own `last_updated`. A number that the source left out is None. `source`
+    is the source's name; without one, it is told when the quote is stored.
     """
 
     coin: str
@@ -33,6 +34,7 @@ class Quote:
     symbol: str
     rank: int | None
     image: str | None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ class LeftOut:
     reason: str
 
 
-def parse_row(row: Any, now: datetime) -> Quote | LeftOut:
-    """One row of `/coins/markets`, whatever it holds; never raises."""
+def parse_row(row: Any, now: datetime, source: str = "") -> Quote | LeftOut:
+    """One row of `/coins/markets`, whatever it holds, as a quote of `source`; never raises."""
     if not isinstance(row, Mapping):
         return LeftOut("?", f"the row is no object but {type(row).__name__}")
     coin = row.get("id")
@@ -68,6 +70,7 @@ def parse_row(row: Any, now: datetime) -> Quote | LeftOut:
         symbol=_text(row.get("symbol")) or "",
         rank=int(rank) if rank is not None and 1 <= rank < 1e9 else None,
         image=_url(row.get("image")),
+        source=source,
     )
 
 

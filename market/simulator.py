@@ -1,4 +1,4 @@
-"""A market that speaks CoinGecko's API v3, for demos, tests and load.
+"""A market that speaks CoinGecko's API v3, and CoinPaprika's v1, for demos, tests and load.
 
     python -m market.simulator --port 8899
 
@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -58,6 +59,7 @@ def create_simulator(
     ):
         app.add_url_rule(path, path, view)
         app.add_url_rule(PREFIX + path, PREFIX + path, view)
+    app.add_url_rule("/v1/tickers", "/v1/tickers", answers.tickers)
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:
@@ -102,7 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         faults = read_faults(options.faults.read_bytes()) if options.faults else []
         app = create_simulator(market, FaultBook(faults, now_ms()))
         with serving(app, options.host, options.port) as url:
-            print(f"simulator listens on {url}", flush=True)
+            with suppress(OSError):  # a log without room is no reason to end
+                print(f"simulator listens on {url}", flush=True)
             stop.wait()
     except (OSError, ValueError) as error:
         print(f"simulator: {error}", file=sys.stderr)

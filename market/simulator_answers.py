@@ -1,4 +1,4 @@
-"""What the simulator answers to each of CoinGecko's paths."""
+"""What the simulator answers to each of CoinGecko's paths, and to CoinPaprika's tickers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from market.faults import bare
 from market.milliseconds import DAY, HOUR, MINUTE, SECOND, iso
 from market.replay import Replay
 from market.simulated import Market
+from market.simulated_tickers import ticker
 from market.simulator_control import answer
 from market.simulator_query import CHANGES, Query, Row
 
@@ -55,6 +56,21 @@ class Answers:
         """A page of rows; they are left in `g.rows` for the log."""
         g.rows = self._rows(_markets_query(self._market, self._book.coins()))
         return answer(g.rows)
+
+    def tickers(self) -> Response:
+        """CoinPaprika's list of all coins, in the first currency of `quotes`; rows as above."""
+        currency = request.args.get("quotes", "USD").split(",")[0].lower()
+        if currency not in self._market.currencies:
+            raise Refused({"error": "invalid quotes parameter"}, 400)
+        query = Query(
+            currency=currency,
+            per_page=1_000_000,
+            rehypothecated=True,  # wrapped coins stand among the others
+            without=self._book.coins().retired,
+            key=_key(),
+        )
+        g.rows = self._rows(query)
+        return answer([ticker(row, currency) for row in g.rows])
 
     def simple_price(self) -> Response:
         """An object of each coin's prices; currencies and ids that are unknown are left out."""

@@ -22,6 +22,7 @@ from pydantic import (
 
 from settings.budget import Budget, refusal
 from settings.coins import MAX_TOP, CoinSelection, parse_coins
+from settings.second_source import refusal as no_second_source
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_URL = "https://api.coingecko.com/api/v3"
@@ -64,6 +65,9 @@ class Settings(BaseModel):
     coingecko_calls_per_month: int | None = Field(
         default=None, ge=1, le=100_000_000, description="a whole number from 1 to 100000000"
     )
+
+    second_source: Literal["coinpaprika"] | None = None
+    coinpaprika_api_url: str = "https://api.coinpaprika.com/v1"
 
     mongodb_uri: SecretStr | None = None
     nats_url: SecretStr | None = None
@@ -110,7 +114,7 @@ class Settings(BaseModel):
             ) from None
         return text
 
-    @field_validator("coingecko_api_url", "dash_api_url")
+    @field_validator("coingecko_api_url", "coinpaprika_api_url", "dash_api_url")
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
         if url is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
@@ -159,6 +163,8 @@ class Settings(BaseModel):
             cannot := refusal(self.selection, self.cron_schedule, budget)
         ):
             errors.append(cannot)
+        if cannot := no_second_source(self.second_source, self.currency):
+            errors.append(cannot)
         if errors:
             raise ValueError("; ".join(errors))
         return self
@@ -186,6 +192,11 @@ class Settings(BaseModel):
     def source(self) -> str:
         """Where quotes of this market come from, as every answer names it."""
         return {"live": "coingecko", "demo": "simulator", "replay": "replay"}[self.market]
+
+    @property
+    def second_label(self) -> str:
+        """How quotes of the second source are marked; a simulated one never as a real one."""
+        return f"{self.source}-2" if self.market != "live" else str(self.second_source)
 
     @property
     def run_folder(self) -> Path:

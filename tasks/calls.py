@@ -1,9 +1,10 @@
 """The calls to the source, counted in Redis for all processes and hosts together."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import redis
 from limits import RateLimitItemPerMinute, RateLimitItemPerMonth
@@ -11,13 +12,15 @@ from limits.errors import StorageError
 from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
-from market.coingecko import Deadline, SourceError
-from settings import Budget
+from market.http_source import Deadline, SourceError
+from settings import Budget, Settings, calls_an_update, rate
 
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 1.0
+REPAIR_LATER_SECONDS = 3600.0  # as updates are made, fewer calls are kept for the rest of the month
 WHO = "source"
+SPARE = 1.1  # some calls of updates fail, and are made again
 
 
 class Calls:
@@ -88,6 +91,7 @@ class Calls:
                     + (f" beside the {kept} kept for updates" if kept else "")
                     + ": COINGECKO_CALLS_PER_MONTH",
                     permanent=True,
+                    retry_after=REPAIR_LATER_SECONDS if self._kept_a_minute else None,
                 )
         if self._kept_a_minute and not self._minutes.test(
             self._minute, WHO, cost=1 + self._kept_a_minute
@@ -99,6 +103,33 @@ class Calls:
         if self._month is not None:
             self._months.hit(self._month, WHO, _month(now))
         return None
+
+
+def for_updates(storage: RedisStorage, settings: Settings) -> Callable[[Deadline], None]:
+    """What an update's calls go through: the whole budget, or nothing where there is none."""
+    if settings.budget is None:
+        return _unlimited
+    return Calls(storage, settings.budget).take
+
+
+def for_repairs(storage: RedisStorage, settings: Settings) -> Callable[[Deadline], None]:
+    """What a repair's calls go through: what the updates of this minute and month leave over."""
+    if settings.budget is None:
+        return _unlimited
+    each, updates = calls_an_update(settings.selection), rate(settings.cron_schedule)
+
+    def planned(now: datetime) -> int:
+        after = (now.replace(day=28) + timedelta(days=4)).replace(day=1)
+        share = (after.replace(hour=0, minute=0, second=0) - now) / timedelta(days=31)
+        return math.ceil(each * updates.a_month * share * SPARE)
+
+    kept_a_minute = min(each * updates.a_minute, settings.budget.per_minute - 1)
+    calls = Calls(storage, settings.budget, kept_a_minute=kept_a_minute, kept_a_month=planned)
+    return calls.take
+
+
+def _unlimited(_: Deadline) -> None:
+    return
 
 
 def _now() -> datetime:

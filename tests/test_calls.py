@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 from limits.storage import RedisStorage
 
-from market.coingecko import CoinGecko, Deadline, SourceError
+from market.coingecko import CoinGecko
+from market.http_source import Deadline, SourceError
 from settings import Budget, Settings, calls_an_update, rate
 from tasks.calls import Calls
 from tests.support import SimulatorControl, free_port

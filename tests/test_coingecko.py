@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from market.coingecko import MAX_BYTES, TRIES, CoinGecko, Deadline, SourceError
+from market.coingecko import MAX_BYTES, CoinGecko
+from market.http_source import TRIES, Deadline, SourceError
 from tests.support import SimulatorControl, free_port
 
 SLACK = 1.5  # seconds beyond a deadline: what a test machine may add
@@ -136,6 +137,7 @@ def test_without_a_key_no_header_names_one() -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "html", "text"])
+@pytest.mark.row("source-failing")
 def test_too_many_calls_say_how_long_to_wait(
     simulator: SimulatorControl, source: CoinGecko, left: Callable[[], int], form: str
 ) -> None:
@@ -189,6 +191,7 @@ def test_a_wait_may_be_given_as_the_time_of_its_end(minutes: int, wait: float) -
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.row("source-failing")
 def test_a_server_error_is_tried_again(
     simulator: SimulatorControl, source: CoinGecko, status: int
 ) -> None:
@@ -221,6 +224,7 @@ def test_a_lasting_server_error_is_told_in_plain_words(
         ("body", {"body": "[NaN]"}, "answered no JSON"),
     ],
 )
+@pytest.mark.row("source-failing")
 def test_an_answer_that_is_no_use_ends_in_time_with_its_reason(
     simulator: SimulatorControl, source: CoinGecko, fault: str, fields: dict[str, Any], message: str
 ) -> None:
@@ -257,6 +261,7 @@ def test_json_that_is_no_list_is_refused(
         (410, "[]", r"answered 410: \[\]"),
     ],
 )
+@pytest.mark.row("source-failing")
 def test_what_asking_again_would_not_change_is_not_asked_again(
     simulator: SimulatorControl,
     source: CoinGecko,
@@ -291,6 +296,7 @@ def test_a_redirect_is_not_followed(simulator: SimulatorControl) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.row("source-failing")
 def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused() -> None:
     packed = gzip.compress(b" " * (20 * MAX_BYTES))
     answer = wire(headers={"Content-Encoding": "gzip"}, body=packed)

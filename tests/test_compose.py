@@ -47,3 +47,10 @@ def test_the_image_holds_what_the_processes_import() -> None:
     copied = {word for line in lines if line.startswith("COPY ") for word in line.split()}
     ours = {"settings", "celeryconfig.py", "market", "bridge", "tasks", "api", "dash_ui"}
     assert ours <= copied
+
+
+def test_its_servers_keep_what_they_acknowledged() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert "jetstream { store_dir: /data, sync_interval: always }" in text
+    assert '"--appendonly", "yes", "--appendfsync", "always"' in text
+    assert '"--maxmemory-policy", "noeviction"' in text

@@ -105,6 +105,7 @@ def test_whatever_comes_a_quote_is_sound_or_its_reason_is_short(row: Any) -> Non
         ("x" * 500, "'xxxxxxxx"),
     ],
 )
+@pytest.mark.row("no-quote")
 def test_a_price_that_is_none_is_left_out_and_named(price: Any, shown: str) -> None:
     left = reason_for(ROW | {"current_price": price})
     assert left.coin == "bitcoin"
@@ -143,6 +144,7 @@ def test_a_price_too_deep_to_show_is_left_out() -> None:
         "9999-12-31T23:59:59-23:59",
     ],
 )
+@pytest.mark.row("no-quote")
 def test_a_time_that_cannot_be_is_left_out_and_named(at: Any) -> None:
     left = reason_for(ROW | {"last_updated": at})
     assert left == LeftOut("bitcoin", f"its last_updated is {'null' if at is None else repr(at)}")

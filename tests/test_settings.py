@@ -77,6 +77,8 @@ def test_without_anything_set_the_defaults_are_in_force(environ: dict[str, str])
         ("MARKET", "bear", "'live', 'demo' or 'replay'"),
         ("COINGECKO_API_URL", "ftp://example.org", "http:// or https://"),
         ("COINGECKO_API_URL", "https://example.org/?key=1", "without a query"),
+        ("SECOND_SOURCE", "kraken", "Input should be 'coinpaprika'"),
+        ("COINPAPRIKA_API_URL", "api.coinpaprika.com", "http:// or https://"),
         ("API_PORT", "0", "a whole number from 1 to 65535"),
         ("API_PORT", "30.5", "a whole number from 1 to 65535"),
         ("DASH_PORT", "65536", "a whole number from 1 to 65535"),
@@ -121,6 +123,7 @@ def test_every_error_is_told_at_once(environ: dict[str, str], errors: Errors) ->
         ({"COINGECKO_PLAN": "demo"}, "COINGECKO_API_KEY and COINGECKO_PLAN (demo or pro)"),
     ],
 )
+@pytest.mark.row("other-machine")
 def test_settings_that_need_each_other(
     errors: Errors, values: dict[str, str], message: str
 ) -> None:
@@ -164,12 +167,14 @@ def test_the_plan_names_the_host(environ: dict[str, str], plan: str, url: str) -
         {"DASH_PASSWORD": SECRET, "DASH_HOST": "::", "API_HOST": "0.0.0.0"},
     ],
 )
+@pytest.mark.row("secret-leak")
 def test_no_error_tells_a_secret(errors: Errors, values: dict[str, str]) -> None:
     told = errors(**values)
     assert told
     assert SECRET not in "\n".join(told)
 
 
+@pytest.mark.row("secret-leak")
 def test_settings_do_not_print_their_secrets(environ: dict[str, str]) -> None:
     made = load(environ | {"MONGODB_URI": f"mongodb://u:{SECRET}@h", "API_KEY": SECRET})
     assert SECRET not in repr(made) + str(made)
