@@ -35,10 +35,11 @@ result_serializer = "json"
 timezone = "UTC"
 enable_utc = True
 
-imports = ["tasks.ingest", "tasks.schedule"]
+imports = ["tasks.ingest", "tasks.repair", "tasks.schedule"]
 task_default_queue = "updates"
 task_routes = {
     "tasks.ingest.*": {"queue": "updates"},
+    "tasks.repair.*": {"queue": "maintenance"},
     "tasks.schedule.*": {"queue": "maintenance"},
 }
 task_acks_late = True
@@ -74,6 +75,16 @@ beat_schedule = {
     },
     "sweep": {
         "task": "tasks.schedule.sweep",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "plan-repairs": {
+        "task": "tasks.repair.plan",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "mend": {
+        "task": "tasks.repair.mend",
         "schedule": 5.0,
         "options": {"expires": 5},
     },

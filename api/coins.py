@@ -1,7 +1,6 @@
 """The coins collected, with their latest quotes."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from flask.views import MethodView
 from flask_smorest.pagination import PaginationParameters
@@ -11,6 +10,8 @@ from api.pages import Blueprint
 from api.schemas import coins as schemas
 from api.services import Services, services
 from market.quotes import SUCCESSORS
+from market.recent import NO_QUOTES, STEP, Recent, sparkline_start
+from market.store import Document
 
 blp = Blueprint("coins", __name__, description="The coins collected")
 
@@ -28,59 +29,67 @@ class Coins(MethodView):
     @blp.paginate(page_size=100, max_page_size=250)
     def get(
         self, query: dict[str, str], pagination_parameters: PaginationParameters
-    ) -> list[dict[str, Any]]:
-        """The coins collected, with latest quote, deviation and freshness"""
+    ) -> list[Document]:
+        """The coins collected, with latest quote, deviation, a week's sparkline and freshness"""
         on = services()
-        found = _sorted(_searched(_coins(on), query["search"].casefold()), query["sort"])
+        found = _sorted(_searched(_listed(on), query["search"].casefold()), query["sort"])
         pagination_parameters.item_count = len(found)
         first = pagination_parameters.first_item
-        page = found[first : first + pagination_parameters.page_size]
-        return [_with_deviation(coin, on) for coin in page]
+        return _shown(found[first : first + pagination_parameters.page_size], on)
 
 
 @blp.route("/v1/coins/<string(maxlength=128):coin>")
 class OneCoin(MethodView):
     """One coin."""
 
-    @blp.response(200, schemas.Coin)
+    @blp.response(200, schemas.CoinWithRecord)
     @may_answer(blp, 404, 503)
-    def get(self, coin: str) -> dict[str, Any]:
-        """One coin; an id that was retired names its successor"""
+    def get(self, coin: str) -> Document:
+        """One coin with its record of changes; an id that was retired names its successor"""
         on = services()
-        found = next((one for one in _coins(on, coin) if one["id"] == coin), None)
+        found = next((one for one in _listed(on, coin) if one["coin"] == coin), None)
         if found is None:
             refuse(404, f"{coin!r} is not collected; /v1/coins lists what is")
-        return _with_deviation(found, on)
+        return _shown([found], on)[0]
 
 
-def _coins(on: Services, asked: str = "") -> list[dict[str, Any]]:
-    """Every coin collected or configured, in the schema's form but for its deviation.
+def _listed(on: Services, asked: str = "") -> list[Document]:
+    """The latest quote of every coin collected or configured; of one without any, its names.
 
     A retired coin that is `asked` for is among them, so that its successor can be named.
     """
-    now = datetime.now(UTC)
-    interval = on.schedule.interval(now)
     latest = on.store.latest().coins
-    known = on.store.coins()
-    retired = [asked] if asked in SUCCESSORS else []
+    configured = [*on.settings.selection.ids, *([asked] if asked in SUCCESSORS else [])]
+    known = on.store.coins([coin for coin in configured if coin not in latest])
     return [
-        _coin(coin, latest.get(coin, {}), known.get(coin, {}), now, interval)
-        for coin in dict.fromkeys([*on.settings.selection.ids, *latest, *retired])
+        latest.get(coin) or {"coin": coin, **_named(known.get(coin, {}))}
+        for coin in dict.fromkeys([*configured, *latest])
     ]
 
 
-def _coin(
-    coin: str,
-    quote: dict[str, Any],
-    known: dict[str, Any],
-    now: datetime,
-    interval: timedelta,
-) -> dict[str, Any]:
-    age = (now - quote["at"]) if quote else None
-    successor = None if quote else SUCCESSORS.get(coin)
-    names = {name: (quote or known).get(name) for name in ("name", "symbol", "rank")}
-    return names | {
-        "id": coin,
+def _named(known: Document) -> Document:
+    return {name: known.get(name) for name in ("name", "symbol", "rank")}
+
+
+def _shown(page: list[Document], on: Services) -> list[Document]:
+    """The coins of a page in the schema's form; their sparklines are of the same week for all."""
+    now = datetime.now(UTC)
+    interval = on.schedule.interval(now)
+    known = on.store.coins([one["coin"] for one in page])
+    recents = on.recents.of({one["coin"]: one["at"] for one in page if "at" in one})
+    start = sparkline_start(now)
+    return [
+        _coin(one, known.get(one["coin"], {}), now, interval)
+        | _recent_past(recents.get(one["coin"], NO_QUOTES), start)
+        for one in page
+    ]
+
+
+def _coin(quote: Document, known: Document, now: datetime, interval: timedelta) -> Document:
+    age = (now - quote["at"]) if "at" in quote else None
+    successor = SUCCESSORS.get(quote["coin"]) if age is None else None
+    return _named(quote) | {
+        "id": quote["coin"],
         "state": "retired" if successor else known.get("state", "active"),
         "successor": successor,
         "price": quote.get("price"),
@@ -92,6 +101,7 @@ def _coin(
         "age_seconds": age.total_seconds() if age is not None else None,
         "freshness": _freshness(age, interval),
         "source": quote.get("source"),
+        "changes": known.get("changes", []),
     }
 
 
@@ -103,19 +113,26 @@ def _freshness(age: timedelta | None, interval: timedelta) -> str:
     return "late" if age <= LATE_SLOTS * interval else "stale"
 
 
-def _searched(coins: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:
-    texts = ("id", "name", "symbol")
+def _searched(coins: list[Document], part: str) -> list[Document]:
+    texts = ("coin", "name", "symbol")
     return [one for one in coins if any(part in (one[text] or "").casefold() for text in texts)]
 
 
-def _sorted(coins: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
+def _sorted(coins: list[Document], sort: str) -> list[Document]:
     """In the order asked for; coins without the value come last, whichever way round."""
     name = sort.removeprefix("-")
-    with_value = [one for one in coins if one[name] is not None]
-    without = [one for one in coins if one[name] is None]
+    with_value = [one for one in coins if one.get(name) is not None]
+    without = [one for one in coins if one.get(name) is None]
     return sorted(with_value, key=lambda one: one[name], reverse=sort != name) + without
 
 
-def _with_deviation(coin: dict[str, Any], on: Services) -> dict[str, Any]:
-    value, count = on.deviations.of(coin["id"], coin["as_of"])
-    return {**coin, "deviation": value, "deviation_count": count}
+def _recent_past(recent: Recent, start: datetime) -> Document:
+    return {
+        "deviation": recent.deviation,
+        "deviation_count": len(recent.prices),
+        "sparkline": {
+            "start": start,
+            "step_seconds": STEP // timedelta(seconds=1),
+            "prices": recent.sparkline(start),
+        },
+    }

@@ -7,9 +7,18 @@ from flask import Flask, request
 from flask_smorest import Api, Blueprint
 from flask_smorest import abort as smorest_abort
 from pymongo.errors import PyMongoError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, ServiceUnavailable
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+)
 
+from api.redaction import WITHOUT_CREDENTIALS
 from api.schemas.errors import Error
+from api.schemas.fields import SHOWN, shown
+from api.validation import in_words
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -31,7 +40,7 @@ REASONS = {
     413: "A body of more than 64 kB",
     429: "Too many calls in a minute; Retry-After says how long to wait",
     502: "The source failed",
-    503: "A server that it needs does not answer, or too many wait already",
+    503: "A server that it needs does not answer, its disk is full, or too many wait already",
     504: "It did not end within 8 s",
 }
 CHANGES = (401, 403, 413, 429, 503)  # what a guarded call may be refused with
@@ -62,17 +71,35 @@ class ErrorsInOneForm(Api):
     def handle_http_exception(self, error: HTTPException) -> tuple[dict[str, Any], int, Any]:
         """The answer to an error that was raised or aborted with."""
         payload, code, headers = super().handle_http_exception(error)
-        payload.setdefault("message", error.description or error.name)
-        payload.setdefault("errors", {})
+        errors = payload.pop("errors", {})
+        payload.setdefault("message", in_words(errors, request) or _plain(error))
+        payload["errors"] = errors
         if request.path in SEED_PATHS:
             payload["error"] = payload["message"]
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            headers = {**(headers or {}), "Allow": ", ".join(error.valid_methods)}
+        if isinstance(error, MethodNotAllowed):
+            headers = {**(headers or {}), "Allow": _allowed(error)}
         return payload, code, headers
+
+
+def _plain(error: HTTPException) -> str:
+    """What to say where no view said anything."""
+    path = shown(request.path)
+    if isinstance(error, NotFound):
+        return f"There is nothing at {path}; /docs shows what there is"
+    if isinstance(error, MethodNotAllowed):
+        return f"{path} takes {_allowed(error)}, not {request.method[:SHOWN]}"
+    if isinstance(error, InternalServerError):
+        return "A fault of KoinX's own, which its log describes; trying again may help"
+    return error.description or error.name
+
+
+def _allowed(error: MethodNotAllowed) -> str:
+    return ", ".join(sorted(error.valid_methods or ()))
 
 
 def translate_database_errors(app: Flask, api: ErrorsInOneForm) -> None:
     """A database that does not answer is a 503, in one place for all views."""
+    app.logger.addFilter(WITHOUT_CREDENTIALS)
 
     @app.errorhandler(PyMongoError)
     def unavailable(error: PyMongoError) -> tuple[dict[str, Any], int, Any]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from api.services import Services
 from bridge.consumer import Consumer, Delivery
-from bridge.events import MalformedEvent
+from bridge.events import MalformedEvent, UpdateFinished
 from bridge.listener import listen
 from market.quotes import CLOCK_SKEW
 from tasks.ingest import ingest
@@ -26,7 +26,7 @@ class Inbox:
     def start(self) -> None:
         """Begins to consume; returns at once, whatever is down."""
         self._consumer.start()
-        listen(self._services.nats, lambda event: self._services.waiting.tell(event.id))
+        listen(self._services.nats, self._hear)
 
     def stop(self) -> None:
         """Finishes what was taken, then closes the connection."""
@@ -51,6 +51,10 @@ class Inbox:
             name, trigger=trigger, slot=slot, hops={**hops, "streamed": delivery.at}
         )
         return (lambda: _start(name)) if is_new else None
+
+    def _hear(self, news: UpdateFinished) -> None:
+        self._services.waiting.tell(news.id)
+        self._services.feed.wake()
 
 
 def _start(name: str) -> None:

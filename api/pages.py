@@ -1,4 +1,4 @@
-"""Lists in pages: flask-smorest's, with a bound on the page's number."""
+"""flask-smorest's blueprint, with a bound on what comes in."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,11 +6,15 @@ from typing import Any
 import flask_smorest
 from marshmallow.validate import Range
 
+from api.bodies import BodyParser
+
 MAX_PAGE = 1_000_000  # with 250 a page far inside what MongoDB can skip, 2^63 - 1
 
 
 class Blueprint(flask_smorest.Blueprint):
     """A blueprint whose pages are bounded and whose pagination header is documented as sent."""
+
+    ARGUMENTS_PARSER = BodyParser()
 
     def paginate(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """As flask-smorest's; a page beyond a million is refused with a 422."""
@@ -19,7 +23,7 @@ class Blueprint(flask_smorest.Blueprint):
         def bounded(view: Callable[..., Any]) -> Any:
             paged = decorator(view)
             schema = paged._apidoc["pagination"]["parameters"]["schema"]
-            schema._declared_fields["page"].validators.append(Range(max=MAX_PAGE))
+            schema._declared_fields["page"].validators[:] = [Range(min=1, max=MAX_PAGE)]
             return paged
 
         return bounded

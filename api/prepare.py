@@ -1,6 +1,7 @@
 """Makes what every process relies on, before any of them starts: `python -m api.prepare`."""
 
 import sys
+from contextlib import suppress
 
 from nats.errors import Error as NatsError
 from pymongo.errors import PyMongoError
@@ -35,7 +36,8 @@ def main() -> None:
         sys.exit(f"MongoDB: {str(error)[:300]}")
     except (NatsError, TimeoutError) as error:
         sys.exit(f"NATS: {str(error) or type(error).__name__}")
-    print(f"prepared {settings.database}")
+    with suppress(OSError):  # a log without room is no reason to start nothing
+        print(f"prepared {settings.database}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,39 +1,56 @@
 """Which stored series answers for a coin's id."""
 
 import difflib
+from datetime import UTC, datetime
 
 from flask import request
+from flask_smorest import abort
 
+from api.cursors import Cursor
 from api.errors import refuse
 from api.services import Services
+from market.history import Record
 from market.quotes import MAX_ID_LENGTH, SUCCESSORS
-from market.store import Document
 
 LISTED = 20
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def newest_quotes(services: Services, coin: str, limit: int) -> list[Document]:
-    """A coin's newest quotes; a retired id goes on with its successor's, once those are newer."""
-    own = services.store.newest(coin, limit)
-    successor = SUCCESSORS.get(coin)
-    if successor is None:
-        return own
-    other = services.store.newest(successor, limit)
-    if other and (not own or other[0]["_id"]["at"] > own[0]["_id"]["at"]):
-        return other
-    return own
-
-
-def answering(services: Services, coin: str) -> str:
+def answering(services: Services, coin: str, as_of: datetime | None = None) -> str:
     """The id whose stored quotes answer for a coin; refuses with a 404 one that is not collected.
 
-    A retired id goes on with its successor's, once those are newer.
+    A retired id goes on with its successor's, once those are newer; with `as_of`, once they were.
     """
-    if coin in SUCCESSORS and (quotes := newest_quotes(services, coin, 1)):
-        return str(quotes[0]["_id"]["coin"])
-    if coin not in collected(services):
+    if coin in SUCCESSORS:
+        series = (coin, SUCCESSORS[coin])
+        if found := _newest_of(services, series, as_of) or _newest_of(services, series, None):
+            return found
+    # What is stored is collected; the list of all that is takes ten times as long to read.
+    if not services.store.newest(coin, 1) and coin not in collected(services):
         refuse(404, f"{coin!r} is not collected; /v1/coins lists what is")
     return coin
+
+
+def continued(
+    services: Services, coin: str, cursor: Cursor | None, as_of: datetime | None = None
+) -> str:
+    """The id whose stored quotes answer, as `answering`; all pages of a list are of one series.
+
+    Refuses with a 422 a cursor that was given out for another coin.
+    """
+    answers = answering(services, coin, as_of)
+    if cursor is None:
+        return answers
+    if cursor.coin not in (coin, SUCCESSORS.get(coin)):
+        abort(422, errors={"query": {"cursor": [f"It is of {cursor.coin!r}, not of {coin!r}."]}})
+    return cursor.coin
+
+
+def _newest_of(services: Services, coins: tuple[str, ...], as_of: datetime | None) -> str | None:
+    """The coin whose newest record is the newest of all; of two as new, the first."""
+    read = services.history.records
+    newest = [record for coin in coins for record in read(coin, limit=1, as_of=as_of)]
+    return max(newest, key=lambda record: record.at).coin if newest else None
 
 
 def collected(services: Services) -> set[str]:
@@ -41,21 +58,31 @@ def collected(services: Services) -> set[str]:
     return {*services.settings.selection.ids, *services.store.latest().coins}
 
 
-def asked_quotes(services: Services, limit: int) -> list[Document]:
-    """The quotes of the coin in the query, newest first, for the seed's endpoints.
+def asked_records(
+    services: Services, limit: int, *, repaired: bool = False, as_of: datetime | None = None
+) -> list[Record]:
+    """The records of the coin in the query, newest first, for the seed's endpoints.
 
-    Answers 400 without a coin or with one that is not collected, 404 with nothing stored yet.
+    Answers 400 without a coin or with one that is not collected, 404 with nothing stored yet, or
+    nothing that was known by `as_of`.
     """
     coin = request.args.get("coin", "")
     if not coin:
         refuse(400, "Coin parameter is required")
-    quotes = newest_quotes(services, coin, limit) if len(coin) <= MAX_ID_LENGTH else []
-    if not quotes:
+    series = (coin, SUCCESSORS[coin]) if coin in SUCCESSORS else (coin,)
+    read = services.history.records
+    found = [
+        read(one, limit=limit, repaired=repaired, as_of=as_of)
+        for one in series
+        if len(one) <= MAX_ID_LENGTH
+    ]
+    records = max(found, key=lambda one: one[0].at if one else LONG_AGO, default=[])
+    if not records:
         known = collected(services)
         if coin in known:
             refuse(404, f"No data found for {coin}")
         refuse(400, f"Unsupported coin. Must be one of: {_choice(coin, known)}")
-    return quotes
+    return records
 
 
 def _choice(coin: str, known: set[str]) -> str:

@@ -8,16 +8,22 @@ from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from api.deviations import Deviations
+from api.feed import Feed
 from api.limits import Limits
+from api.recents import Recents
 from api.waiting import Waiting
 from bridge.connection import Connection
+from market.candles import Candles
+from market.closings import Closings
 from market.database import connect
 from market.history import History
 from market.ledger import Ledger
+from market.recent import RecentQuotes
+from market.repairs import Repairs
 from market.slots import Schedule
 from market.store import Store
 from settings import Settings
+from settings.room import Room
 
 EXTENSION = "koinx"
 REDIS_SECONDS = 1.0
@@ -32,10 +38,14 @@ class Services:
     ledger: Ledger
     store: Store
     history: History
-    deviations: Deviations
+    repairs: Repairs
+    candles: Candles
+    recents: Recents
     nats: Connection
     redis: ConnectionPool
     limits: Limits
+    room: Room
+    feed: Feed
     waiting: Waiting = field(default_factory=Waiting)
 
 
@@ -51,10 +61,14 @@ def attach(app: Flask, settings: Settings) -> Services:
         ledger=Ledger(database),
         store=store,
         history=History(database),
-        deviations=Deviations(store),
+        repairs=Repairs(database),
+        candles=Candles(database),
+        recents=Recents(RecentQuotes(database)),
         nats=Connection(settings.server("nats_url"), "koinx-api"),
         redis=pool,
         limits=Limits(redis_url, pool),
+        room=Room(settings),
+        feed=Feed(Closings(database), settings.source),
     )
     app.extensions[EXTENSION] = made
     return made

@@ -10,8 +10,9 @@ from werkzeug.http import http_date
 from api.errors import may_answer
 from api.schemas import seed as schemas
 from api.schemas.errors import SeedError
-from api.series import asked_quotes
+from api.series import asked_records
 from api.services import services
+from market.history import Record
 from market.statistics import deviation, rounded
 from market.store import RECORDS
 
@@ -27,9 +28,9 @@ COIN = {
 }
 
 
-def _answer(body: dict[str, Any], newest: dict[str, Any]) -> Response:
+def _answer(body: dict[str, Any], newest: Record) -> Response:
     response = jsonify(body)
-    response.headers["Last-Modified"] = http_date(newest["recorded_at"])
+    response.headers["Last-Modified"] = http_date(newest.recorded_at)
     return response
 
 
@@ -38,16 +39,17 @@ class StatsView(MethodView):
     """The latest statistics of one coin."""
 
     @blp.doc(parameters=[COIN])
+    @blp.arguments(schemas.StatsQuery, location="query")
     @blp.response(200, schemas.Stats)
     @may_answer(blp, 400, 404, 503, schema=SeedError)
-    def get(self) -> Response:
+    def get(self, query: dict[str, Any]) -> Response:
         """Latest price, market cap and 24-hour change of a coin"""
-        newest = asked_quotes(services(), 1)[0]
+        newest = asked_records(services(), 1, as_of=query.get("as_of"))[0]
         return _answer(
             {
-                "price": newest["price"],
-                "marketCap": newest["market_cap"],
-                "24hChange": newest["change_24h"],
+                "price": newest.price,
+                "marketCap": newest.market_cap,
+                "24hChange": newest.change_24h,
             },
             newest,
         )
@@ -58,13 +60,19 @@ class DeviationView(MethodView):
     """The deviation of one coin's price."""
 
     @blp.doc(parameters=[COIN])
+    @blp.arguments(schemas.DeviationQuery, location="query")
     @blp.response(200, schemas.Deviation)
     @may_answer(blp, 400, 404, 503, schema=SeedError)
-    def get(self) -> Response:
+    def get(self, query: dict[str, Any]) -> Response:
         """Standard deviation of a coin's newest 100 recorded prices
 
-        Population standard deviation; one record gives 0.
+        Population standard deviation; one record gives 0. With include=repaired the answer says
+        how many of its records were repaired from history.
         """
-        quotes = asked_quotes(services(), RECORDS)
-        value = rounded(deviation([quote["price"] for quote in quotes]))
-        return _answer({"deviation": value}, quotes[0])
+        repaired = query["include"] == "repaired"
+        records = asked_records(services(), RECORDS, repaired=repaired, as_of=query.get("as_of"))
+        body: dict[str, Any] = {"deviation": rounded(deviation([one.price for one in records]))}
+        if repaired:
+            body["records"] = len(records)
+            body["repaired"] = sum(one.resolution is not None for one in records)
+        return _answer(body, records[0])

@@ -48,11 +48,12 @@ class Ready(MethodView):
             found = dict(zip(checks, outcomes, strict=True))
         now = datetime.now(UTC)
         last_success, waiting = found["mongodb"][0], found["nats"][0] or Backlog()
+        dependencies = {
+            name: {"ready": error is None, "error": error} for name, (_, error) in found.items()
+        } | {"disk": {"ready": on.room.shortage() is None, "error": on.room.report()}}
         body = {
-            "ready": all(error is None for _, error in found.values()),
-            "dependencies": {
-                name: {"ready": error is None, "error": error} for name, (_, error) in found.items()
-            },
+            "ready": all(one["ready"] for one in dependencies.values()),
+            "dependencies": dependencies,
             "last_success": last_success,
             "age_seconds": (now - last_success).total_seconds() if last_success else None,
             "next_slot": on.schedule.following(now),

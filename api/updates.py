@@ -1,5 +1,6 @@
 """The ledger over HTTP: updates, listed, looked up and asked for."""
 
+import hashlib
 import secrets
 import time
 from contextlib import suppress
@@ -29,6 +30,7 @@ WAIT_SECONDS = 8.0
 PUBLISH_SECONDS = 3.0
 ENTRY_SECONDS = 1.0
 LOOK_SECONDS = 0.005
+NEWEST = "latest"  # stands for an id, where no update has it as its own
 KEY: list[dict[str, list[str]]] = [{"apiKey": []}, {}]
 
 
@@ -36,28 +38,42 @@ KEY: list[dict[str, list[str]]] = [{"apiKey": []}, {}]
 class Updates(MethodView):
     """All updates."""
 
+    @blp.arguments(schemas.UpdateQuery, location="query")
     @blp.response(200, schemas.Update(many=True))
     @may_answer(blp, 503)
     @blp.paginate(page_size=20, max_page_size=100)
-    def get(self, pagination_parameters: PaginationParameters) -> list[dict[str, Any]]:
+    def get(
+        self, query: dict[str, str], pagination_parameters: PaginationParameters
+    ) -> list[dict[str, Any]]:
         """The ledger of updates, the newest first"""
         on = services()
-        pagination_parameters.item_count = on.ledger.count()
+        pagination_parameters.item_count = on.ledger.count(**query)
         found = on.ledger.newest(
-            skip=pagination_parameters.first_item, limit=pagination_parameters.page_size
+            skip=pagination_parameters.first_item, limit=pagination_parameters.page_size, **query
         )
-        return [_shown(update, on) for update in found]
+        return [_with_source(update, on) for update in found]
 
     @blp.doc(security=KEY)
     @blp.response(202, schemas.Accepted)
     @may_answer(blp, *CHANGES)
     @guarded
-    def post(self) -> Response:
-        """Ask for an update now; it can be watched at the Location"""
-        name = _new_id()
-        _publish(services(), name)
-        _await_entry(services(), name)
-        response = make_response(jsonify({"id": name, "state": "received"}), 202)
+    @blp.arguments(schemas.Wish, location="headers")
+    def post(self, wish: dict[str, str | None]) -> Response:
+        """Ask for an update now; it can be watched at the Location
+
+        With an Idempotency-Key it is safe to ask again when no answer came: the same key gives the
+        same update and the same Location, whichever process answers. An update that failed stays
+        that key's; ask for another with a new key. Each call counts for the limit of calls a
+        minute, repeated ones too.
+        """
+        on, key = services(), wish["key"]
+        name = _new_id() if key is None else _id_of(key)
+        known = None if key is None else _entry(on, name)
+        if known is None:
+            _publish(on, name)
+            _await_entry(on, name)
+        body = {"id": name, "state": known["state"] if known else "received"}
+        response = make_response(jsonify(body), 202)
         response.headers["Location"] = url_for("updates.OneUpdate", update_id=name)
         return response
 
@@ -69,11 +85,17 @@ class OneUpdate(MethodView):
     @blp.response(200, schemas.Update)
     @may_answer(blp, 404, 503)
     def get(self, update_id: str) -> dict[str, Any]:
-        """One update: its state, the times of its hops, its counts, what was left out and why"""
-        update = services().ledger.get(update_id)
+        """One update: its state, the times of its hops, its counts, what was left out and why
+
+        `latest` is the one that was received last.
+        """
+        ledger = services().ledger
+        update = ledger.get(update_id)
+        if update is None and update_id == NEWEST:
+            update = next(iter(ledger.newest(limit=1)), None)
         if update is None:
             refuse(404, f"There is no update {update_id}")
-        return _shown(update, services())
+        return _with_source(update, services())
 
 
 @blp.route("/trigger-update")
@@ -108,7 +130,14 @@ def _new_id() -> str:
     return f"{REQUEST_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
+def _id_of(key: str) -> str:
+    # A digest, since an id in the ledger, on NATS and in an address is short and plain.
+    return f"{REQUEST_PREFIX}key-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
 def _publish(on: Services, name: str) -> None:
+    if short := on.room.shortage():
+        refuse(503, f"Nothing can be stored now: {short}")
     event = UpdateRequested(name, datetime.now(UTC))
     try:
         publish(on.nats, event, message_id=name, within=PUBLISH_SECONDS)
@@ -122,12 +151,16 @@ def _await_entry(on: Services, name: str) -> None:
     No longer than a second: the event is safe in the stream, and will be entered.
     """
     end = time.monotonic() + ENTRY_SECONDS
+    while _entry(on, name) is None and time.monotonic() < end:
+        time.sleep(LOOK_SECONDS)
+
+
+def _entry(on: Services, name: str) -> dict[str, Any] | None:
+    """The update, if the ledger has it and answers."""
     with suppress(PyMongoError):
-        while on.ledger.get(name) is None and time.monotonic() < end:
-            time.sleep(LOOK_SECONDS)
+        return on.ledger.get(name)
+    return None
 
 
-def _shown(update: dict[str, Any], on: Services) -> dict[str, Any]:
-    return {"counts": {}, "left_out": [], **update, "id": update["_id"]} | {
-        "source": on.settings.source
-    }
+def _with_source(update: dict[str, Any], on: Services) -> dict[str, Any]:
+    return update | {"source": update.get("source") or on.settings.source}

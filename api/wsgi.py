@@ -4,14 +4,19 @@ import logging
 from multiprocessing.util import Finalize
 
 from api.app import create_app
+from api.ending import when_told_to_end
 from api.inbox import Inbox
+from api.overload import refuse_too_many
 from api.services import EXTENSION
 from settings import load_or_exit
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 app = create_app(load_or_exit())
+refuse_too_many(app)
 inbox = Inbox(app.extensions[EXTENSION])
 inbox.start()
+# The server ends when every answer has; a stream would never.
+when_told_to_end(app.extensions[EXTENSION].feed.end)
 # Granian ends its workers as multiprocessing does, which knows no atexit.
 Finalize(None, inbox.stop, exitpriority=1)

@@ -184,6 +184,7 @@ def strike(
 ) -> Tally:
     """Gives each answer to an update of its own, and judges what became of it."""
     tally = Tally()
+    ever: set[tuple[str, float | None]] = set()
     for number, (kind, fault) in zip(range(count), answers(seed), strict=False):
         simulator.clear()
         simulator.fault(**fault)
@@ -193,12 +194,14 @@ def strike(
         rows = given(fault) + [
             (row["id"], row["price"]) for row in _served(simulator, served)["rows"]
         ]
+        # A price that is held is stored by a later update.
+        ever |= {(coin, _float(price)) for coin, price in rows if isinstance(coin, str)}
         quotes = list(database["quotes"].find({"recorded_at": {"$gte": begun}}))
         tally.kinds[kind] += 1
         tally.states[update["state"]] += 1
         tally.quotes += len(quotes)
         tally.named += len(update.get("left_out") or [])
-        for wrong in _faults(update, quotes, rows):
+        for wrong in _faults(update, quotes, rows, ever):
             tally.faults.append(f"{kind} {number}: {wrong}: {str(fault)[:300]}")
     simulator.clear()
     return tally
@@ -221,21 +224,25 @@ def _refuse() -> None:
     raise ValueError
 
 
-def _faults(update: Document, quotes: list[Document], rows: list[tuple[Any, Any]]) -> Iterator[str]:
+def _faults(
+    update: Document,
+    quotes: list[Document],
+    rows: list[tuple[Any, Any]],
+    served: set[tuple[str, float | None]],
+) -> Iterator[str]:
     if update["state"] not in ("done", "failed"):
         yield f"the update is {update['state']}"
     if update["state"] == "failed" and not update["error"]:
         yield "failed without a reason"
     if update["state"] == "failed" and quotes:
         yield "quotes of a failed update"
-    served = {(coin, _float(price)) for coin, price in rows if isinstance(coin, str)}
     for quote in quotes:
         coin, price = quote["_id"]["coin"], quote["price"]
         if type(price) is not float or not math.isfinite(price) or price < 0:
             yield f"the price of {coin!r} is {price!r}"
         elif (coin, price) not in served:
             yield f"nobody served {price!r} for {coin!r}"
-    named = {one["coin"] for one in update.get("left_out") or []}
+    named = {one["coin"] for name in ("left_out", "ticks") for one in update.get(name) or []}
     stored = {quote["_id"]["coin"] for quote in quotes}
     # A failed call names itself; of one that is kept, each row is a quote or has a name.
     if update["state"] == "done" and not update["error"]:

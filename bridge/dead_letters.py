@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from nats.aio.client import Client
-from nats.js.api import Header
+from nats.js.api import Header, RawStreamMsg
 from nats.js.errors import NotFoundError
 
 from bridge.connection import Connection
@@ -69,8 +69,19 @@ def newest(connection: Connection, limit: int = 20) -> list[DeadLetter]:
                 message = await js.get_msg(DEAD_LETTERS, sequence)
             except NotFoundError:
                 continue  # dropped since, the stream being full
-            fields = json.loads(message.data or b"{}")
-            letters.append(DeadLetter(**fields | {"at": datetime.fromisoformat(fields["at"])}))
+            letters.append(_letter(message))
         return letters
 
     return connection.run(work, SECONDS)
+
+
+def _letter(message: RawStreamMsg) -> DeadLetter:
+    data = message.data or b""
+    try:
+        fields = json.loads(data)
+        return DeadLetter(**fields | {"at": datetime.fromisoformat(fields["at"])})
+    except (ValueError, TypeError, KeyError, RecursionError):
+        # Any client of NATS can write here; it must not hide the others.
+        head = data[:HEAD_BYTES].decode("utf-8", "replace")
+        at = message.time or datetime.now(UTC)
+        return DeadLetter("it was not set aside by KoinX", message.seq or 0, len(data), at, head)

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import settings as project
 from dash_ui import follow, specs
+from dash_ui.backfill import Refused, backfill
+from dash_ui.client import ApiError
 from dash_ui.processes import Process, Processes, SupervisorError
 from dash_ui.terminal import complain, say, table
 from dash_ui.up import await_ready, down, up
 from settings import ROOT, Settings, SettingsError
+from settings.room import Room
 
 LINES = 100  # of each log, where not all is asked for
 PATIENCE = 60.0  # seconds
@@ -39,6 +42,10 @@ def parser() -> argparse.ArgumentParser:
     names = (*specs.NAMES, *follow.OTHERS)
     one.add_argument("name", metavar="NAME", nargs="?", choices=names, help=", ".join(names))
     one.add_argument("-f", "--follow", action="store_true", help="and what they go on to write")
+    one = commands.add_parser("backfill", help="mend a stretch of history from the source's own")
+    one.add_argument("--coins", metavar="A,B", help="ids; left out: all that are collected")
+    one.add_argument("--from", dest="start", metavar="TIME", help="such as 2026-11-20T00:00Z")
+    one.add_argument("--to", dest="end", metavar="TIME", help="left out: now")
     commands.add_parser("test", help="run the tests; takes pytest's arguments")
     return top
 
@@ -55,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in error.errors:
             complain(line)
         return 2
-    except (SupervisorError, OSError) as error:
+    except (ApiError, OSError, Refused, SupervisorError) as error:
         complain(str(error))
         return 1
     except BrokenPipeError:
@@ -75,6 +82,8 @@ def _carry_out(options: argparse.Namespace) -> int:
         return _status(processes, as_json=options.json)
     if options.command == "logs":
         return _logs(processes, options)
+    if options.command == "backfill":
+        return _backfill(processes, options)
     return _one(processes, options.command, options.name)
 
 
@@ -100,6 +109,9 @@ def _status(processes: Processes, *, as_json: bool) -> int:
         return 0
     for line in table(overview.processes) if overview.processes else ["nothing was started yet"]:
         say(line)
+    settings = processes.settings()
+    if settings and (short := Room(settings).report()):
+        complain(short)
     if any(process["pid"] for process in overview.processes) and not processes.supervised():
         complain("no supervisor runs, so nothing is restarted: ./koinx up takes them over")
     return 0
@@ -133,6 +145,19 @@ def _logs(processes: Processes, options: argparse.Namespace) -> int:
     follow.show(processes, names, LINES)
     if options.follow:
         follow.follow(processes, names=names)
+    return 0
+
+
+def _backfill(processes: Processes, options: argparse.Namespace) -> int:
+    """Mend a stretch of history, and wait until that is done."""
+    api = processes.overview().get("api")
+    settings = processes.settings()
+    if settings is None or api is None or not api["ready"] or api["url"] is None:
+        complain("the API does not run: ./koinx up")
+        return 1
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    coins = [coin.strip() for coin in (options.coins or "").split(",") if coin.strip()]
+    backfill(api["url"], key, coins, options.start, options.end)
     return 0
 
 

@@ -1,5 +1,6 @@
 """The folder `KOINX_HOME`: where command, supervisor and dashboard leave files for each other."""
 
+import errno
 import fcntl
 import json
 import os
@@ -46,12 +47,20 @@ class Folder:
         self.write_text(self.run / name, json.dumps(value, indent=1))
 
     def write_text(self, path: Path, text: str) -> None:
-        """Replace a file at one stroke, readable by its owner alone."""
+        """Replace a file at one stroke, readable by its owner alone.
+
+        On a full disk what is there is written over, which takes no room: OSError if that is
+        not enough.
+        """
         draft = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
         try:
             with open(draft, "x", opener=_private) as file:
                 file.write(text)
             draft.replace(path)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or not path.exists():
+                raise
+            _write_over(path, text)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -71,6 +80,14 @@ class Folder:
                 return not _take(file.fileno(), 0, fcntl.LOCK_SH)
         except OSError:
             return False
+
+
+def _write_over(path: Path, text: str) -> None:
+    # In one piece, and padded rather than cut: who reads it meanwhile finds it whole.
+    with path.open("r+b", buffering=0) as file:
+        data = text.encode().ljust(path.stat().st_size)
+        if file.write(data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def _private(path: str, flags: int) -> int:

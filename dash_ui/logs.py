@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -14,16 +15,21 @@ def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
 
     Copied, then truncated: the process goes on appending to the file that it opened.
     """
+    copy = path.with_name(f"{path.name}.new")
     try:
         if path.stat().st_size <= max_bytes:
             return
+        shutil.copyfile(path, copy)
         for number in range(KEPT, 1, -1):
             older = path.with_name(f"{path.name}.{number - 1}")
             if older.exists():
                 older.replace(path.with_name(f"{path.name}.{number}"))
-        shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+        copy.replace(path.with_name(f"{path.name}.1"))
     except OSError:
-        return  # no room for a copy; kept as it is until there is
+        # No room for a copy: all is kept as it is until there is.
+        with suppress(OSError):
+            copy.unlink()
+        return
     with path.open("r+b") as file:
         file.truncate(0)
 

@@ -1,5 +1,6 @@
 """One process's life under the supervisor: start, watch, end, and start again."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from dash_ui.probes import Watch
 from dash_ui.spec import Spec
 from settings import NAMES as SETTINGS
 from settings import ROOT
+
+log = logging.getLogger("supervisor")
 
 MAX_STARTS = 5  # in a row that never got ready
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -128,7 +131,7 @@ class Managed:
         try:
             self._child = self._popen(spec)
         except OSError as error:
-            self._say(f"{self.name} cannot be started: {error}")
+            log.warning("%s cannot be started: %s", self.name, error)
             self._fall()
             return
         pid = self._child.pid
@@ -222,7 +225,7 @@ class Managed:
         limit = self.spec.stuck_after if self.spec else None
         answered = max((self._watch and self._watch.last_answer) or 0, self._able_since)
         if limit and self._ending is None and now - answered > limit:
-            self._say(f"{self.name} has not answered for {limit:.0f} s: it is started anew")
+            log.warning("%s has not answered for %.0f s: it is started anew", self.name, limit)
             self._stuck = self._restarting = True
 
     def _fall(self) -> None:
@@ -245,10 +248,6 @@ class Managed:
             self.cpu_percent = round(max(0.0, seconds - before) / max(now - then, 0.01) * 100, 1)
         self._cpu_seconds = (now, seconds)
         self.rss_bytes = sum(rss for _, rss in used)
-
-    def _say(self, line: str) -> None:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
 
     def record(self) -> dict[str, Any]:
         """What `status` shows, and what the next supervisor needs to take over."""

@@ -1,16 +1,15 @@
 """What can be told to be wrong before anything is started."""
 
-import shutil
 import tempfile
 
 from dash_ui import ports, servers
+from dash_ui.folder import Folder
 from dash_ui.identity import sessions
 from dash_ui.processes import Detail, Processes
 from settings import Settings
+from settings.room import MEGABYTE, data_folder, disks
 
-MEGABYTE = 1_000_000
-SPARE = 50
-FOR_A_NEW_MONGOD = 350  # it takes 300 MB at once: its journal, its operation log
+FOR_A_NEW_MONGOD = 350 * MEGABYTE  # it takes 315 MB at once: its journal, its operation log
 
 
 def complaints(settings: Settings, processes: Processes) -> list[str]:
@@ -32,15 +31,24 @@ def _folder(settings: Settings, processes: Processes) -> list[str]:
             f"KOINX_HOME={home} cannot be written ({error.strerror}): "
             "make room there, or set KOINX_HOME to another folder"
         ]
-    is_new = not (processes.folder.data / "mongodb").exists()
-    needed = SPARE + FOR_A_NEW_MONGOD * (is_new and "mongodb" in servers.embedded(settings))
-    free = shutil.disk_usage(home).free // MEGABYTE
-    if free < needed:
-        return [
-            f"KOINX_HOME={home} is on a disk with {free} MB free, a start needs {needed}: "
-            "make room there, or set KOINX_HOME to another folder"
-        ]
-    return []
+    return _room(settings, processes.folder)
+
+
+def _room(settings: Settings, folder: Folder) -> list[str]:
+    own = [data_folder(settings, name) for name in servers.embedded(settings)]
+    mongodb = data_folder(settings, "mongodb")
+    begins = mongodb in own and not any(mongodb.glob("*"))
+    device = next(path for path in (mongodb, folder.data) if path.exists()).stat().st_dev
+    found = []
+    for disk in disks([folder.home, *own, folder.logs, folder.run]):
+        needed = disk.reserve + FOR_A_NEW_MONGOD * (begins and disk.device == device)
+        if disk.free < needed:
+            named = f"KOINX_HOME={folder.home}" if disk.folder == folder.home else disk.folder
+            found.append(
+                f"{named} is on a disk with {disk.free // MEGABYTE} MB free, a start needs "
+                f"{-(-needed // MEGABYTE)}: make room there, or set KOINX_HOME to another folder"
+            )
+    return found
 
 
 def _ports(settings: Settings, running: list[Detail]) -> list[str]:

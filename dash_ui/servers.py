@@ -13,17 +13,18 @@ from pathlib import Path
 from dash_ui.probes import Probe
 from dash_ui.spec import Spec
 from settings import Settings
+from settings.room import Server, data_folder
 
 HOST = "127.0.0.1"
 MAX_PAYLOAD = 1024 * 1024
-EMBEDDED = {"mongodb": "mongodb_uri", "nats": "nats_url", "redis": "redis_url"}
+EMBEDDED: dict[Server, str] = {"mongodb": "mongodb_uri", "nats": "nats_url", "redis": "redis_url"}
 
 
 class ServerMissingError(Exception):
     """No program for this server runs on this machine; says what to do."""
 
 
-def embedded(settings: Settings) -> list[str]:
+def embedded(settings: Settings) -> list[Server]:
     """The servers that no setting names, so that they are ours to start."""
     return [name for name, field in EMBEDDED.items() if getattr(settings, field) is None]
 
@@ -45,8 +46,7 @@ def spec(name: str, settings: Settings, port: int) -> Spec:
 
 def mongodb(settings: Settings, port: int) -> Spec:
     """MongoDB as a replica set of one; all markets share it, each in its own database."""
-    # Not in <database>/ as the others are: a mongod takes a second to start and 200 MB to begin.
-    folder = settings.koinx_home / "data" / "mongodb"
+    folder = data_folder(settings, "mongodb")
     program = mongod()
     if program is None:
         command = [
@@ -65,7 +65,7 @@ def mongodb(settings: Settings, port: int) -> Spec:
 
 def nats(settings: Settings, port: int) -> Spec:
     """NATS with JetStream; every message is on the disk before it is acknowledged."""
-    folder = settings.koinx_home / "data" / settings.database / "nats"
+    folder = data_folder(settings, "nats")
     text = (
         f'listen: "{HOST}:{port}"\n'
         f"max_payload: {MAX_PAYLOAD}\n"
@@ -78,12 +78,13 @@ def nats(settings: Settings, port: int) -> Spec:
     )
     file = settings.run_folder / "nats.conf"
     command = [_beside_python("nats-server", "nats"), "--config", str(file)]
-    return replace(_server("nats", command, port, folder), files={str(file): text})
+    server = _server("nats", command, port, folder)
+    return replace(server, files={str(file): text}, spoilt_by_full_disk=True)
 
 
 def redis(settings: Settings, port: int) -> Spec:
     """Valkey, which speaks Redis' protocol; every write is on the disk before it is answered."""
-    folder = settings.koinx_home / "data" / settings.database / "redis"
+    folder = data_folder(settings, "redis")
     command = [
         *(valkey_server(), "--bind", HOST, "--port", str(port), "--dir", str(folder)),
         *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
@@ -145,7 +146,7 @@ def _path_beside_python(program: str) -> Path:
     return Path(sys.executable).with_name(program)
 
 
-def _beside_python(program: str, name: str) -> str:
+def _beside_python(program: str, name: Server) -> str:
     path = _path_beside_python(program)
     if not path.is_file():
         setting = EMBEDDED[name].upper()

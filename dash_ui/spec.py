@@ -17,6 +17,7 @@ class Spec:
     end first; `patience` is how many seconds lie between SIGTERM and SIGKILL. What was not ready
     for `stuck_after` seconds although all its needs were is started anew. `movable`: another port
     may be chosen when a stranger holds this one. `once`: it does its work and exits with 0.
+    `spoilt_by_full_disk`: once a write failed for lack of room, all do until it is started anew.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Spec:
     patience: float = 10
     stuck_after: float | None = None
     once: bool = False
+    spoilt_by_full_disk: bool = False
 
     @cached_property
     def fingerprint(self) -> str:

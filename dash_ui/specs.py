@@ -49,6 +49,7 @@ def resolved(settings: Settings, port: Callable[[str], int], api_key: str) -> di
         environment[servers.EMBEDDED[name].upper()] = servers.url(name, port(name))
     if settings.market != "live":
         environment["COINGECKO_API_URL"] = f"http://{servers.HOST}:{port('market')}/api/v3"
+        environment["COINPAPRIKA_API_URL"] = f"http://{servers.HOST}:{port('market')}/v1"
         # A key is for CoinGecko alone.
         environment.pop("COINGECKO_API_KEY", None)
         environment.pop("COINGECKO_PLAN", None)
@@ -102,6 +103,11 @@ def _environment(values: dict[str, str], *without: str) -> dict[str, str]:
 def _python(*arguments: object) -> tuple[str, ...]:
     # `-m` rather than the programs in bin/: those carry the path at which they were installed.
     return (sys.executable, "-m", *map(str, arguments))
+
+
+def _celery(*arguments: object) -> tuple[str, ...]:
+    # Quiet: without room for its banner it would not start.
+    return _python("celery", "-A", "tasks", "--quiet", *arguments)
 
 
 def _market(settings: Settings, port: int) -> Spec:
@@ -165,8 +171,8 @@ def _worker(settings: Settings, environment: dict[str, str], needs: tuple[str, .
     node = node_name(settings)
     return Spec(
         name="worker",
-        command=_python(
-            *("celery", "-A", "tasks", "worker", "-Q", "updates,maintenance"),
+        command=_celery(
+            *("worker", "-Q", "updates,maintenance"),
             *("--concurrency", 3, "--without-gossip", "--without-mingle"),
             *("-n", node.partition("@")[0] + "@%h", "-l", "INFO"),
         ),
@@ -186,7 +192,7 @@ def _worker(settings: Settings, environment: dict[str, str], needs: tuple[str, .
 def _beat(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]) -> Spec:
     return Spec(
         name="beat",
-        command=_python("celery", "-A", "tasks", "beat", "-l", "INFO"),
+        command=_celery("beat", "-l", "INFO"),
         environment=_environment(environment, *FOR_THE_WEB, *FOR_THE_MARKET),
         probe=Probe("heartbeat", str(settings.run_folder / "beat.json"), calm=1),
         needs=needs,

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import settings as project
 from dash_ui import identity, logs, specs, wishes
+from dash_ui.disks import Disks
 from dash_ui.folder import STATE_FILE, SUPERVISOR_FILE, SUPERVISOR_LOCK, Folder
 from dash_ui.identity import Identity
 from dash_ui.managed import Managed
@@ -37,6 +38,7 @@ class Supervisor:
         self._folder = folder
         self._plan = plan
         self._ports = KeptPorts(folder)
+        self._disks = Disks(folder)
         self._wish = wishes.Wish()
         self._wish_mark: object = None
         self._managed: dict[str, Managed] = {}
@@ -48,9 +50,14 @@ class Supervisor:
 
     def run(self, ended: threading.Event) -> None:
         """Until `ended` is set, which leaves the processes running, or all were wished away."""
+        said = ""
         while not ended.is_set():
-            if self.tick():
-                return
+            try:
+                if self.tick():
+                    return
+            except OSError as error:  # a full disk must not end what keeps all the others alive
+                if str(error) != said:
+                    log.warning("%s", said := str(error))
             ended.wait(TICK)
 
     def tick(self) -> bool:
@@ -58,6 +65,7 @@ class Supervisor:
         self._read_wish()
         for managed in self._managed.values():
             managed.observe(self._needs_ready(managed))
+        self._disks.look(self._managed.values())
         self._ask_for_prepare()
         self._stop()
         self._start()
@@ -119,7 +127,8 @@ class Supervisor:
         for name, managed in self._managed.items():
             managed.spec = plan.get(name)
         if not self._wish.down:
-            self._folder.write(project.RUNNING_FILE, self._resolved)
+            with suppress(OSError):  # who reads it then finds the settings of before
+                self._folder.write(project.RUNNING_FILE, self._resolved)
 
     def _needs_ready(self, managed: Managed) -> bool:
         """Whether all that it needs is ready; what somebody stopped is not waited for."""
@@ -153,6 +162,8 @@ class Supervisor:
     def _start(self) -> None:
         for name, managed in list(self._managed.items()):
             if not managed.startable or not self._needs_ready(managed):
+                continue
+            if self._disks.hold(managed):
                 continue
             if any(m.must_end and m.spec and name in m.spec.needs for m in self._managed.values()):
                 # What still runs with the settings of before must not meet the new server: it

@@ -14,6 +14,7 @@ from dash_ui.follow import follow
 from dash_ui.processes import Detail, Overview, Processes
 from dash_ui.terminal import complain, paint, say
 from settings import Settings
+from settings.room import Room
 
 PATIENCE = 60.0  # seconds until all must be ready
 FIRST_UPDATE = 10.0  # seconds that the first update is waited for
@@ -88,7 +89,7 @@ def await_ready(processes: Processes, serial: int, names: Sequence[str], patienc
             tell_end(processes, overview.prepare)
         if time.monotonic() - news > SILENCE:
             news = time.monotonic()
-            say(f"  waiting for {', '.join(_late(overview, names))}")
+            _tell_late(processes, overview, names)
     if overview is None:
         complain(f"the supervisor did not answer within {patience:.0f} s: ./koinx logs supervisor")
         return False
@@ -112,8 +113,12 @@ def _with_prepare(overview: Overview) -> list[Detail]:
     return [*overview.processes, *([overview.prepare] if overview.prepare else [])]
 
 
-def _late(overview: Overview, names: Sequence[str]) -> list[str]:
-    return [p["name"] for p in overview.processes if p["name"] in names and not p["ready"]]
+def _tell_late(processes: Processes, overview: Overview, names: Sequence[str]) -> None:
+    late = [p["name"] for p in overview.processes if p["name"] in names and not p["ready"]]
+    say(f"  waiting for {', '.join(late)}")
+    settings = processes.settings()
+    if settings and (short := Room(settings).report()):
+        complain(f"  {short}")
 
 
 def _tell(settings: Settings, patience: float) -> None:

@@ -9,12 +9,13 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from market.documents import Coin, Update
+from market.documents import Coin, HeldTick, Update
 
 Document = dict[str, Any]
 TIMEOUT_MS = 3000  # for each operation, server selection included: a frozen mongod is an error
 LATEST = "latest"
 QUOTES, REPAIRED = SERIES = "quotes", "repaired"
+REPAIRS = "repairs"
 NAMESPACE_EXISTS = 48
 
 
@@ -81,9 +82,23 @@ def prepare(database: Database[Document]) -> None:
                 [("state", ASCENDING)],
                 partialFilterExpression={"state": {"$in": ["received", "running"]}},
             ),
+            IndexModel([("state", ASCENDING), ("trigger", ASCENDING), ("received_at", DESCENDING)]),
+            IndexModel([("number", ASCENDING)]),
+            IndexModel(
+                [("numbers", ASCENDING)],
+                unique=True,
+                partialFilterExpression={"numbers": {"$gt": 0}},
+            ),
         ]
     )
-    for collection in (Coin._get_collection_name(), LATEST):
+    database[REPAIRS].create_indexes(
+        [
+            IndexModel([("state", ASCENDING), ("priority", ASCENDING), ("start", DESCENDING)]),
+            IndexModel([("coin", ASCENDING), ("wanted_at", DESCENDING)]),
+            IndexModel([("wanted_at", DESCENDING)]),
+        ]
+    )
+    for collection in (Coin._get_collection_name(), HeldTick._get_collection_name(), LATEST):
         _create(database, collection)
 
 

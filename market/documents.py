@@ -15,7 +15,9 @@ from mongoengine import (
 )
 
 UPDATE_STATES = ("received", "running", "done", "failed", "missed")
-COIN_STATES = ("active", "missing", "retired")
+UPDATE_TRIGGERS = ("schedule", "request", "event")
+TICK_STATES = ("held", "released", "dropped")
+COIN_STATES = ("active", "left", "missing", "retired")
 
 
 class QuoteKey(EmbeddedDocument):
@@ -56,6 +58,21 @@ class Repaired(Priced):
     meta: ClassVar[dict[str, object]] = {"collection": "repaired", "auto_create_index": False}
 
 
+class HeldTick(Document):
+    """A quote that was not credible, until it is released or dropped. Its life: `held`."""
+
+    key = EmbeddedDocumentField(QuoteKey, primary_key=True)
+    quote = DictField(required=True)  # all that the source said, as `market.quotes.Quote`
+    held_by = StringField(required=True, max_length=64)  # an update
+    doubt = StringField(required=True)
+    state = StringField(required=True, choices=TICK_STATES)
+    settled_by = StringField(null=True, max_length=64)
+    settled_at = DateTimeField(null=True)
+    evidence = StringField(null=True)
+
+    meta: ClassVar[dict[str, object]] = {"collection": "held", "auto_create_index": False}
+
+
 class Coin(Document):
     """What is known of a coin beside its prices; written only when something of it changes."""
 
@@ -66,6 +83,8 @@ class Coin(Document):
     image = StringField(null=True)
     state = StringField(required=True, choices=COIN_STATES)
     successor = StringField(null=True)
+    changes = ListField(DictField())  # at, what, old, new
+    backfill_from = DateTimeField(null=True)  # from when on its history was wanted at first
 
     meta: ClassVar[dict[str, object]] = {"collection": "coins", "auto_create_index": False}
 
@@ -74,7 +93,7 @@ class Update(Document):
     """One update's entry in the ledger, which is the inbox of events too. Its life: `ledger`."""
 
     id = StringField(primary_key=True, max_length=64)
-    trigger = StringField(required=True, choices=("schedule", "request", "event"))
+    trigger = StringField(required=True, choices=UPDATE_TRIGGERS)
     slot = DateTimeField(null=True)
     state = StringField(required=True, choices=UPDATE_STATES)
     received_at = DateTimeField(required=True)
@@ -86,8 +105,13 @@ class Update(Document):
     tries = IntField(required=True, default=0)  # claims in a row that came to no end
     worker = StringField(null=True)
     hops = DictField()  # name of the hop: when it was reached
-    counts = DictField()  # asked, answered, stored, unchanged, left_out
+    counts = DictField()  # asked, answered, stored, unchanged, left_out, held, released, dropped
     left_out = ListField(DictField())  # coin, reason
+    ticks = ListField(DictField())  # coin, at, price, state, reason
     error = StringField(null=True)
+    source = StringField(null=True)  # of its quotes, when it is not the first one
+    run = DictField()  # what the run with this `fence` says of itself: stage, share, counts
+    number = IntField(null=True)  # of its end, its newest one if it was opened again
+    numbers = ListField(IntField())  # of all its ends: no number is given twice
 
     meta: ClassVar[dict[str, object]] = {"collection": "updates", "auto_create_index": False}

@@ -6,24 +6,29 @@ MongoDB's own (`$$NOW`), so that two hosts whose clocks differ never both hold a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, ReturnDocument, WriteConcern
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
-from market.documents import Update
+from market.closings import newest_number
+from market.documents import UPDATE_STATES, UPDATE_TRIGGERS, Update
 from market.quotes import LeftOut
 
 LEASE_SECONDS = 15
 START_GRACE_SECONDS = 5  # an Update that is `received` for longer has lost its task
 SWEEP_AGAIN_SECONDS = 15  # the same Update is not started again before
+LONGEST_WAIT_SECONDS = 3600  # that a source may ask for
+CLOCK_JUMP_SECONDS = 60  # what lies further ahead than it can was written before the clock jumped
 MAX_LEFT_OUT = 1000  # entries kept; `counts` has the true number
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPEN = ("received", "running")
+CLAIMED = ("fence", "tries", "slot", "received_at", "error")  # what a claim says of its update
 DUPLICATE_KEY = 11000
 
 Document = dict[str, Any]
@@ -42,6 +47,7 @@ class Claim:
     tries: int  # claims in a row of which none came to an end, this one included
     slot: datetime | None
     received_at: datetime
+    error: str | None = None  # why the last try came to nothing
 
 
 class Ledger:
@@ -49,6 +55,7 @@ class Ledger:
 
     def __init__(self, database: Database[Document]) -> None:
         self._updates: Collection[Document] = database[Update._get_collection_name()]
+        self._unacknowledged = self._updates.with_options(write_concern=WriteConcern(w=0))
 
     def receive(
         self,
@@ -77,8 +84,6 @@ class Ledger:
 
     def enter_missed(self, slots: Mapping[str, datetime]) -> int:
         """Enters slots (by id) that have no update as `missed`; the number entered."""
-        if not slots:
-            return 0
         now = datetime.now(UTC)
         entries = [
             _entry(
@@ -92,22 +97,30 @@ class Ledger:
             )
             for name, slot in slots.items()
         ]
-        try:
-            return len(self._updates.insert_many(entries, ordered=False).inserted_ids)
-        except BulkWriteError as error:
-            if not only_doubles(error):
-                raise
-            return int(error.details["nInserted"])
+        entered = 0
+        while entries:
+            for number, entry in enumerate(entries, newest_number(self._updates) + 1):
+                entry |= {"number": number, "numbers": [number]}
+            try:
+                # In order: a number behind one that was not given could be given later.
+                return entered + len(self._updates.insert_many(entries).inserted_ids)
+            except BulkWriteError as error:
+                if not only_doubles(error):
+                    raise
+                entered += int(error.details["nInserted"])
+                [double] = error.details["writeErrors"]
+                is_there = "_id" in double["keyPattern"]  # else its number was given meanwhile
+                entries = entries[double["index"] + is_there :]
+        return entered
 
     def claim(self, update_id: str, worker: str, started: datetime) -> Claim | None:
         """Claims an update for 15 s; None when it is closed, held by another, or not yet due."""
-        waits = {"$gt": [{"$ifNull": ["$not_before", EPOCH]}, "$$NOW"]}
         document = self._updates.find_one_and_update(
             {
                 "_id": update_id,
                 "$or": [
-                    {"state": "received", "$expr": {"$not": waits}},
-                    {"state": "running", "$expr": {"$lte": ["$lease_until", "$$NOW"]}},
+                    {"state": "received", "$expr": _over("not_before", LONGEST_WAIT_SECONDS)},
+                    {"state": "running", "$expr": _over("lease_until", LEASE_SECONDS)},
                 ],
             },
             [
@@ -124,7 +137,7 @@ class Ledger:
                 }
             ],
             return_document=ReturnDocument.AFTER,
-            projection={"_id": 0, "fence": 1, "tries": 1, "slot": 1, "received_at": 1},
+            projection={"_id": 0} | dict.fromkeys(CLAIMED, 1),
         )
         return Claim(update_id, **document) if document else None
 
@@ -141,8 +154,13 @@ class Ledger:
         counts: Mapping[str, int],
         left_out: Sequence[LeftOut],
         error: str | None,
+        ticks: Sequence[Mapping[str, Any]] = (),
+        source: str | None = None,
     ) -> None:
-        """Ends an update as `done`, `failed` or `missed`; raises LeaseLost."""
+        """Ends an update as `done`, `failed` or `missed`; raises LeaseLost.
+
+        `source` names the one that its quotes are from, when it is not the first.
+        """
         now = datetime.now(UTC)
         fields: Document = {f"hops.{name}": at for name, at in hops.items()}
         fields |= {
@@ -153,10 +171,28 @@ class Ledger:
             "left_out": [
                 {"coin": one.coin, "reason": one.reason} for one in left_out[:MAX_LEFT_OUT]
             ],
+            "ticks": list(ticks[:MAX_LEFT_OUT]),
             "error": error,
+            "source": source,
             "lease_until": None,
         }
-        self._write(claim, {"$set": fields})
+        while True:
+            number = newest_number(self._updates) + 1
+            change = {"$set": fields | {"number": number}, "$push": {"numbers": number}}
+            with suppress(DuplicateKeyError):  # else another update ended meanwhile
+                self._write(claim, change)
+                return
+
+    def tell(
+        self, claim: Claim, stage: str, share: float, counts: Mapping[str, int] | None = None
+    ) -> None:
+        """Says for whoever watches what the run does, and which share (0 to 1) of that is done.
+
+        Not acknowledged, so that it takes the run no time; nothing rests on it.
+        """
+        run = {"fence": claim.fence, "stage": stage, "share": share, "counts": dict(counts or {})}
+        with suppress(PyMongoError):
+            self._unacknowledged.update_one(_held(claim), {"$set": {"run": run}})
 
     def postpone(self, claim: Claim, seconds: float, reason: str) -> None:
         """Puts an update back to `received`, to be tried in `seconds`; raises LeaseLost."""
@@ -175,13 +211,13 @@ class Ledger:
             "state": "received",
             "$expr": {
                 "$and": [
-                    {"$lte": ["$received_at", _from_now(-START_GRACE_SECONDS)]},
-                    {"$lte": [{"$ifNull": ["$not_before", EPOCH]}, "$$NOW"]},
+                    _over("received_at", 0, since=START_GRACE_SECONDS),
+                    _over("not_before", LONGEST_WAIT_SECONDS),
                 ]
             },
         }
-        orphaned = {"state": "running", "$expr": {"$lte": ["$lease_until", "$$NOW"]}}
-        unswept = {"$lte": [{"$ifNull": ["$swept_at", EPOCH]}, _from_now(-SWEEP_AGAIN_SECONDS)]}
+        orphaned = {"state": "running", "$expr": _over("lease_until", LEASE_SECONDS)}
+        unswept = _over("swept_at", 0, since=SWEEP_AGAIN_SECONDS)
         found = []
         for document in self._updates.find({"$or": [lost, orphaned]}, {"_id": 1}).limit(100):
             taken = self._updates.update_one(
@@ -212,12 +248,22 @@ class Ledger:
         """One update as it is stored."""
         return self._updates.find_one({"_id": update_id})
 
-    def newest(self, *, skip: int = 0, limit: int = 20) -> list[Document]:
-        """Updates as they are stored, the newest received first."""
-        return list(self._updates.find().sort("received_at", DESCENDING).skip(skip).limit(limit))
+    def newest(
+        self,
+        *,
+        skip: int = 0,
+        limit: int = 20,
+        state: str | None = None,
+        trigger: str | None = None,
+    ) -> list[Document]:
+        """Updates as they are stored, the newest received first; all, or of a state or trigger."""
+        found = self._updates.find(_which(state, trigger)).sort("received_at", DESCENDING)
+        return list(found.skip(skip).limit(limit))
 
-    def count(self) -> int:
-        """How many updates are in the ledger, by the collection's own count."""
+    def count(self, *, state: str | None = None, trigger: str | None = None) -> int:
+        """How many updates are in the ledger; of all by the collection's own count."""
+        if which := _which(state, trigger):
+            return self._updates.count_documents(which)
         return self._updates.estimated_document_count()
 
     def newest_slot(self, before: datetime) -> datetime | None:
@@ -245,8 +291,7 @@ class Ledger:
         return document["slot"] if document else None
 
     def _write(self, claim: Claim, change: Document | list[Document]) -> None:
-        held = {"_id": claim.id, "state": "running", "fence": claim.fence}
-        if not self._updates.update_one(held, change).matched_count:
+        if not self._updates.update_one(_held(claim), change).matched_count:
             raise LeaseLost(f"update {claim.id} was claimed by another since fence {claim.fence}")
 
 
@@ -257,6 +302,20 @@ def only_doubles(error: BulkWriteError) -> bool:
     )
 
 
+def _held(claim: Claim) -> Document:
+    return {"_id": claim.id, "state": "running", "fence": claim.fence}
+
+
+def _which(state: str | None, trigger: str | None) -> Document:
+    """A filter; with all values of the other field its index gives the order too."""
+    if state is None and trigger is None:
+        return {}
+    return {
+        "state": {"$in": [state] if state else UPDATE_STATES},
+        "trigger": {"$in": [trigger] if trigger else UPDATE_TRIGGERS},
+    }
+
+
 def _entry(update_id: str, **fields: Any) -> Document:
     document: Document = Update(id=update_id, **fields).to_mongo()
     return {"slot": None, "finished_at": None, "error": None, **document}
@@ -264,3 +323,18 @@ def _entry(update_id: str, **fields: Any) -> Document:
 
 def _from_now(seconds: float) -> Document:
     return {"$add": ["$$NOW", round(timedelta(seconds=seconds) / timedelta(milliseconds=1))]}
+
+
+def _over(field: str, longest: float, *, since: float = 0) -> Document:
+    """Whether a time passed `since` seconds ago, or is null.
+
+    One that lies further ahead than `longest` was given before the clock jumped back: it counts as
+    passed, or an hour's jump would keep an update for that hour.
+    """
+    at = {"$ifNull": [f"${field}", EPOCH]}
+    return {
+        "$or": [
+            {"$lte": [at, _from_now(-since)]},
+            {"$gt": [at, _from_now(longest + CLOCK_JUMP_SECONDS)]},
+        ]
+    }

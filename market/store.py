@@ -11,6 +11,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from market.coin_changes import noted
 from market.database import LATEST
 from market.documents import Coin
 from market.documents import Quote as QuoteDocument
@@ -50,7 +51,10 @@ class Store:
         self._coins: Collection[Document] = database[Coin._get_collection_name()]
 
     def record(self, quotes: Sequence[Quote], *, source: str, recorded_at: datetime) -> int:
-        """Inserts quotes; one whose (coin, at) is there already stays as it is. The number new."""
+        """Inserts quotes; one whose (coin, at) is there already stays as it is. The number new.
+
+        `source` marks those that do not name theirs.
+        """
         if not quotes:
             return 0
         inserts = [
@@ -61,7 +65,7 @@ class Store:
                     "market_cap": quote.market_cap,
                     "change_24h": quote.change_24h,
                     "volume_24h": quote.volume_24h,
-                    "source": source,
+                    "source": quote.source or source,
                     "recorded_at": recorded_at,
                 }
             )
@@ -115,8 +119,8 @@ class Store:
         changes = [
             UpdateOne(
                 {"_id": q.coin},
-                {
-                    "$set": {
+                noted(
+                    {
                         "name": q.name,
                         "symbol": q.symbol,
                         "rank": q.rank,
@@ -124,7 +128,7 @@ class Store:
                         "state": "active",
                         "successor": None,
                     }
-                },
+                ),
                 upsert=True,
             )
             for q in quotes
@@ -136,11 +140,17 @@ class Store:
     def mark(self, coin: str, *, state: str, successor: str | None = None) -> None:
         """Notes that a coin is missing or retired; its name and quotes stay."""
         fields = {"state": state, "successor": successor}
-        self._coins.update_one({"_id": coin}, {"$set": fields}, upsert=True)
+        self._coins.update_one({"_id": coin}, noted(fields), upsert=True)
 
-    def coins(self) -> dict[str, Document]:
-        """What is known of every coin, by id."""
-        return {document["_id"]: document for document in self._coins.find()}
+    def mark_left(self, coins: Sequence[str]) -> None:
+        """Notes that coins are no longer among those collected; their names and quotes stay."""
+        active = {"_id": {"$in": list(coins)}, "state": "active"}
+        self._coins.update_many(active, noted({"state": "left"}))
+
+    def coins(self, ids: Sequence[str] | None = None) -> dict[str, Document]:
+        """What is known of every coin, or of these, by id."""
+        which = {} if ids is None else {"_id": {"$in": list(ids)}}
+        return {document["_id"]: document for document in self._coins.find(which)}
 
     def _replace_latest(self, version: int, coins: list[Document]) -> bool:
         """Puts `coins` in the place of that version; False when it is no longer the one."""
@@ -166,7 +176,7 @@ def _latest_entry(quote: Quote, source: str, recorded_at: datetime) -> Document:
         "name": quote.name,
         "symbol": quote.symbol,
         "rank": quote.rank,
-        "source": source,
+        "source": quote.source or source,
         "recorded_at": recorded_at,
     }
 

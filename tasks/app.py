@@ -1,19 +1,31 @@
 """The Celery app, with what each of its processes connects to, after it was forked."""
 
 import os
+from collections.abc import Callable
 from functools import lru_cache
+from urllib.parse import urlsplit
 
+import redis
 from celery import Celery
 from celery.signals import task_prerun
+from limits.storage import RedisStorage
 
 from bridge.connection import Connection
 from market.coingecko import CoinGecko
+from market.coinpaprika import KEEP_SECONDS, CoinPaprika
 from market.database import connect
+from market.history import History
+from market.http_source import Deadline
 from market.ledger import Ledger
+from market.planner import Planner
+from market.repairs import Repairs
+from market.sieve import Sieve
 from market.slots import Schedule
 from market.store import Store
-from settings import Settings, load_or_exit
-from tasks import heartbeat
+from market.substitute import Substitute
+from settings import Settings, is_loopback, load_or_exit
+from settings.room import Room
+from tasks import calls, heartbeat
 
 app = Celery("koinx")
 app.config_from_object("celeryconfig")
@@ -30,17 +42,41 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         database = connect(settings.server("mongodb_uri"), settings.database)
-        key = settings.coingecko_api_key
         self.settings = settings
+        self.room = Room(settings)
         self.schedule = Schedule(settings.cron_schedule)
         self.ledger = Ledger(database)
         self.store = Store(database)
+        self.sieve = Sieve(database)
         self.nats = Connection(settings.server("nats_url"), "koinx-worker")
-        self.source = CoinGecko(
-            settings.coingecko_api_url,
-            key=key.get_secret_value() if key else None,
-            plan=settings.coingecko_plan,
-        )
+        self.history = History(database)
+        self.repairs = Repairs(database)
+        self.planner = Planner(database, self.schedule)
+        redis_url = settings.server("redis_url")
+        self.redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
+        storage = RedisStorage(redis_url, socket_timeout=3, socket_connect_timeout=3)
+        self.source = _source(settings, calls.for_updates(storage, settings))
+        self.charts = _source(settings, calls.for_repairs(storage, settings))
+        self.substitute = _substitute(settings)
+
+
+def _source(settings: Settings, take: Callable[[Deadline], None]) -> CoinGecko:
+    key = settings.coingecko_api_key
+    return CoinGecko(
+        settings.coingecko_api_url,
+        key=key.get_secret_value() if key else None,
+        plan=settings.coingecko_plan,
+        take=take,
+    )
+
+
+def _substitute(settings: Settings) -> Substitute | None:
+    if settings.second_source is None:
+        return None
+    url = settings.coinpaprika_api_url
+    # A source on this machine has no limit, as with CoinGecko's calls.
+    keep = 0.0 if is_loopback(urlsplit(url).hostname or "") else KEEP_SECONDS
+    return Substitute(settings.second_label, CoinPaprika(url, keep_seconds=keep))
 
 
 def services() -> Services:

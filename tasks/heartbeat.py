@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import time
+from pathlib import Path
 
 from settings import home
 
@@ -11,16 +12,27 @@ log = logging.getLogger(__name__)
 
 BEAT = "beat.json"  # left in each of beat's rounds
 WORKER = "worker.json"  # left before each task; beat's sweep makes one every 5 s
+LENGTH = 64  # of each sign: one that is written over another must cover it
 
 
 def leave(name: str) -> None:
     """Writes the file anew in KOINX_HOME/run; a disk that is full stops nobody's work."""
     folder = home() / "run"
-    # The writer may end between emptying a file and filling it, and others read it at any time.
-    new = folder / f"{name}.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        new.write_text(json.dumps({"pid": os.getpid(), "at": time.time()}))
-        new.replace(folder / name)
+        _write(folder / name, json.dumps({"pid": os.getpid(), "at": time.time()}).ljust(LENGTH))
     except OSError as error:
         log.warning("no sign of life could be left: %s", error)
+
+
+def _write(file: Path, text: str) -> None:
+    # The writer may end between emptying a file and filling it, and others read it at any time.
+    new = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        new.write_text(text)
+        new.replace(file)
+    except OSError:
+        new.unlink(missing_ok=True)
+        # A full disk: writing over what is there takes no room.
+        with file.open("r+") as old:
+            old.write(text)

@@ -29,11 +29,14 @@ def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
                 lease,
                 ledger=on.ledger,
                 store=on.store,
+                sieve=on.sieve,
                 source=on.source,
                 schedule=on.schedule,
                 wanted=on.settings.selection,
                 currency=on.settings.currency,
                 label=on.settings.source,
+                obstacle=on.room.shortage,
+                substitute=on.substitute,
             )
     except LeaseLost as lost:
         log.warning("%s", lost)

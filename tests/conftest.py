@@ -18,6 +18,7 @@ from market import database as market_database
 from market.coingecko import CoinGecko
 from market.database import Document
 from market.ledger import Ledger
+from market.sieve import Sieve
 from market.simulated import Market
 from market.simulator import create_simulator
 from market.simulator_server import serving
@@ -90,6 +91,11 @@ def ledger(database: Database[Document]) -> Ledger:
 @pytest.fixture
 def store(database: Database[Document]) -> Store:
     return Store(database)
+
+
+@pytest.fixture
+def sieve(database: Database[Document]) -> Sieve:
+    return Sieve(database)
 
 
 @pytest.fixture

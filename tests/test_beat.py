@@ -141,6 +141,7 @@ def test_schedules_are_compared_and_carried_by_their_expression() -> None:
     assert len({one, pickle.loads(pickle.dumps(one))}) == 1
 
 
+@pytest.mark.row("beat-killed")
 def test_the_current_slot_is_sent_at_the_first_tick(scheduler: SlotScheduler, redis: str) -> None:
     tick(scheduler)
     # A beat that is restarted often must come to what is due once a minute, too.
@@ -166,6 +167,7 @@ def test_each_slot_is_sent_once_and_upkeep_in_its_time(
 
 
 @pytest.mark.parametrize("jump", [-3600, -5, 3600])
+@pytest.mark.row("clock-jumped")
 def test_slots_go_on_when_the_wall_clock_jumps(
     scheduler: SlotScheduler, clock: Clock, redis: str, jump: int
 ) -> None:
@@ -223,6 +225,7 @@ def test_a_stop_that_got_lost_while_sending_ends_it_at_the_next_tick(
         scheduler.tick()
 
 
+@pytest.mark.row("beat-killed")
 def test_a_real_beat_sends_each_slot_s_event_once(
     environment: None, redis: str, settings: Settings, tmp_path: Path
 ) -> None:

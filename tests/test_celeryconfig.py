@@ -41,6 +41,7 @@ def test_what_reliability_rests_on(name: str, value: object) -> None:
     assert app.conf[name] == value
 
 
+@pytest.mark.row("redis-frozen")
 def test_the_broker_s_connection_never_hangs_nor_gives_a_running_task_out_again() -> None:
     options: dict[str, Any] = app.conf.broker_transport_options
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (3, 3)
@@ -73,6 +74,8 @@ def test_beat_sends_each_task_in_time_and_none_that_is_stale() -> None:
         "tasks.schedule.publish_update": 60,
         "tasks.schedule.ensure_slot": 60,
         "tasks.schedule.sweep": 5,
+        "tasks.repair.plan": 10,
+        "tasks.repair.mend": 5,
     }
     assert schedule["sweep"]["schedule"] == 5
     assert schedule["ensure-slot"]["schedule"] == 60

@@ -22,6 +22,10 @@ SLOTS = 4
 COINS = ("bitcoin", "ethereum", "tether")
 
 
+@pytest.mark.row("beat-killed")
+@pytest.mark.row("redis-killed")
+@pytest.mark.row("redis-frozen")
+@pytest.mark.row("mongodb-frozen")
 def test_a_dozen_blows_lose_nothing(tmp_path: Path) -> None:
     report = run(tmp_path, Options(kills=12, pause=(0.2, 1.5), freeze=4, every=2))
     assert report.good, "\n".join(report.lines())

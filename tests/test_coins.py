@@ -32,6 +32,8 @@ def test_a_coin_says_what_its_numbers_rest_on(client: FlaskClient) -> None:
     as_of = datetime.fromisoformat(coin.pop("as_of"))
     assert as_of.utcoffset() == timedelta(0)
     assert datetime.fromisoformat(coin.pop("recorded_at")) >= as_of
+    assert 45000.0 in coin.pop("sparkline")["prices"][-2:]
+    assert [change["what"] for change in coin.pop("changes")] == ["state"]
     assert coin == {
         "id": "bitcoin",
         "symbol": "bit",
@@ -48,6 +50,36 @@ def test_a_coin_says_what_its_numbers_rest_on(client: FlaskClient) -> None:
         "freshness": "fresh",
         "source": "simulator",
     }
+
+
+@pytest.mark.usefixtures("three")
+def test_a_sparkline_is_of_the_same_week_for_all_and_shows_what_is_missing(
+    client: FlaskClient,
+) -> None:
+    lines = {coin["id"]: coin["sparkline"] for coin in client.get("/v1/coins").json or []}
+    [start] = {line["start"] for line in lines.values()}
+    begins = datetime.fromisoformat(start)
+    assert begins.hour % 4 == 0
+    assert timedelta(days=6, hours=20) <= datetime.now(UTC) - begins < timedelta(days=7, minutes=1)
+    for coin, age, price in (("bitcoin", 0, 45000.0), ("tether", 1, 1.0), ("odd coin", 72, 2e-10)):
+        expected: list[float | None] = [None] * 42
+        expected[(NOW - timedelta(hours=age) - begins) // timedelta(hours=4)] = price
+        if coin != "bitcoin":  # its quote before may be of the step before
+            assert lines[coin]["prices"] == expected
+    assert 45000.0 in lines["bitcoin"]["prices"][-2:]
+    assert lines["ethereum"]["prices"] == [None] * 42
+    assert {line["step_seconds"] for line in lines.values()} == {4 * 3600}
+
+
+@pytest.mark.usefixtures("three")
+def test_a_page_catches_up_with_what_is_new(client: FlaskClient, store: Store) -> None:
+    client.get("/v1/coins")
+    keep(store, quote("bitcoin", 46000.0, rank=1), quote("tether", 1.0, rank=3))
+    found = {coin["id"]: coin for coin in client.get("/v1/coins").json or []}
+    assert found["bitcoin"]["deviation_count"] == 3
+    assert found["bitcoin"]["deviation"] == 816.5
+    assert 46000.0 in found["bitcoin"]["sparkline"]["prices"][-2:]
+    assert found["ethereum"]["deviation_count"] == 0
 
 
 @pytest.mark.usefixtures("three")

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from market.coingecko import CoinGecko, Deadline
-from market.collect import MAX_TRIES, Outcome, Source, carry_out
+from market.coingecko import CoinGecko
+from market.collect import MAX_TRIES, Outcome, carry_out
 from market.database import Document
+from market.fetching import Source, fetch
+from market.http_source import Deadline
 from market.lease import Lease
 from market.ledger import Claim, LeaseLost, Ledger
+from market.sieve import Sieve
 from market.simulated import Market
 from market.slots import Schedule
 from market.statistics import deviation, rounded
@@ -40,7 +43,9 @@ def claim(ledger: Ledger) -> Callable[..., Claim]:
 
 
 @pytest.fixture
-def run(ledger: Ledger, store: Store, source: CoinGecko, claim: Callable[..., Claim]) -> Run:
+def run(
+    ledger: Ledger, store: Store, sieve: Sieve, source: CoinGecko, claim: Callable[..., Claim]
+) -> Run:
     """Carries out an update, as the task does."""
 
     def carried_out(
@@ -49,17 +54,20 @@ def run(ledger: Ledger, store: Store, source: CoinGecko, claim: Callable[..., Cl
         *,
         slot: datetime | None = None,
         through: Callable[[Lease], Source] = lambda _: source,
+        obstacle: Callable[[], str | None] = lambda: None,
     ) -> Outcome:
         with Lease(ledger, claim(name, slot)) as lease:
             return carry_out(
                 lease,
                 ledger=ledger,
                 store=store,
+                sieve=sieve,
                 source=through(lease),
                 schedule=SCHEDULE,
                 wanted=parse_coins(coins),
                 currency="usd",
                 label="simulator",
+                obstacle=obstacle,
             )
 
     return carried_out
@@ -102,6 +110,7 @@ class Interrupted:
         return rows
 
 
+@pytest.mark.row("no-quote")
 def test_good_coins_are_stored_and_the_others_are_named(
     run: Run,
     update: Callable[..., Document],
@@ -125,7 +134,11 @@ def test_good_coins_are_stored_and_the_others_are_named(
         "stored": 98,
         "unchanged": 0,
         "left_out": 3,
+        "held": 0,
+        "released": 0,
+        "dropped": 0,
     }
+    assert done["ticks"] == []
     assert left_out(done) == {
         coins[98]: "its price is null",
         coins[99]: "the source does not know it",
@@ -149,6 +162,18 @@ def test_the_hops_follow_each_other(run: Run, update: Callable[..., Document]) -
     # MongoDB keeps milliseconds, cut off; its own clock says when it was claimed.
     for before, after in pairwise(times):
         assert before - after <= timedelta(milliseconds=2)
+
+
+def test_whoever_watches_is_told_of_each_page_and_of_what_came(
+    run: Run, update: Callable[..., Document], source: CoinGecko
+) -> None:
+    shares: list[float] = []
+    fetch(source, parse_coins("top:1000"), "usd", shares.append)
+    assert sorted(shares) == [0.25, 0.5, 0.75, 1]
+    run("bitcoin,unknown")
+    counts = {"asked": 2, "answered": 1, "left_out": 1}
+    told = {"fence": 1, "stage": "storing", "share": 0, "counts": counts}
+    wait_until(lambda: update().get("run") == told, "what it told")
 
 
 def test_a_quote_says_what_the_page_said(
@@ -179,6 +204,7 @@ def test_more_coins_than_a_page_holds(run: Run) -> None:
     assert run("top:1000") == Outcome("done", listed)
 
 
+@pytest.mark.row("no-quote")
 def test_a_retired_coin_is_collected_as_its_successor(
     run: Run, store: Store, update: Callable[..., Document]
 ) -> None:
@@ -191,6 +217,7 @@ def test_a_retired_coin_is_collected_as_its_successor(
     assert (matic["state"], matic["successor"]) == ("retired", "polygon-ecosystem-token")
 
 
+@pytest.mark.row("source-failing")
 def test_when_every_page_fails_the_update_fails_with_the_reason(
     run: Run,
     store: Store,
@@ -215,6 +242,7 @@ def test_nothing_is_said_of_a_retired_coin_that_could_not_be_asked_for(
     assert left_out(update()) == {"matic-network": "the call for it failed"}
 
 
+@pytest.mark.row("source-failing")
 def test_when_one_page_fails_the_rest_is_kept(
     run: Run, update: Callable[..., Document], simulator: SimulatorControl
 ) -> None:
@@ -237,6 +265,7 @@ def test_when_no_row_is_a_quote_the_update_fails(
     }
 
 
+@pytest.mark.row("source-failing")
 def test_a_long_wait_puts_the_update_off(
     run: Run, ledger: Ledger, update: Callable[..., Document], simulator: SimulatorControl
 ) -> None:
@@ -261,6 +290,7 @@ def test_one_page_that_must_wait_does_not_hold_the_others(
     assert "asks to wait 119 s" in update()["error"]
 
 
+@pytest.mark.row("hours-missed")
 def test_an_old_slot_is_missed_and_never_filled(
     run: Run, update: Callable[..., Document], database: Database[Document]
 ) -> None:
@@ -284,9 +314,20 @@ def test_an_old_slot_that_was_tried_has_failed(
     old = SCHEDULE.current(SCHEDULE.current(datetime.now(UTC)) - timedelta(seconds=1))
     ledger.postpone(claim("a", old), 0, "later")
     assert run("bitcoin", slot=old) == Outcome("failed", 0)
-    assert update()["error"] == "its slot was over before a try at it succeeded"
+    assert update()["error"] == "its slot was over before a try at it succeeded; later"
 
 
+def test_what_cannot_be_stored_is_put_off_with_the_reason(
+    run: Run, update: Callable[..., Document], store: Store
+) -> None:
+    assert run("bitcoin", obstacle=lambda: "no room") == Outcome("received", 0)
+    put_off = update()
+    assert (put_off["state"], put_off["error"]) == ("received", "no room")
+    assert put_off["not_before"] > put_off["received_at"]
+    assert store.newest("bitcoin") == []
+
+
+@pytest.mark.row("pool-child-killed")
 def test_an_update_that_never_ends_is_given_up(
     run: Run, ledger: Ledger, update: Callable[..., Document], database: Database[Document]
 ) -> None:
@@ -296,6 +337,7 @@ def test_an_update_that_never_ends_is_given_up(
     assert update()["error"] == "10 tries at it did not end"
 
 
+@pytest.mark.row("no-quote")
 def test_rows_that_stand_still_are_no_new_quotes(
     run: Run, update: Callable[..., Document], simulator: SimulatorControl, store: Store
 ) -> None:
@@ -357,6 +399,7 @@ def test_a_lease_that_is_lost_unnoticed_closes_nothing(
 
 
 @pytest.mark.parametrize("step", ["record", "describe", "merge_latest", "mark"])
+@pytest.mark.row("worker-killed")
 def test_an_update_that_died_on_the_way_is_finished_by_the_next_try(
     run: Run,
     store: Store,
@@ -396,6 +439,20 @@ def test_a_coin_that_comes_back_is_active_again(
     simulator.clear()
     run("bitcoin", "back")
     assert store.coins()["bitcoin"]["state"] == "active"
+
+
+def test_a_coin_that_leaves_the_top_is_marked_and_its_quotes_stay(run: Run, store: Store) -> None:
+    # Given the top 3, one of them pinned by id
+    run("bitcoin,top:3", "three")
+    everyone = set(store.latest().coins)
+    assert len(everyone) == 3
+    # When only one is wanted
+    run("bitcoin,top:1", "one")
+    # Then
+    states = {coin: one["state"] for coin, one in store.coins().items()}
+    assert states == {coin: "active" if coin == "bitcoin" else "left" for coin in everyone}
+    assert set(store.latest().coins) == everyone
+    assert all(store.newest(coin) for coin in everyone)
 
 
 def test_three_prices_have_the_deviation_of_the_task(

@@ -58,6 +58,7 @@ def test_what_the_work_raises_is_raised(connection: Connection) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.row("forked")
 def test_a_forked_child_has_a_connection_of_its_own(connection: Connection) -> None:
     publish(connection, UpdateRequested())
     child = os.fork()
@@ -75,6 +76,7 @@ def test_a_forked_child_has_a_connection_of_its_own(connection: Connection) -> N
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.row("forked")
 def test_close_in_a_forked_child_leaves_the_parents_connection_alone(
     connection: Connection,
 ) -> None:
@@ -145,6 +147,7 @@ def test_work_that_takes_too_long_is_ended(connection: Connection) -> None:
     assert ended.wait(1)
 
 
+@pytest.mark.row("nats-killed")
 def test_a_restart_of_nats_is_outlived(tmp_path: Path) -> None:
     port = free_port()
     with closing(Connection(f"nats://127.0.0.1:{port}", "test")) as connection:

@@ -139,6 +139,7 @@ def test_what_the_handler_fails_at_comes_again(connection: Connection) -> None:
     ],
     ids=["other trigger", "noise", "1 MiB", "nothing"],
 )
+@pytest.mark.row("poison")
 def test_poison_is_set_aside_and_the_next_event_served(
     connection: Connection, payload: bytes, reason: str
 ) -> None:
@@ -238,6 +239,7 @@ def test_stop_is_quick_when_idle_and_when_nats_is_down(tmp_path: Path) -> None:
         assert time.monotonic() - started < 4
 
 
+@pytest.mark.row("api-killed")
 def test_an_event_whose_process_died_goes_to_another(connection: Connection, nats: str) -> None:
     handled = Handled()
     publish(connection, UpdateRequested("a"))
@@ -267,6 +269,7 @@ def test_a_connection_that_was_closed_is_made_anew(
 
 
 @pytest.mark.parametrize("wiped", [False, True], ids=["with its data", "with its data wiped"])
+@pytest.mark.row("nats-killed")
 def test_consumption_goes_on_when_nats_comes_back(tmp_path: Path, wiped: bool) -> None:
     port = free_port()
     handled = Handled()

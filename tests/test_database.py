@@ -5,11 +5,12 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from market.database import TIMEOUT_MS, Document, WrongCollection, connect, disconnect, prepare
-from tests.support import free_port
+from tests.support import free_port, wait_until
 
 THREADS = 8
 
@@ -30,7 +31,10 @@ def test_every_collection_is_there_before_the_first_write(database: Database[Doc
 
 def test_the_ledger_has_its_indexes(database: Database[Document]) -> None:
     indexes = database["updates"].index_information()
-    assert {"_id_", "received_at_-1", "slot_-1", "state_1"} == set(indexes)
+    assert set(indexes) == {
+        *("_id_", "received_at_-1", "slot_-1", "state_1"),
+        *("state_1_trigger_1_received_at_-1", "number_1", "numbers_1"),
+    }
 
 
 def test_preparing_again_keeps_what_is_there(database: Database[Document]) -> None:
@@ -58,7 +62,7 @@ def test_several_may_prepare_at_once(database: Database[Document]) -> None:
         list(threads.map(prepared, range(THREADS)))
     # Then
     assert "clusteredIndex" in database["quotes"].options()
-    assert len(database["updates"].index_information()) == 4
+    assert len(database["updates"].index_information()) == 7
 
 
 def test_quotes_that_are_not_clustered_are_refused_and_named(database: Database[Document]) -> None:
@@ -71,6 +75,7 @@ def test_quotes_that_are_not_clustered_are_refused_and_named(database: Database[
     assert database["quotes"].count_documents({}) == 1
 
 
+@pytest.mark.row("mongodb-killed")
 def test_what_is_written_is_on_the_disk_of_the_majority(database: Database[Document]) -> None:
     assert database["quotes"].write_concern.document == {"w": "majority", "j": True}
     assert database.client.write_concern.acknowledged
@@ -94,6 +99,7 @@ def test_connecting_again_gives_the_same_connection(mongodb: str) -> None:
     disconnect()
 
 
+@pytest.mark.row("mongodb-frozen")
 def test_a_server_that_is_down_shows_at_the_first_operation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -108,3 +114,32 @@ def test_a_server_that_is_down_shows_at_the_first_operation(
             nowhere["quotes"].find_one()
     finally:
         disconnect()
+
+
+@pytest.mark.row("mongodb-frozen")
+def test_a_query_that_takes_too_long_is_ended_on_the_server_too(
+    database: Database[Document], mongodb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a wait shorter than in use, and a query that goes on for days
+    database["coins"].insert_one({"_id": "bitcoin"})
+    disconnect()
+    monkeypatch.setattr("market.database.TIMEOUT_MS", 1000)
+    coins = connect(mongodb, database.name)["coins"]
+    many: list[Document] = [{"$set": {"n": {"$range": [0, 10_000]}}}, {"$unwind": "$n"}]
+    looked_for: list[Document] = [{"$currentOp": {}}, {"$match": {"command.comment": "days"}}]
+    onlooker: MongoClient[Document] = MongoClient(mongodb)
+    with onlooker, ThreadPoolExecutor(1) as thread:
+
+        def running() -> list[Document]:
+            return list(onlooker["admin"].aggregate(looked_for))
+
+        assert running() == []
+        # When
+        pipeline = [*many, *many, *many, {"$count": "n"}]
+        asked = thread.submit(coins.aggregate, pipeline, comment="days")
+        [one] = wait_until(running, "it to run")
+        # Then
+        assert 0 < one["command"]["maxTimeMS"] <= 1000
+        with pytest.raises(PyMongoError):
+            asked.result(3)
+        wait_until(lambda: not running(), "it to be ended", 2)

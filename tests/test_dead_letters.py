@@ -1,7 +1,8 @@
 """Dead letters: kept once, counted, and read newest first."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from nats.aio.client import Client
 
 from bridge.connection import Connection
@@ -33,12 +34,14 @@ def test_the_newest_come_first_and_no_more_than_asked_for(connection: Connection
     ]
 
 
+@pytest.mark.row("poison")
 def test_a_message_set_aside_twice_is_kept_once(connection: Connection) -> None:
     keep(connection, b"x", 7)
     keep(connection, b"x", 7)
     assert count(connection) == 1
 
 
+@pytest.mark.row("poison")
 def test_of_a_large_message_the_head_is_kept_as_text(connection: Connection) -> None:
     keep(connection, b"\xff\x00" * 512 * 1024, 1)
     (letter,) = newest(connection)
@@ -54,3 +57,19 @@ def test_a_letter_that_was_dropped_since_is_passed_over(connection: Connection) 
         keep(connection, b"x", sequence)
     connection.run(drop, 5)
     assert [letter.sequence for letter in newest(connection)] == [3, 1]
+
+
+@pytest.mark.row("poison")
+@pytest.mark.parametrize("data", [b"", b"\xff", b"[1]", b'{"at": 1}', b'{"at": "2026-11-22"}'])
+def test_what_others_write_there_hides_no_letter(connection: Connection, data: bytes) -> None:
+    async def write(client: Client) -> None:
+        await client.jetstream().publish("crypto.dead", data)
+
+    keep(connection, b"x", 1)
+    connection.run(write, 5)
+    strange, ours = newest(connection)
+    assert ours == DeadLetter("number 1", 1, 1, NOON, "x")
+    assert strange.reason == "it was not set aside by KoinX"
+    assert (strange.sequence, strange.size) == (2, len(data))
+    assert strange.head == data.decode("utf-8", "replace")
+    assert abs(strange.at - datetime.now(UTC)) < timedelta(seconds=30)

@@ -72,15 +72,42 @@ def test_status_says_all_is_ready(system: System) -> None:
     assert all(one["state"] == "running" and one["ready"] for one in states.values()), states
 
 
+def test_the_pinned_coins_have_a_hundred_records_within_half_a_minute(system: System) -> None:
+    def hundred() -> dict[str, Any] | None:
+        for coin in ("bitcoin", "ethereum", "matic-network"):
+            told: dict[str, Any] = system.get(f"/deviation?coin={coin}&include=repaired").json()
+            if told.get("records") != 100:
+                return None
+        return told
+
+    told = wait_until(hundred, "a hundred records", 30)
+    assert told["repaired"] >= 90
+    assert told["deviation"] > 0
+
+
+def test_a_stretch_of_history_is_mended_on_demand(system: System) -> None:
+    ran = system.koinx(
+        *("backfill", "--coins", "bitcoin"),
+        *("--from", "2026-11-01T00:00Z", "--to", "2026-11-01T06:00Z"),
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("1 of 1 coins, from 2026-11-01T00:00:00+00:00")
+    [repair] = system.get("/v1/repairs?coin=bitcoin&page_size=1").json()
+    assert (repair["state"], repair["mended"]) == ("done", {"3600": 6})
+    refused = system.koinx("backfill", "--coins", "nothing")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "'nothing' is not collected" in refused.stderr
+
+
 def test_a_retired_id_goes_on_working(system: System) -> None:
     wait_until(lambda: _good(system.get("/stats?coin=matic-network")), "its successor's price", 10)
 
 
 def test_a_plain_client_s_event_stores_new_quotes(system: System) -> None:
     simulator = market(system)
-    simulator.fault("price", coin="bitcoin", value=12345)
+    simulator.fault("price", coin="bitcoin", value=70123)
     publish(system, b'{"trigger":"update"}')
-    wait_until(lambda: system.get("/stats?coin=bitcoin").json()["price"] == 12345, "its price")
+    wait_until(lambda: system.get("/stats?coin=bitcoin").json()["price"] == 70123, "its price")
     simulator.clear()
     assert updates(system)[0]["trigger"] == "event"
 
@@ -114,7 +141,7 @@ def test_three_prices_have_their_deviation(system: System) -> None:
 
 def test_after_a_trigger_no_process_answers_an_older_price(system: System) -> None:
     simulator = market(system)
-    for price in range(50001, 50011):
+    for price in range(70001, 70011):
         simulator.fault("price", coin="bitcoin", value=price)
         trigger(system)
         # Each on a connection of its own, so that both API processes answer.

@@ -22,6 +22,7 @@ def client_of(key: str | None = "key") -> FlaskClient:
         {"Host": "evil.example"},
     ],
 )
+@pytest.mark.row("foreign-page")
 def test_a_foreign_origin_or_host_is_refused_even_with_the_cookie(headers: dict[str, str]) -> None:
     client = client_of()
     assert client.get("/").status_code == 200
@@ -30,6 +31,7 @@ def test_a_foreign_origin_or_host_is_refused_even_with_the_cookie(headers: dict[
 
 
 @pytest.mark.parametrize("cookie", [None, "", "wrong", "ö"])
+@pytest.mark.row("foreign-page")
 def test_without_the_page_s_cookie_it_is_refused(cookie: str | None) -> None:
     client = client_of()
     if cookie is not None:

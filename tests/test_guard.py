@@ -49,6 +49,8 @@ def guarded_app(settings: Settings) -> Any:
         ("192.0.2.7", {"X-API-Key": KEY}, 200),
     ],
 )
+@pytest.mark.row("foreign-page")
+@pytest.mark.row("other-machine")
 def test_this_machine_or_the_key(
     guarded_app: Flask, address: str, headers: dict[str, str], status: int
 ) -> None:
@@ -58,6 +60,7 @@ def test_this_machine_or_the_key(
     assert answer.status_code == status
 
 
+@pytest.mark.row("foreign-page")
 def test_every_operation_that_changes_something_is_guarded(guarded_app: Flask) -> None:
     client = guarded_app.test_client()
     spec = client.get("/openapi.json").json

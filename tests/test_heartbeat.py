@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks import heartbeat
+from tests.small_disk import small_disk
 
 
 def test_each_one_is_new_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +44,18 @@ def test_a_folder_that_cannot_be_written_stops_no_work(
     monkeypatch.setenv("KOINX_HOME", str(tmp_path))
     heartbeat.leave("one.json")
     assert "no sign of life could be left" in caplog.text
+
+
+def test_on_a_full_disk_signs_are_left_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("KOINX_HOME", str(tmp_path))
+    with small_disk(tmp_path, 1) as disk:
+        heartbeat.leave("one.json")
+        file = tmp_path / "run" / "one.json"
+        first = json.loads(file.read_text())
+        disk.fill()
+        heartbeat.leave("one.json")
+        assert json.loads(file.read_text())["at"] > first["at"]
+        assert [file.name for file in (tmp_path / "run").iterdir()] == ["one.json"]
+    assert caplog.text == ""

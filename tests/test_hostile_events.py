@@ -13,6 +13,7 @@ from bench.hostile_events import Result, messages, strike
 from tests.system import running
 
 
+@pytest.mark.row("poison")
 def test_malformed_messages_are_set_aside_and_the_next_good_one_served(tmp_path: Path) -> None:
     with running(tmp_path, "--demo", COINS="bitcoin,top:5", CRON_SCHEDULE=NEVER) as system:
         result = strike(system, 400, seed=2)

@@ -30,6 +30,7 @@ def test_an_update_that_was_accepted_is_at_its_location_at_once(system: System) 
         assert system.get(accepted.headers["Location"]).status_code == 200
 
 
+@pytest.mark.row("hostile-http")
 def test_bytes_that_no_client_would_send(system: System) -> None:
     tally = send_raw(system.api, 400, seed=2)
     assert tally.faults == []
@@ -37,6 +38,7 @@ def test_bytes_that_no_client_would_send(system: System) -> None:
     assert tracebacks(system, "api") == []
 
 
+@pytest.mark.row("hostile-http")
 def test_requests_made_from_the_document(system: System) -> None:
     tally = fuzz(system.api, 3, seed=1)
     assert not tally.faults, "\n".join(tally.faults)
@@ -49,6 +51,7 @@ def test_requests_made_from_the_document(system: System) -> None:
     ("page", "status"),
     [(MAX_PAGE, 200), (MAX_PAGE + 1, 422), (10**18, 422), ("9" * 4000, 422), ("9" * 5000, 422)],
 )
+@pytest.mark.row("hostile-http")
 def test_no_page_is_beyond_what_the_database_can_skip(
     client: FlaskClient, path: str, page: int | str, status: int
 ) -> None:
@@ -57,6 +60,7 @@ def test_no_page_is_beyond_what_the_database_can_skip(
     assert answer.is_json
 
 
+@pytest.mark.row("hostile-http")
 def test_a_large_body_is_refused(client: FlaskClient) -> None:
     answer = client.post("/v1/updates", data=b"[" * 65_537)
     assert answer.status_code == 413

@@ -9,11 +9,13 @@ import pytest
 from pymongo.database import Database
 
 from bench.hostile_source import given, strike
-from market.coingecko import CoinGecko, Deadline, SourceError
+from market.coingecko import CoinGecko
 from market.collect import carry_out
 from market.database import Document
+from market.http_source import Deadline, SourceError
 from market.lease import Lease
 from market.ledger import Ledger
+from market.sieve import Sieve
 from market.slots import Schedule
 from market.store import Store
 from settings import parse_coins
@@ -24,9 +26,11 @@ ANSWERS = 60
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("market.coingecko.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("market.http_source.FIRST_PAUSE", 0.001)
 
 
+@pytest.mark.row("source-failing")
+@pytest.mark.row("no-quote")
 def test_hostile_answers_leave_no_wrong_quote_and_are_named(
     database: Database[Document],
     ledger: Ledger,
@@ -43,6 +47,7 @@ def test_hostile_answers_leave_no_wrong_quote_and_are_named(
                 lease,
                 ledger=ledger,
                 store=store,
+                sieve=Sieve(database),
                 source=source,
                 schedule=Schedule("0 0 1 1 *"),
                 wanted=parse_coins("bitcoin,ethereum,top:20"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import redis as redis_client
 from flask import Flask
 from nats.aio.client import Client
 
+from api import feed as api_feed
 from api.inbox import Inbox
 from api.services import EXTENSION, Services
 from bridge import dead_letters
@@ -151,3 +153,22 @@ def test_whoever_waits_is_told_that_the_update_ended(
             return news.is_set()
 
         wait_until(told, "the news")
+
+
+def test_whoever_listens_is_told_that_the_ledger_has_news(
+    started: Inbox, services: Services, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_feed, "LOOK_SECONDS", 60)
+    ledger = services.ledger
+    publish(connection, UpdateRequested("b"))
+    wait_until(lambda: ledger.get("b"), "the inbox to be at work")
+    with services.feed.place(), ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(services.feed.after, 0, 10)
+        ledger.enter_missed({"a": NOW})
+
+        def told() -> bool:
+            announce(connection, UpdateFinished("a", "missed", 0))
+            return waiting.done()
+
+        wait_until(told, "the news")
+    assert [event.number for event in waiting.result()] == [1]

@@ -121,6 +121,7 @@ def test_an_update_put_off_is_no_news(
     assert [event.id for event in announced(heard)] == ["last"]
 
 
+@pytest.mark.row("delivered-often")
 def test_of_two_tasks_at_once_one_carries_it_out(on: Services) -> None:
     receive(on, "a")
     with ThreadPoolExecutor(2) as threads:
@@ -149,6 +150,7 @@ def test_an_update_is_done_though_nats_is_out_of_reach(
         assert run("a") == "done"
 
 
+@pytest.mark.row("worker-killed")
 def test_an_update_whose_worker_was_killed_ends_once(
     on: Services,
     heard: list[UpdateFinished],

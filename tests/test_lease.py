@@ -43,6 +43,7 @@ def test_a_lease_is_renewed_while_it_is_held(
     assert "lease" not in {thread.name for thread in threads()}
 
 
+@pytest.mark.row("worker-killed")
 def test_a_lease_that_another_took_is_lost(
     ledger: Ledger, claim: Claim, database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_lease_ends_by_its_own_clock_even_when_nobody_tells(
         lease.check()
 
 
+@pytest.mark.row("mongodb-frozen")
 def test_a_database_that_freezes_for_a_moment_costs_no_lease(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

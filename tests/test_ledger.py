@@ -8,14 +8,15 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from pymongo import WriteConcern
+from pymongo import MongoClient, WriteConcern
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from market.database import Document
 from market.ledger import MAX_LEFT_OUT, Claim, LeaseLost, Ledger
 from market.quotes import LeftOut
-from tests.support import wait_until
+from tests.profiled import profiled, scans
+from tests.support import free_port, wait_until
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -163,6 +164,13 @@ def test_closing_keeps_hops_counts_and_who_was_left_out(ledger: Ledger) -> None:
     assert update["lease_until"] is None
 
 
+def test_closing_keeps_so_many_ticks(ledger: Ledger) -> None:
+    receive(ledger)
+    ticks = [{"coin": f"coin {n}", "price": 1.0, "state": "held"} for n in range(MAX_LEFT_OUT + 5)]
+    close(ledger, claimed(ledger), counts={"held": len(ticks)}, ticks=ticks)
+    assert stored(ledger)["ticks"] == ticks[:MAX_LEFT_OUT]
+
+
 @pytest.mark.parametrize("state", ["done", "failed", "missed"])
 def test_what_is_closed_is_neither_claimed_nor_closed_again(ledger: Ledger, state: str) -> None:
     receive(ledger)
@@ -300,3 +308,110 @@ def test_the_newest_and_the_oldest_slot_and_the_last_success(ledger: Ledger) -> 
     assert ledger.last_success() is None
     close(ledger, claimed(ledger, "new"))
     assert ledger.last_success() == stored(ledger, "new")["finished_at"]
+
+
+def test_what_a_run_says_of_itself_is_kept_while_it_holds_its_claim(
+    ledger: Ledger, expire: Callable[[str], None]
+) -> None:
+    # Given
+    receive(ledger)
+    first = claimed(ledger)
+    # When, then
+    ledger.tell(first, "storing", 0.5, {"asked": 3})
+    said = {"fence": 1, "stage": "storing", "share": 0.5, "counts": {"asked": 3}}
+    wait_until(lambda: stored(ledger).get("run") == said, "what it said")
+    # ... and no longer
+    expire("a")
+    second = claimed(ledger, worker="second")
+    ledger.tell(second, "fetching", 0)
+    wait_until(lambda: stored(ledger)["run"]["fence"] == 2, "what the other says")
+    ledger.tell(first, "storing", 1)
+    ledger.renew(second)  # on the same connection, behind what nobody acknowledged
+    assert stored(ledger)["run"] == {"fence": 2, "stage": "fetching", "share": 0, "counts": {}}
+    close(ledger, second)
+    assert stored(ledger)["state"] == "done"
+
+
+def test_a_run_says_nothing_when_nobody_can_hear_it(database: Database[Document]) -> None:
+    nowhere: MongoClient[Document] = MongoClient(
+        f"mongodb://127.0.0.1:{free_port()}", serverSelectionTimeoutMS=50
+    )
+    with nowhere:
+        Ledger(nowhere["koinx"]).tell(Claim("a", 1, 1, None, AT), "fetching", 0)
+
+
+@pytest.mark.parametrize(
+    ("which", "names"),
+    [
+        ({}, ["slot 1", "slot 0", "c", "b", "a"]),
+        ({"state": "missed"}, ["slot 1", "slot 0"]),
+        ({"state": "received"}, ["b"]),
+        ({"trigger": "event"}, ["c", "b", "a"]),
+        ({"state": "done", "trigger": "event"}, ["c", "a"]),
+        ({"state": "done", "trigger": "schedule"}, []),
+    ],
+)
+def test_updates_of_a_state_or_a_trigger(
+    ledger: Ledger, which: dict[str, Any], names: list[str]
+) -> None:
+    for name in ("a", "b", "c"):
+        receive(ledger, name)
+        time.sleep(0.002)  # the ledger's times are whole milliseconds
+    for name in ("a", "c"):
+        close(ledger, claimed(ledger, name))
+    for number in range(2):
+        ledger.enter_missed({f"slot {number}": AT})
+        time.sleep(0.002)
+    assert [update["_id"] for update in ledger.newest(**which)] == names
+    assert [update["_id"] for update in ledger.newest(skip=1, limit=1, **which)] == names[1:2]
+    assert ledger.count(**which) == len(names)
+
+
+@pytest.mark.parametrize(
+    "which",
+    [{}, {"state": "missed"}, {"trigger": "schedule"}, {"state": "done", "trigger": "event"}],
+)
+def test_no_list_scans_or_sorts(
+    ledger: Ledger, database: Database[Document], which: dict[str, Any]
+) -> None:
+    # Given a ledger in which most are of one kind, and the other kind is rare
+    ledger.enter_missed({f"slot {n}": AT for n in range(500)})
+    for name in ("a", "b"):
+        receive(ledger, name)
+        close(ledger, claimed(ledger, name))
+    # When, then
+    [found] = profiled(database, lambda: ledger.newest(skip=20, limit=10, **which))
+    assert not scans(found)
+    assert found["keysExamined"] <= 30 + 5 * 3  # the page, and one more for each pair of values
+    [got] = profiled(database, lambda: ledger.get("a"))
+    assert (scans(got), got["docsExamined"]) == (False, 1)
+    [counted] = profiled(database, lambda: ledger.count(**which))
+    assert not scans(counted)
+    assert counted.get("docsExamined", 0) == 0
+
+
+@pytest.mark.row("clock-jumped")
+def test_a_lease_from_before_the_clock_jumped_back_keeps_nobody_out(
+    ledger: Ledger, database: Database[Document]
+) -> None:
+    # Given an update whose worker died, and one whose task was lost, an hour ahead of the clock
+    for name in ("running", "received"):
+        receive(ledger, name)
+    claimed(ledger, "running")
+    hour = {"$add": ["$$NOW", 3_600_000]}
+    ahead = {"received_at": hour, "swept_at": hour, "lease_until": hour}
+    database["updates"].update_many({}, [{"$set": ahead}])
+    # Then both are found and carried out
+    assert sorted(ledger.sweep()) == ["received", "running"]
+    assert claimed(ledger, "running", "second").fence == 2
+    assert claimed(ledger, "received").fence == 1
+
+
+def test_a_wait_that_a_source_asked_for_is_kept_and_one_beyond_it_is_not(
+    ledger: Ledger, database: Database[Document]
+) -> None:
+    receive(ledger)
+    ledger.postpone(claimed(ledger), 3600, "wait")
+    assert ledger.claim("a", "first", AT) is None
+    database["updates"].update_one({}, [{"$set": {"not_before": {"$add": ["$$NOW", 7_200_000]}}}])
+    assert claimed(ledger).fence == 2

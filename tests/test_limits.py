@@ -11,6 +11,7 @@ from api.services import redis_pool
 from tests.support import free_port
 
 
+@pytest.mark.row("overload")
 def test_one_too_many_is_told_how_long_to_wait(redis: str) -> None:
     here, there = (Limits(redis, redis_pool(redis)) for _ in range(2))  # as two processes have it
     for number in range(CHANGES_PER_MINUTE):
@@ -26,6 +27,7 @@ def test_without_redis_nothing_is_refused_and_nothing_hangs() -> None:
     assert Limits(url, redis_pool(url)).wait("192.0.2.1") is None
 
 
+@pytest.mark.row("redis-frozen")
 def test_a_silent_redis_holds_nobody_for_long() -> None:
     with socket.create_server(("127.0.0.1", free_port())) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
@@ -34,6 +36,7 @@ def test_a_silent_redis_holds_nobody_for_long() -> None:
         assert time.monotonic() - before < 3
 
 
+@pytest.mark.row("overload")
 def test_the_answer_is_a_429_with_retry_after(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

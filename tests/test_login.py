@@ -16,6 +16,7 @@ def client() -> FlaskClient:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("auth", [None, ("", "wrong"), ("open sesame", ""), ("", "ö")])
+@pytest.mark.row("other-machine")
 def test_without_the_password_nothing_is_shown(
     client: FlaskClient, path: str, auth: tuple[str, str] | None
 ) -> None:

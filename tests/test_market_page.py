@@ -604,6 +604,7 @@ def test_inline_scripts_are_refused(unchecked_page: Page) -> None:
         ("POST", "/_dash-update-component"),
     ],
 )
+@pytest.mark.row("foreign-page")
 def test_a_foreign_host_is_refused(method: str, path: str, host: str) -> None:
     client = create_app("http://127.0.0.1:9").server.test_client()
     answer = client.open(path, method=method, json={}, headers={"Host": host})

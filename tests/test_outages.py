@@ -1,19 +1,29 @@
 """Rows of the reliability page, made to happen on a whole system."""
 
 import asyncio
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime, timedelta
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import nats
 import pytest
 import redis as redis_client
 from pymongo import MongoClient
 
+from api.updates import WAIT_SECONDS
+from api.waiting import MAX_WAITERS
 from tests.support import SimulatorControl, wait_until
 from tests.system import System, running
 
 DELIVERIES = 1000
 WORKERS = 4
+REFUSED_SECONDS = 3.0
+ON_TIME = timedelta(seconds=10)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +64,7 @@ def simulator(system: System) -> SimulatorControl:
     return SimulatorControl(system.status()["market"]["url"])
 
 
+@pytest.mark.row("delivered-often")
 def test_many_deliveries_of_one_event_make_one_update_and_one_set_of_quotes(
     system: System,
 ) -> None:
@@ -72,6 +83,7 @@ def test_many_deliveries_of_one_event_make_one_update_and_one_set_of_quotes(
         assert quotes == entry["counts"]["stored"]
 
 
+@pytest.mark.row("redis-killed")
 def test_redis_wiped_while_updates_are_open(system: System) -> None:
     names = [f"open-{number}" for number in range(5)]
     assert system.koinx("stop", "worker").returncode == 0
@@ -102,6 +114,42 @@ def test_a_worker_that_is_stopped_finishes_its_update(system: System) -> None:
     assert system.koinx("start", "worker").returncode == 0
 
 
+@pytest.mark.row("overload")
+def test_of_five_times_as_many_as_may_wait_most_are_refused_at_once_and_updates_are_on_time(
+    system: System,
+) -> None:
+    # Given callers on eight addresses, each of which may ask for 60 changes a minute
+    address = urlsplit(system.api)
+
+    def ask(number: int) -> tuple[int, float]:
+        source = (f"127.0.0.{2 + number % 8}", 0)
+        begun = time.monotonic()
+        with closing(
+            HTTPConnection(str(address.hostname), address.port, 30, source_address=source)
+        ) as connection:
+            connection.request("POST", "/trigger-update")
+            return connection.getresponse().status, time.monotonic() - begun
+
+    # When five times as many ask at once as may wait, and events come meanwhile
+    names = [f"on-time-{number}" for number in range(5)]
+    count = 5 * MAX_WAITERS * WORKERS
+    with ThreadPoolExecutor(count) as threads:
+        asked = [threads.submit(ask, number) for number in range(count)]
+        publish(system, names)
+        answers = [one.result() for one in asked]
+
+    # Then those who wait get their update in time, and the others hear so at once
+    assert {status for status, _ in answers} == {200, 503}
+    assert max(seconds for status, seconds in answers if status == 200) < WAIT_SECONDS
+    assert max(seconds for status, seconds in answers if status == 503) < REFUSED_SECONDS
+    # ... and an event's update is done in seconds
+    wait_until(lambda: all(is_done(system, name) for name in names), "the events' updates")
+    for name in names:
+        hops = {k: datetime.fromisoformat(v) for k, v in update(system, name)["hops"].items()}
+        assert hops["finished"] - hops["streamed"] < ON_TIME
+
+
+@pytest.mark.row("secret-leak")
 def test_a_secret_is_in_no_log_no_status_and_no_answer(system: System) -> None:
     secret = (system.home / "run" / "api_key").read_text().strip()
     seen = [system.koinx("status", "--json").stdout, system.koinx("status").stdout]

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import pytest
 
-from dash_ui.preflight import MEGABYTE, complaints
+from dash_ui.preflight import complaints
 from dash_ui.processes import Processes
 from settings import Settings
+from settings.room import MEGABYTE
 from tests.support import free_port
 
 
@@ -31,13 +32,13 @@ def test_a_good_machine_gives_no_complaint(settings: Settings) -> None:
     assert found(settings) == []
 
 
-@pytest.mark.parametrize(("free", "data", "needed"), [(399, False, 400), (49, True, 50)])
+@pytest.mark.parametrize(("free", "data", "needed"), [(549, False, 550), (199, True, 200)])
 def test_a_full_disk_is_said_with_its_numbers(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, free: int, data: bool, needed: int
 ) -> None:
     if data:
-        (settings.koinx_home / "data" / "mongodb").mkdir(parents=True)
-    usage = Usage(0, 0, free * MEGABYTE)
+        (settings.koinx_home / "data" / "mongodb" / "journal").mkdir(parents=True)
+    usage = Usage(10_000 * MEGABYTE, 0, free * MEGABYTE)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     [line] = found(settings)
     assert f"KOINX_HOME={settings.koinx_home}" in line

@@ -86,6 +86,7 @@ def test_one_message_id_makes_one_event(connection: Connection) -> None:
     assert ids(connection) == ["a", "a"]
 
 
+@pytest.mark.row("bridge-killed")
 def test_a_lost_acknowledgement_makes_no_second_event(connection: Connection, nats: str) -> None:
     port = int(nats.rpartition(":")[2])
     with deaf_once(port) as url, closing(Connection(url, "test")) as deaf:
@@ -93,6 +94,7 @@ def test_a_lost_acknowledgement_makes_no_second_event(connection: Connection, na
     assert ids(connection) == ["a"]
 
 
+@pytest.mark.row("nats-killed")
 def test_nats_killed_while_publishing_has_each_event_once(tmp_path: Path) -> None:
     port = free_port()
     acked: list[str] = []

@@ -1,4 +1,4 @@
-"""Every command of the README and of CONTRIBUTING.md, run as it stands there."""
+"""Every command of the README, CONTRIBUTING.md and the guides, run as it stands there."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from tests.system import System
 
 BLOCKS = [
     block.strip().splitlines()
-    for name in ("README.md", "CONTRIBUTING.md")
+    for name in ("README.md", "CONTRIBUTING.md", "docs/history.md")
     for block in re.findall(r"```sh\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
 ]
 COMMANDS = [command for block in BLOCKS for command in block]

@@ -18,6 +18,7 @@ from market.database import Document
 from market.lease import Lease
 from market.ledger import Ledger
 from market.replay import Replay
+from market.sieve import Sieve
 from market.simulated import Market
 from market.simulator import create_simulator
 from market.simulator_server import serving
@@ -98,6 +99,7 @@ def test_twelve_updates_store_what_twelve_pages_say(
                     lease,
                     ledger=ledger,
                     store=store,
+                    sieve=Sieve(database),
                     source=replayed,
                     schedule=Schedule("*/15 * * * *"),
                     wanted=parse_coins("top:100"),

@@ -70,6 +70,7 @@ def call(task: Any, **arguments: object) -> Any:
     return task.apply(kwargs=arguments, throw=True).get()
 
 
+@pytest.mark.row("beat-killed")
 def test_a_slot_s_event_is_published_once(on: Services, connection: Connection) -> None:
     assert (
         call(schedule.publish_update, scheduled=True)
@@ -89,6 +90,7 @@ def test_each_call_by_hand_is_an_event_of_its_own(on: Services, connection: Conn
     assert all(YEARLY.parse(one) is None for one in names)
 
 
+@pytest.mark.row("redis-killed")
 def test_a_slot_whose_event_was_lost_is_published_again(
     on: Services, connection: Connection
 ) -> None:
@@ -121,6 +123,8 @@ def test_the_current_slot_is_tried_again_if_it_failed(on: Services, redis: str) 
     assert started(redis) == [name(0)]
 
 
+@pytest.mark.row("redis-killed")
+@pytest.mark.row("hours-missed")
 def test_older_slots_are_entered_as_missed(on: Services, connection: Connection) -> None:
     enter(on, 4)
     call(schedule.ensure_slot)
@@ -137,6 +141,7 @@ def test_older_slots_are_entered_though_the_current_one_is_there(on: Services) -
     assert states(on) == {name(3): "done", name(2): "missed", name(1): "missed", name(0): "done"}
 
 
+@pytest.mark.row("hours-missed")
 def test_a_long_outage_is_entered_piece_by_piece(
     on: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

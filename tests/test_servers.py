@@ -88,6 +88,8 @@ def test_they_answer_and_keep_data_and_ports_over_a_restart(started: Started) ->
     with Redis.from_url(started.url("redis")) as redis:
         redis.set("kept", "yes")
         assert redis.config_get("appendfsync") == {"appendfsync": "always"}
+        assert redis.config_get("appendonly") == {"appendonly": "yes"}
+        assert redis.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
     assert '"jetstream":true' in greeting(started)
     assert '"max_payload":1048576' in greeting(started)
     started.down()
@@ -128,6 +130,13 @@ def test_a_port_that_a_stranger_took_is_chosen_anew(started: Started) -> None:
             kept = client.get_database("koinx_demo_usd").get_collection("kept")
             kept.insert_one({"_id": 2})
             assert kept.count_documents({}) == 2
+
+
+@pytest.mark.row("nats-killed")
+def test_nats_has_an_event_on_the_disk_before_it_acknowledges_it(tmp_path: Path) -> None:
+    settings = project.load({"KOINX_HOME": str(tmp_path), "KOINX_ENV_FILE": ""}, running=False)
+    [text] = servers.nats(settings, 20_000).files.values()
+    assert "sync_interval: always" in text
 
 
 def test_queues_of_one_market_are_never_those_of_another(tmp_path: Path) -> None:

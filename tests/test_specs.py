@@ -33,6 +33,7 @@ def test_the_others_find_the_embedded_servers(tmp_path: Path) -> None:
     assert environment["NATS_URL"] == "nats://127.0.0.1:21002"
     assert environment["REDIS_URL"] == "redis://127.0.0.1:21003/0"
     assert environment["COINGECKO_API_URL"] == "http://127.0.0.1:21004/api/v3"
+    assert environment["COINPAPRIKA_API_URL"] == "http://127.0.0.1:21004/v1"
     assert environment["KOINX_ENV_FILE"] == ""
 
 
@@ -42,6 +43,7 @@ def test_a_key_for_coingecko_never_reaches_the_simulator(tmp_path: Path) -> None
     assert "CG-secret" not in str(plan(tmp_path, **key, MARKET="demo"))
 
 
+@pytest.mark.row("secret-leak")
 def test_no_secret_stands_on_a_command_line(tmp_path: Path) -> None:
     values = {
         "API_KEY": "hidden-1",
@@ -130,3 +132,13 @@ def test_the_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:
     assert len(key) >= 43
     assert specs.kept_api_key(folder) == key
     assert stat.S_IMODE((folder.run / specs.API_KEY_FILE).stat().st_mode) == 0o600
+
+
+@pytest.mark.row("worker-wedged")
+def test_what_can_stand_still_is_watched_by_its_work_and_started_anew(tmp_path: Path) -> None:
+    found = plan(tmp_path)
+    for name in ("worker", "beat"):
+        probe = found[name].probe
+        assert probe is not None
+        assert f"{found[name].name}.json" in probe.target  # its sign of life, not only its answer
+        assert found[name].stuck_after == 30

@@ -1,11 +1,17 @@
 """The seed's endpoints for reading."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from pymongo.database import Database
 from werkzeug.http import http_date
 
+from market.charts import Point
+from market.database import Document
+from market.mending import Mended
+from market.repairs import Repairs
 from market.store import Store
 from tests.support import keep, quote
 
@@ -92,3 +98,42 @@ def test_a_retired_id_goes_on_with_its_successor(client: FlaskClient, store: Sto
     answer = client.get("/stats?coin=matic-network")
     assert answer.json is not None
     assert answer.json["price"] == 0.21
+
+
+def test_what_would_have_been_answered_then(client: FlaskClient, store: Store) -> None:
+    # Given three quotes, a minute apart, each recorded 10 s after its time
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+    for number, price in enumerate((40000.0, 45000.0, 50000.0)):
+        at = start + timedelta(minutes=number)
+        keep(store, quote("bitcoin", price, at), recorded_at=at + timedelta(seconds=10))
+
+    def then(path: str, seconds: int) -> Any:
+        moment = (start + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+        return client.get(f"{path}?coin=bitcoin&as_of={moment}").json
+
+    # Then
+    assert then("/stats", 69)["price"] == 40000
+    assert then("/stats", 70)["price"] == 45000
+    assert then("/deviation", 70) == {"deviation": 2500.0}
+    assert then("/deviation", 130) == {"deviation": 4082.48}
+    assert then("/stats", 9)["error"] == "No data found for bitcoin"
+    refused = client.get("/stats?coin=bitcoin&as_of=yesterday")
+    assert refused.status_code == 422
+    assert "'yesterday' is no time" in (refused.json or {})["error"]
+
+
+def test_repaired_prices_are_used_only_where_the_answer_says_so(
+    client: FlaskClient, store: Store, database: Database[Document]
+) -> None:
+    # Given one recorded price and two that were repaired
+    now = datetime.now(UTC).replace(microsecond=0)
+    keep(store, quote("bitcoin", 50000.0, now))
+    points = [
+        Mended(now, Point(now - timedelta(minutes=m), price, None, None), 300)
+        for m, price in ((15, 45000.0), (30, 40000.0))
+    ]
+    Repairs(database).keep("bitcoin", points, source="simulator", now=now)
+    # Then
+    assert client.get("/deviation?coin=bitcoin").json == {"deviation": 0}
+    told = client.get("/deviation?coin=bitcoin&include=repaired").json
+    assert told == {"deviation": 4082.48, "records": 3, "repaired": 2}

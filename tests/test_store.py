@@ -42,6 +42,7 @@ def merge(store: Store, latest: Latest, *quotes: Quote) -> None:
     store.merge_latest(latest, quotes, source="simulator", recorded_at=AT)
 
 
+@pytest.mark.row("worker-killed")
 def test_a_quote_that_comes_twice_is_stored_once_and_the_first_stands(store: Store) -> None:
     # Given
     assert record(store, quote(), quote("ethereum")) == 2
@@ -92,6 +93,7 @@ def test_an_error_that_is_no_double_is_raised(store: Store, database: Database[D
         record(store, quote(), quote(step=1, price=1.0))
 
 
+@pytest.mark.row("mongodb-killed")
 def test_quotes_that_no_majority_has_are_not_taken_for_stored(database: Database[Document]) -> None:
     # Given a second member that is asked for and is not there
     unsafe = Store(database.with_options(write_concern=WriteConcern(w=2, wtimeout=100)))
@@ -210,6 +212,7 @@ def test_what_is_known_of_a_coin_is_written_when_it_changes(
     # Then
     coins = store.coins()
     assert (coins["bitcoin"]["rank"], coins["dash"]["rank"]) == (2, 1)
+    assert [change["new"] for change in coins["dash"].pop("changes")] == ["active"]
     assert coins["dash"] == {
         "_id": "dash",
         "name": "Dash",

@@ -41,6 +41,8 @@ def consumer(connection: Connection) -> ConsumerConfig:
     return connection.run(work, 5)
 
 
+@pytest.mark.row("nats-killed")
+@pytest.mark.row("bridge-killed")
 def test_events_are_kept_on_disk_until_one_process_has_them(connection: Connection) -> None:
     found = stream(connection)
     assert found.subjects == ["crypto.update"]
@@ -58,6 +60,8 @@ def test_dead_letters_are_kept_on_disk_the_newest_staying(connection: Connection
     assert found.discard == DiscardPolicy.OLD
 
 
+@pytest.mark.row("delivered-often")
+@pytest.mark.row("api-killed")
 def test_the_consumer_is_one_durable_for_all(connection: Connection) -> None:
     found = consumer(connection)
     assert found.durable_name == "ingest"

@@ -238,6 +238,7 @@ def test_preparation_comes_between_servers_and_what_needs_them(
     assert last_lines(folder.log("prepare"), 5) == ["prepared"], "a crash needs no preparation"
 
 
+@pytest.mark.row("worker-wedged")
 def test_what_stands_still_is_started_anew(folder: Folder, run: Running) -> None:
     wish_up(folder, "first")
     run(plan_of(steady(folder, "first", stuck_after=0.5, patience=0.2)))
@@ -315,6 +316,7 @@ def test_sigterm_to_the_supervisor_leaves_the_processes(folder: Folder) -> None:
     assert not folder.is_locked("supervisor.lock")
 
 
+@pytest.mark.row("pid-reused")
 def test_a_stranger_with_a_noted_pid_is_never_signalled(folder: Folder) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True

@@ -17,6 +17,8 @@ from bridge.publisher import publish
 from market.database import disconnect
 from market.ledger import Ledger
 from settings import Settings
+from settings.room import data_folder
+from tests.small_disk import small_disk
 from tests.support import free_port
 from tests.test_updates import closed
 
@@ -77,7 +79,7 @@ def test_what_is_down_is_named_and_health_answers_all_the_same(
     assert answer.status_code == 503
     assert answer.json is not None
     states = {server: one["ready"] for server, one in answer.json["dependencies"].items()}
-    assert states == {server: server != name for server in SERVERS}
+    assert states == {server: server != name for server in SERVERS} | {"disk": True}
 
     before = time.monotonic()
     health = client.get("/health")
@@ -85,3 +87,40 @@ def test_what_is_down_is_named_and_health_answers_all_the_same(
     assert health.json is not None
     assert health.json["status"] == "OK"
     assert datetime.fromisoformat(health.json["timestamp"]).tzinfo is not None
+
+
+@pytest.mark.usefixtures("database")
+def test_a_full_disk_is_named_with_what_to_do(client: FlaskClient, settings: Settings) -> None:
+    prepare(settings)
+    folder = data_folder(settings, "nats")
+    with small_disk(folder, 8) as disk:
+        assert client.get("/ready").status_code == 200
+        disk.fill()
+        answer = client.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json is not None
+        assert answer.json["dependencies"]["disk"] == {
+            "ready": False,
+            "error": f"{folder} is on a disk with 0 MB free, 2 MB are needed: make room there, "
+            "and all goes on by itself",
+        }
+        refused = client.post("/v1/updates")
+        assert refused.status_code == 503
+        assert refused.json is not None
+        assert f"{folder} is on a disk with 0 MB free" in refused.json["message"]
+        disk.clear()
+        assert client.get("/ready").status_code == 200
+
+
+@pytest.mark.usefixtures("database")
+def test_a_full_disk_for_logs_is_named_but_stops_nothing(
+    client: FlaskClient, settings: Settings
+) -> None:
+    prepare(settings)
+    with small_disk(settings.koinx_home / "logs", 8) as disk:
+        disk.fill()
+        answer = client.get("/ready")
+        assert answer.status_code == 200
+        assert answer.json is not None
+        assert answer.json["dependencies"]["disk"]["ready"] is True
+        assert str(disk.folder) in answer.json["dependencies"]["disk"]["error"]

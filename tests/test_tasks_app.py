@@ -41,6 +41,7 @@ def test_a_process_has_one_set_of_services(on: Services) -> None:
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:MongoClient opened before fork:UserWarning")
+@pytest.mark.row("forked")
 def test_a_forked_child_works_with_services_of_its_own(on: Services) -> None:
     async def answer(client: Client) -> bool:
         await client.flush(timeout=2)
@@ -77,6 +78,8 @@ def test_the_app_knows_its_tasks_and_connects_to_nothing_by_itself() -> None:
     app.loader.import_default_modules()
     assert {name for name in app.tasks if not name.startswith("celery.")} == {
         "tasks.ingest.ingest",
+        "tasks.repair.mend",
+        "tasks.repair.plan",
         "tasks.schedule.ensure_slot",
         "tasks.schedule.publish_update",
         "tasks.schedule.sweep",

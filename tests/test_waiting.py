@@ -41,6 +41,7 @@ def test_the_wait_has_an_end() -> None:
         assert until_closed(lambda: None, news, 0.05) is None
 
 
+@pytest.mark.row("overload")
 def test_only_so_many_wait_and_a_place_is_free_again() -> None:
     waiting = Waiting()
     with ExitStack() as places:

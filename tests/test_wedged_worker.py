@@ -17,6 +17,7 @@ from tests.support import wait_until
 IDLE = 3.0
 
 
+@pytest.mark.row("worker-wedged")
 def test_it_is_seen_although_it_answers(
     environment: None,
     settings: Settings,

@@ -1,9 +1,9 @@
 """What the seed's endpoints answer."""
 
-from marshmallow import Schema
-from marshmallow.fields import String
+from marshmallow import Schema, validate
+from marshmallow.fields import Integer, String
 
-from api.schemas.fields import Number
+from api.schemas.fields import MomentIn, Number
 
 # The seed's name for the change is no name in Python.
 Stats = Schema.from_dict(
@@ -16,14 +16,39 @@ Stats = Schema.from_dict(
 )
 
 
+class StatsQuery(Schema):
+    """As of when."""
+
+    as_of = MomentIn(
+        "What would have been answered then, from the quotes that were stored until that time",
+        example="2100-01-01T00:00:00Z",
+    )
+
+
+class DeviationQuery(StatsQuery):
+    """As of when, and over which records."""
+
+    include = String(
+        load_default="recorded",
+        validate=validate.OneOf(["recorded", "repaired"]),
+        metadata={
+            "description": "repaired: with the prices that were repaired from the source's "
+            "history; the answer says how many",
+            "example": "recorded",
+        },
+    )
+
+
 class Deviation(Schema):
-    """The seed's deviation."""
+    """The seed's deviation; with include=repaired also what it rests on."""
 
     deviation = Number(
         "Population standard deviation of the newest 100 recorded prices, in the currency; "
         "two decimals from 1 upwards, six significant digits below",
         4082.48,
     )
+    records = Integer(metadata={"description": "Prices used, with include=repaired"})
+    repaired = Integer(metadata={"description": "How many of them were repaired"})
 
 
 class Message(Schema):

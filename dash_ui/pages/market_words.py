@@ -10,6 +10,8 @@ MARKS = {"fresh": "● fresh", "late": "◐ late", "stale": "○ stale", "never"
 SIMULATED = {
     "simulator": "Simulated market: these prices are made up.",
     "replay": "Simulated market: these prices are recorded ones, played again.",
+    "simulator-2": "Simulated market: these prices are made up, from its second source.",
+    "replay-2": "Simulated market: these prices are recorded ones, from its second source.",
 }
 
 

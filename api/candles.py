@@ -1,0 +1,39 @@
+"""A coin's candles."""
+
+from typing import Any
+
+from flask.views import MethodView
+
+from api.cursors import NEXT, next_page
+from api.errors import may_answer
+from api.pages import Blueprint
+from api.schemas import candles as schemas
+from api.schemas.past import until
+from api.series import continued
+from api.services import services
+from market.candles import INTERVALS, Candle
+
+blp = Blueprint("candles", __name__, description="Candles, made from the quotes")
+
+
+@blp.route("/v1/coins/<string(maxlength=128):coin>/candles")
+class Candles(MethodView):
+    """One coin's candles."""
+
+    @blp.arguments(schemas.CandleQuery, location="query")
+    @blp.response(200, schemas.Candle(many=True), headers=NEXT)
+    @may_answer(blp, 404, 503)
+    def get(self, query: dict[str, Any], coin: str) -> tuple[list[Candle], dict[str, str]]:
+        """Open, high, low and close of a coin by interval, newest first"""
+        on = services()
+        answers = continued(on, coin, query["cursor"])
+        page = on.candles.page(
+            answers,
+            INTERVALS[query["interval"]],
+            start=query.get("from"),
+            end=until(query),
+            limit=query["limit"],
+            repaired=query["include"] == "repaired",
+        )
+        before = page.before
+        return page.candles, next_page(schemas.CandleQuery, answers, before) if before else {}

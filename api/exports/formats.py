@@ -1,0 +1,39 @@
+"""The formats in which quotes are exported, by name."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from api.exports import comma_separated, json_lines
+from market.history import Record
+
+Encode = Callable[[Iterator[Record], Sequence[str]], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How records become a file.
+
+    `broken_off` is written where the file breaks off, so that no reader takes it for whole.
+    """
+
+    content_type: str
+    encode: Encode
+    broken_off: bytes
+    is_text: bool  # worth compressing on its way
+
+
+def _parquet(records: Iterator[Record], names: Sequence[str]) -> Iterator[bytes]:
+    from api.exports import parquet  # noqa: PLC0415 - 110 MB that few need
+
+    return parquet.encode(records, names)
+
+
+FORMATS = {
+    "csv": Format(
+        "text/csv; charset=utf-8", comma_separated.encode, comma_separated.BROKEN_OFF, is_text=True
+    ),
+    "ndjson": Format(
+        "application/x-ndjson", json_lines.encode, json_lines.BROKEN_OFF, is_text=True
+    ),
+    "parquet": Format("application/vnd.apache.parquet", _parquet, b"", is_text=False),
+}

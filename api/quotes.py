@@ -1,0 +1,41 @@
+"""A coin's stored quotes."""
+
+from typing import Any
+
+from flask.views import MethodView
+
+from api.cursors import NEXT, next_page
+from api.errors import may_answer
+from api.pages import Blueprint
+from api.schemas import quotes as schemas
+from api.schemas.past import until
+from api.series import continued
+from api.services import services
+from market.history import Record
+
+blp = Blueprint("quotes", __name__, description="Quotes, as they were stored")
+
+
+@blp.route("/v1/coins/<string(maxlength=128):coin>/quotes")
+class Quotes(MethodView):
+    """One coin's quotes."""
+
+    @blp.arguments(schemas.QuoteQuery, location="query")
+    @blp.response(200, schemas.Quote(many=True), headers=NEXT)
+    @may_answer(blp, 404, 503)
+    def get(self, query: dict[str, Any], coin: str) -> tuple[list[Record], dict[str, str]]:
+        """Stored quotes of a coin, newest first"""
+        on = services()
+        as_of, limit = query.get("as_of"), query["limit"]
+        answers = continued(on, coin, query["cursor"], as_of)
+        found = on.history.records(
+            answers,
+            start=query.get("from"),
+            end=until(query),
+            limit=limit + 1,  # one more tells whether there is a next page
+            repaired=query["include"] == "repaired",
+            as_of=as_of,
+        )
+        page = found[:limit]
+        more = len(found) > limit
+        return page, next_page(schemas.QuoteQuery, answers, page[-1].at) if more else {}

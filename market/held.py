@@ -1,0 +1,120 @@
+"""Held ticks: quotes that were not credible, from their entry until they are settled.
+
+held -> released | dropped, by a conditional update: of two processes that settle the same tick,
+one wins, and the other reads what became of it. `market.sieve` says which, and in what order.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import ASCENDING, InsertOne, UpdateOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from market.documents import HeldTick
+from market.ledger import only_doubles
+from market.quotes import Quote
+
+KEPT = timedelta(hours=1)  # an update whose worker died is carried out again within minutes
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A quote that was not credible; two updates: that held it, that released or dropped it."""
+
+    quote: Quote
+    held_by: str
+    doubt: str
+    state: str
+    settled_by: str | None
+    evidence: str | None
+
+    def entry(self, update: str) -> Document | None:
+        """What an update's entry in the ledger says of it; None if that update did nothing to it.
+
+        Of a tick that one update held and settled, as one that died and was repeated does, it says
+        the end.
+        """
+        if update == self.settled_by:
+            state, reason = self.state, self.evidence
+        elif update == self.held_by:
+            state, reason = "held", self.doubt
+        else:
+            return None
+        quote = self.quote
+        known = {"coin": quote.coin, "at": quote.at, "price": quote.price}
+        return known | {"state": state, "reason": reason}
+
+
+class Held:
+    """The `held` collection of one database: a few documents at most times, or none."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._held: Collection[Document] = database[HeldTick._get_collection_name()]
+
+    def all(self) -> list[Tick]:
+        """Every tick, those that were settled lately too; a coin's in order of time."""
+        return [_tick(document) for document in self._held.find().sort("_id", ASCENDING)]
+
+    def enter(self, doubts: Iterable[tuple[Quote, str]], update: str) -> None:
+        """Holds quotes, each with its reason; one that is there already stays as it is."""
+        inserts = [
+            InsertOne(
+                {
+                    "_id": {"coin": quote.coin, "at": quote.at},
+                    "quote": asdict(quote),
+                    "held_by": update,
+                    "doubt": doubt,
+                    "state": "held",
+                    "settled_by": None,
+                    "settled_at": None,
+                    "evidence": None,
+                }
+            )
+            for quote, doubt in doubts
+        ]
+        if not inserts:
+            return
+        try:
+            self._held.bulk_write(inserts, ordered=False)
+        except BulkWriteError as error:
+            if not only_doubles(error):
+                raise
+
+    def settle(self, verdicts: Iterable[tuple[Quote, str, str]], update: str) -> None:
+        """Releases or drops ticks: (quote, state, reason). One that is settled stays so."""
+        now = datetime.now(UTC)
+        changes = [
+            UpdateOne(
+                {"_id": {"coin": quote.coin, "at": quote.at}, "state": "held"},
+                {
+                    "$set": {
+                        "state": state,
+                        "evidence": evidence,
+                        "settled_by": update,
+                        "settled_at": now,
+                    }
+                },
+            )
+            for quote, state, evidence in verdicts
+        ]
+        if changes:
+            self._held.bulk_write(changes, ordered=False)
+
+    def forget(self) -> None:
+        """Removes what was settled more than an hour ago."""
+        self._held.delete_many({"settled_at": {"$lt": datetime.now(UTC) - KEPT}})
+
+
+def _tick(document: Document) -> Tick:
+    return Tick(
+        quote=Quote(**document["quote"]),
+        **{
+            name: document[name] for name in ("held_by", "doubt", "state", "settled_by", "evidence")
+        },
+    )

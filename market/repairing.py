@@ -1,0 +1,83 @@
+"""One repair from its claim to its end: what is empty, the charts that reach it, what they fill."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from market.charts import DAY, days_back, parse_chart
+from market.history import History
+from market.http_source import Deadline, SourceError
+from market.mending import empty_slots, mend
+from market.repairs import Repair, Repairs
+from market.slots import Schedule
+
+CHART_SECONDS = 30.0
+HOURLY = timedelta(days=90)
+MOST = 50_000  # records of a stretch that are read
+EDGE = timedelta(minutes=1)  # a chart's first point lies up to its jitter inside its length
+
+
+class Charts(Protocol):
+    """Where charts come from."""
+
+    def chart(self, coin: str, currency: str, *, days: int, deadline: Deadline) -> Any: ...
+
+
+def carry_out(
+    repair: Repair,
+    *,
+    repairs: Repairs,
+    history: History,
+    charts: Charts,
+    schedule: Schedule,
+    currency: str,
+    label: str,
+) -> None:
+    """Fills the empty slots of a claimed repair and ends it, or puts it back to be tried again.
+
+    Points are stored as they come, so that a repair that dies goes on where it stopped. Raises
+    SourceError, after putting the repair back, when the source asks to wait: so would the next.
+    """
+    empty = _empty(repair, history, schedule)
+    filled: Counter[str] = Counter()
+    left = empty
+    try:
+        for length in (DAY, HOURLY, None):
+            now = datetime.now(UTC)
+            reached = [slot for slot in left if length is None or slot >= now - length + EDGE]
+            if not reached:
+                continue
+            days = days_back(reached[0], now)
+            deadline = Deadline(CHART_SECONDS)
+            reply = charts.chart(repair.coin, currency, days=days, deadline=deadline)
+            mended = mend(schedule, reached, parse_chart(reply, now))
+            repairs.keep(repair.coin, mended, source=label, now=now)
+            filled.update(str(one.resolution) for one in mended)
+            left = [slot for slot in left if slot not in set(reached)]
+    except SourceError as error:
+        now = datetime.now(UTC)
+        if error.retry_after is not None:
+            repairs.postpone(repair, str(error), error.retry_after, now)
+            raise
+        if error.permanent:
+            repairs.fail(repair, str(error), now)
+        else:
+            repairs.postpone(repair, str(error), None, now)
+        return
+    except ValueError as error:
+        repairs.postpone(repair, str(error), None, datetime.now(UTC))
+        return
+    repairs.finish(repair, empty=len(empty), mended=dict(filled), now=datetime.now(UTC))
+
+
+def _empty(repair: Repair, history: History, schedule: Schedule) -> list[datetime]:
+    """The slots of the stretch without any quote, recorded or repaired."""
+    margin = schedule.interval(repair.start)
+    records = history.records(
+        repair.coin,
+        start=repair.start - margin,
+        end=repair.end + margin,
+        limit=MOST,
+        repaired=True,
+    )
+    return empty_slots(schedule, repair.start, repair.end, [record.at for record in records])

@@ -1,0 +1,154 @@
+"""Which price is credible, by the coin's own past: pure functions over prices in time.
+
+A move under 50 % (more than half of the price before, less than one and a half times) is always
+credible. Beyond that a move has to fit the coin. Prices spread with the root of time, so each of
+its last 100 moves is measured as |ln(price / price before)| per root of a quarter of an hour. The
+limit is three times the greater of two of these rates, times the root of the time since the price
+before: the tenth greatest of all, which is what the coin always does, and the second greatest of
+the last five, which is what happens now. Neither is moved by a single crash or slip, and five
+prices after a collapse the coin is guarded again.
+
+The limit is never below 0.03, which is 0.29 over a day, some five times the standard deviation of
+bitcoin's and ether's daily moves (0.02 to 0.06 in recorded charts): it lets long gaps pass, a
+factor of 2.2 after a week, of 10 after two months. It is never above ln 5: a slipped decimal point
+is a factor of 10, and within a quarter of an hour no past makes that credible.
+
+What is not credible is held until the coin's next price. If that one is nearer to it than to the
+price before, by |ln|, the coin has really moved: a slip is not followed by prices of its own size.
+If not, it is dropped. So nothing is held for longer than until the next price.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import exp, inf, log, sqrt
+from typing import Generic, Literal, Protocol, TypeVar
+
+FALL, RISE = 0.5, 1.5  # between these times the price before, nothing is ever held
+SAMPLE = 100  # prices whose moves are looked at
+UNIT = timedelta(minutes=15)  # what happens in less counts as if it had taken as long
+LEAST, MOST = 0.03, log(5)  # |ln| per root of UNIT
+OFTEN, NOW = (SAMPLE, 10), (5, 2)  # of so many newest moves the so many greatest counts
+MARGIN = 3
+LARGEST = 700.0  # exp of more than 709 overflows
+
+
+class Priced(Protocol):
+    """A price and its time: a quote, or a stored record."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def price(self) -> float: ...
+
+
+Reading = TypeVar("Reading", bound=Priced)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Generic[Reading]):
+    """What is to become of a reading.
+
+    `doubt` says why it was not credible at once (None: it was), `evidence` what the next price
+    said of it (None: there is none yet).
+    """
+
+    reading: Reading
+    fate: Literal["good", "held", "dropped"]
+    doubt: str | None = None
+    evidence: str | None = None
+
+
+def usual(before: float, price: float) -> bool:
+    """Whether a move is under 50 %, or none: such a one is never held."""
+    return FALL * before < price < RISE * before or price == before
+
+
+def limit(past: Sequence[Priced], elapsed: timedelta) -> float:
+    """The greatest |ln(price / price before)| that is credible after `elapsed`.
+
+    `past` are the coin's prices, oldest first, each above 0.
+    """
+    rates = [abs(log(b.price) - log(a.price)) / _root(b.at - a.at) for a, b in pairwise(past)]
+    ranked = [
+        sorted(rates[-newest:])[-place] for newest, place in (OFTEN, NOW) if len(rates) >= place
+    ]
+    rate = min(max(MARGIN * max(ranked, default=0.0), LEAST), MOST)
+    return min(rate * _root(elapsed), LARGEST)
+
+
+def doubt(past: Sequence[Priced], new: Priced) -> str | None:
+    """Why a price is not credible after `past` (oldest first), in plain words; None if it is.
+
+    A price of 0 has no size to compare with, so the newest above 0 is looked at instead.
+    """
+    if not past or usual(past[-1].price, new.price):
+        return None
+    worth = [one for one in past if one.price > 0]
+    if not worth or usual(worth[-1].price, new.price):
+        return None
+    before = worth[-1]
+    elapsed = new.at - before.at
+    most = limit(worth, elapsed)
+    if distance(before.price, new.price) <= most:
+        return None
+    low, high = min(FALL, exp(-most)), max(RISE, exp(most))
+    return (
+        f"{new.price:.6g} is {new.price / before.price:.4g} times {before.price:.6g}, the price "
+        f"{elapsed / timedelta(minutes=1):.0f} min before; its own moves make {low:.3g} to "
+        f"{high:.3g} times credible"
+    )
+
+
+def distance(a: float, b: float) -> float:
+    """How far two prices are from each other: |ln(a / b)|; only 0 is near 0."""
+    if a == b:
+        return 0.0
+    return abs(log(a) - log(b)) if a and b else inf
+
+
+def follow(past: Sequence[Priced], readings: Sequence[Reading]) -> list[Verdict[Reading]]:
+    """Goes through a coin's stored prices and its readings by time, and judges each reading.
+
+    One that has the time of a stored price is good: it is stored.
+    """
+    known = {one.at for one in past}
+    verdicts = [Verdict(one, "good") for one in readings if one.at in known]
+    new = [one for one in readings if one.at not in known]
+    return verdicts + list(_walk(past, new))
+
+
+def _walk(past: Sequence[Priced], new: Sequence[Reading]) -> Iterator[Verdict[Reading]]:
+    believed: list[Priced] = []
+    waits: tuple[Reading, str] | None = None
+    steps: list[tuple[Priced, Reading | None]] = [(one, None) for one in past]
+    steps += [(one, one) for one in new]
+    for price, reading in sorted(steps, key=lambda step: step[0].at):
+        if waits is not None:
+            verdict = _settled(*waits, believed[-1], price)
+            if verdict.fate == "good":
+                believed.append(verdict.reading)
+            yield verdict
+            waits = None
+        why = doubt(believed[-SAMPLE:], price) if reading is not None else None
+        if reading is not None and why is not None:
+            waits = reading, why
+            continue
+        believed.append(price)
+        if reading is not None:
+            yield Verdict(reading, "good")
+    if waits is not None:
+        yield Verdict(waits[0], "held", waits[1])
+
+
+def _settled(held: Reading, why: str, before: Priced, after: Priced) -> Verdict[Reading]:
+    """What the next price says of a held one."""
+    said = f"the next price, {after.price:.6g}, is nearer to "
+    if distance(after.price, held.price) < distance(after.price, before.price):
+        return Verdict(held, "good", why, f"{said}it than to {before.price:.6g}")
+    return Verdict(held, "dropped", why, f"{said}{before.price:.6g} than to it")
+
+
+def _root(elapsed: timedelta) -> float:
+    return sqrt(max(elapsed / UNIT, 1.0))

@@ -1,0 +1,64 @@
+"""Mends history: finds what is missing, and fills it from the source's charts."""
+
+import logging
+import time
+from datetime import UTC, datetime
+
+import redis
+
+from market.http_source import SourceError
+from market.repairing import carry_out
+from tasks.app import app, services
+
+log = logging.getLogger(__name__)
+
+RUN_SECONDS = 20.0
+LOCK = "koinx:repair"
+LOCK_SECONDS = 120.0  # longer than a run with its last chart
+
+
+@app.task(name="tasks.repair.plan", time_limit=60, soft_time_limit=50)
+def plan() -> int:
+    """Wants repairs of what is missing by now; the number of new ones."""
+    on = services()
+    count = on.planner.run(on.settings.selection.ids, datetime.now(UTC))
+    if count:
+        log.info("%d repairs are wanted", count)
+    return count
+
+
+@app.task(name="tasks.repair.mend", time_limit=110, soft_time_limit=100)
+def mend() -> int:
+    """Carries out repairs for up to 20 s, unless another process does; the number ended.
+
+    One at a time in the whole system: the calls are bounded anyway, and updates keep the workers.
+    """
+    on = services()
+    lock = on.redis.lock(LOCK, timeout=LOCK_SECONDS, blocking=False)
+    if not lock.acquire():
+        return 0
+    count, end = 0, time.monotonic() + RUN_SECONDS
+    try:
+        while (
+            time.monotonic() < end
+            and not on.room.shortage()
+            and (repair := on.repairs.claim()) is not None
+        ):
+            carry_out(
+                repair,
+                repairs=on.repairs,
+                history=on.history,
+                charts=on.charts,
+                schedule=on.schedule,
+                currency=on.settings.currency,
+                label=on.settings.source,
+            )
+            count += 1
+    except SourceError as error:
+        log.info("repairs wait: %s", error)
+    finally:
+        try:
+            lock.release()
+        except redis.RedisError as error:
+            log.warning("the lock of repairs ends by itself: %s", type(error).__name__)
+    return count

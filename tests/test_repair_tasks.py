@@ -1,0 +1,60 @@
+"""The tasks that mend history, run in this process on real servers."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis as redis_client
+
+from tasks import ingest, repair
+from tasks.app import Services
+from tests.support import SimulatorControl
+from tests.test_tasks_app import in_a_worker
+
+
+@pytest.fixture
+def on(environment: None, database: object) -> Iterator[Services]:
+    """A system whose first update has just ended."""
+    with in_a_worker() as made:
+        made.ledger.receive("first", trigger="event", slot=None, hops={})
+        assert ingest.ingest("first") == "done"
+        yield made
+
+
+def test_the_first_update_is_followed_by_a_hundred_records_of_every_coin(on: Services) -> None:
+    # When
+    wanted = repair.plan()
+    while repair.mend():
+        pass
+    # Then
+    assert wanted == len(on.store.latest().coins) == 20
+    assert on.repairs.count(state="done") == wanted
+    for coin in on.store.latest().coins:
+        records = on.history.records(coin, limit=100, repaired=True)
+        assert len(records) == 100, coin
+        assert sum(record.resolution is not None for record in records) >= 99
+    assert repair.plan() == 0
+    assert repair.mend() == 0
+
+
+def test_one_process_mends_at_a_time(on: Services, redis: str) -> None:
+    repair.plan()
+    assert on.repairs.count(state="waiting") == 20
+    with redis_client.Redis.from_url(redis) as other:
+        lock = other.lock(repair.LOCK, timeout=30)
+        assert lock.acquire()
+        assert repair.mend() == 0
+        lock.release()
+    assert repair.mend() > 0
+
+
+def test_a_source_that_limits_the_calls_ends_the_run_and_loses_nothing(
+    on: Services, simulator: SimulatorControl
+) -> None:
+    # Given
+    repair.plan()
+    simulator.fault("rate_limited", retry_after=119, times=99)
+    # When
+    assert repair.mend() == 0
+    # Then
+    assert (on.repairs.count(state="waiting"), on.repairs.count()) == (20, 20)
+    assert on.repairs.count(state="done") == 0

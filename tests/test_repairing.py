@@ -1,0 +1,188 @@
+"""Repairs carried out against the simulator's charts and scripted ones, kept in MongoDB."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from market.coingecko import CoinGecko
+from market.database import REPAIRED, REPAIRS, Document
+from market.history import History
+from market.http_source import Deadline, SourceError
+from market.repairing import carry_out
+from market.repairs import Repairs, Wanted
+from market.slots import Schedule
+from market.statistics import deviation
+from market.store import Store
+from tests.support import SimulatorControl, keep, quote
+
+QUARTERS = Schedule("*/15 * * * *")
+QUARTER = timedelta(minutes=15)
+NOW = datetime.now(UTC)
+CURRENT = QUARTERS.current(NOW)
+
+Mender = Callable[..., Document]
+
+
+class Scripted:
+    """A source that answers every chart with the same, and keeps what it was asked."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[int] = []
+
+    def chart(self, coin: str, currency: str, *, days: int, deadline: Deadline) -> Any:
+        assert (coin, currency) == ("bitcoin", "usd")
+        assert deadline.remaining() > 1
+        self.asked.append(days)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def mended(database: Database[Document]) -> Mender:
+    repairs, history = Repairs(database), History(database)
+
+    def done(charts: Any, start: datetime, end: datetime) -> Document:
+        repairs.want([Wanted("bitcoin", start, end, 0)], NOW)
+        repair = repairs.claim()
+        assert repair is not None
+        carry_out(
+            repair,
+            repairs=repairs,
+            history=history,
+            charts=charts,
+            schedule=QUARTERS,
+            currency="usd",
+            label="simulator",
+        )
+        found = database[REPAIRS].find_one({"_id": repair.id})
+        assert found is not None
+        return found
+
+    return done
+
+
+def test_the_last_day_is_mended_slot_by_slot_and_before_it_by_the_hour(
+    mended: Mender, source: CoinGecko, database: Database[Document]
+) -> None:
+    # When
+    start = CURRENT - timedelta(hours=32)
+    repair = mended(source, start, CURRENT)
+    # Then the last day has its 96 slots (its first may lie outside the chart), the rest its hours
+    assert (repair["state"], repair["empty"]) == ("done", 128)
+    assert 95 <= repair["mended"]["300"] <= 96
+    assert 8 <= repair["mended"]["3600"] <= 9
+    stored = list(database[REPAIRED].find().sort("_id", -1))
+    assert len(stored) == sum(repair["mended"].values())
+    # and every one is a point of the source's chart, to the last digit
+    charts = [source.chart("bitcoin", "usd", days=n, deadline=Deadline(5)) for n in (1, 2)]
+    points = {(time, price) for chart in charts for time, price in chart["prices"]}
+    assert all((round(q["_id"]["at"].timestamp() * 1000), q["price"]) in points for q in stored)
+    history = History(database).records("bitcoin", limit=100, repaired=True)
+    assert len(history) == 100
+
+
+def test_three_hours_offline_are_mended_and_the_rest_left_alone(
+    mended: Mender, source: CoinGecko, database: Database[Document], store: Store
+) -> None:
+    # Given a quote for each slot but those of three hours
+    first, gap = CURRENT - timedelta(hours=9), range(12, 24)
+    for number in range(36):
+        if number not in gap:
+            at = first + number * QUARTER - timedelta(seconds=20)
+            keep(store, quote("bitcoin", 1000.0 + number, at), recorded_at=at)
+    # When
+    repair = mended(source, first + 12 * QUARTER, first + 24 * QUARTER)
+    # Then
+    assert (repair["empty"], repair["mended"]) == (12, {"300": 12})
+    history = History(database)
+    recorded = history.records("bitcoin", limit=100)
+    both = history.records("bitcoin", limit=100, repaired=True)
+    assert (len(recorded), len(both)) == (24, 36)
+    assert {one.resolution for one in both[12:24]} == {300}
+    assert all(one.resolution is None for one in [*both[:12], *both[24:]])
+    # and the deviation with and without them is that of the numbers themselves
+    chart = source.chart("bitcoin", "usd", days=1, deadline=Deadline(5))
+    nearest = [
+        min(chart["prices"], key=lambda p: abs(p[0] / 1000 - slot.timestamp()))[1]
+        for slot in (first + n * QUARTER for n in gap)
+    ]
+    own = [1000.0 + n for n in range(36) if n not in gap]
+    assert deviation([one.price for one in recorded]) == pytest.approx(deviation(own), rel=1e-12)
+    assert deviation([one.price for one in both]) == pytest.approx(
+        deviation([*own, *nearest]), rel=1e-12
+    )
+
+
+def test_what_the_source_has_no_point_for_stays_a_gap(mended: Mender) -> None:
+    # Given a chart that ends before the stretch, but for two points and a null
+    times = [CURRENT - timedelta(hours=12) + n * timedelta(minutes=5) for n in range(100)]
+    prices: list[list[float | None]] = [[t.timestamp() * 1000, 5.0] for t in times]
+    prices += [[(CURRENT - 2 * QUARTER).timestamp() * 1000, None]]
+    prices += [[(CURRENT - QUARTER).timestamp() * 1000, 6.0]]
+    repair = mended(Scripted({"prices": prices}), CURRENT - 4 * QUARTER, CURRENT)
+    assert (repair["state"], repair["empty"], repair["mended"]) == ("done", 4, {"300": 1})
+
+
+def test_what_is_not_empty_costs_no_call(mended: Mender, store: Store) -> None:
+    at = CURRENT - QUARTER
+    keep(store, quote("bitcoin", 1.0, at))
+    repair = mended(Scripted(), at, CURRENT)
+    assert (repair["state"], repair["empty"], repair["mended"]) == ("done", 0, {})
+
+
+def test_each_age_has_the_finest_chart_that_reaches_it(mended: Mender) -> None:
+    charts = Scripted({"prices": []}, {"prices": []}, {"prices": []})
+    mended(charts, CURRENT - timedelta(days=100), CURRENT)
+    assert charts.asked == [1, 90, 101]
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (SourceError("api.coingecko.com answered 404: coin not found", permanent=True), "failed"),
+        (SourceError("api.coingecko.com answered 500"), "waiting"),
+    ],
+)
+def test_a_source_that_fails_is_named(mended: Mender, error: SourceError, state: str) -> None:
+    repair = mended(Scripted(error), CURRENT - QUARTER, CURRENT)
+    assert (repair["state"], repair["error"]) == (state, str(error))
+
+
+def test_a_source_that_asks_to_wait_ends_the_run(
+    mended: Mender, database: Database[Document]
+) -> None:
+    limited = SourceError("limits the calls (429)", retry_after=119)
+    with pytest.raises(SourceError):
+        mended(Scripted(limited), CURRENT - QUARTER, CURRENT)
+    [repair] = database[REPAIRS].find()
+    assert repair["state"] == "waiting"
+    assert repair["not_before"] > datetime.now(UTC) + timedelta(seconds=100)
+
+
+def test_an_answer_that_is_no_chart_is_named(mended: Mender) -> None:
+    repair = mended(Scripted(["what?"]), CURRENT - QUARTER, CURRENT)
+    assert (repair["state"], repair["error"]) == ("waiting", "the reply has no list of prices")
+
+
+def test_a_repair_that_died_goes_on_where_it_stopped(
+    mended: Mender, source: CoinGecko, database: Database[Document], simulator: SimulatorControl
+) -> None:
+    # Given one that stored the last day and then lost its source
+    start = CURRENT - timedelta(hours=32)
+    day = source.chart("bitcoin", "usd", days=1, deadline=Deadline(5))
+    first = mended(Scripted(day, SourceError("gone")), start, CURRENT)
+    assert first["state"] == "waiting"
+    kept = database[REPAIRED].count_documents({})
+    assert kept >= 95
+    # When
+    database[REPAIRS].update_many({}, {"$set": {"not_before": None}})
+    second = mended(source, start, CURRENT)
+    # Then
+    assert second["empty"] == 128 - kept
+    assert database[REPAIRED].count_documents({}) == kept + sum(second["mended"].values())
