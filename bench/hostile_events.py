@@ -148,11 +148,11 @@ def strike(system: System, count: int, seed: int) -> Result:
     # Redeliveries end in the same letter: more than were sent would be a fault.
     wait_until(lambda: _dead(system) >= dead + count, "all to be set aside", 60 + count / 20)
     seconds = time.monotonic() - begun
-    simulator.fault("price", coin="bitcoin", value=4242.5)
+    simulator.fault("price", coin="bitcoin", value=71234.5)
     good = time.monotonic()
     asyncio.run(_publish(states["nats"]["url"], [(b'{"trigger":"update","id":"good"}', {})]))
     wait_until(
-        lambda: system.get("/stats?coin=bitcoin").json().get("price") == 4242.5, "the good one"
+        lambda: system.get("/stats?coin=bitcoin").json().get("price") == 71234.5, "the good one"
     )
     good_seconds = time.monotonic() - good
     left = {one.pid for one in system.processes()}

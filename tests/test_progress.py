@@ -19,7 +19,7 @@ def running(**run: Any) -> dict[str, Any]:
     [
         ({"state": "received"}, "waiting", 0),
         ({"state": "received", "not_before": None}, "waiting", 0),
-        ({"state": "received", "not_before": NOW + timedelta(minutes=1)}, "postponed", 0),
+        ({"state": "received", "not_before": NOW + timedelta(days=1)}, "postponed", 0),
         ({"state": "received", "not_before": NOW - timedelta(minutes=1)}, "waiting", 0),
         ({"state": "running", "fence": 1}, "fetching", 0),
         (running(stage="fetching", share=0.5), "fetching", 0.4),

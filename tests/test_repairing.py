@@ -20,8 +20,12 @@ from tests.support import SimulatorControl, keep, quote
 
 QUARTERS = Schedule("*/15 * * * *")
 QUARTER = timedelta(minutes=15)
-NOW = datetime.now(UTC)
-CURRENT = QUARTERS.current(NOW)
+
+
+def current() -> datetime:
+    """The slot that the test runs in: a chart of the last day reaches back from now."""
+    return QUARTERS.current(datetime.now(UTC))
+
 
 Mender = Callable[..., Document]
 
@@ -48,7 +52,7 @@ def mended(database: Database[Document]) -> Mender:
     repairs, history = Repairs(database), History(database)
 
     def done(charts: Any, start: datetime, end: datetime) -> Document:
-        repairs.want([Wanted("bitcoin", start, end, 0)], NOW)
+        repairs.want([Wanted("bitcoin", start, end, 0)], datetime.now(UTC))
         repair = repairs.claim()
         assert repair is not None
         carry_out(
@@ -71,8 +75,8 @@ def test_the_last_day_is_mended_slot_by_slot_and_before_it_by_the_hour(
     mended: Mender, source: CoinGecko, database: Database[Document]
 ) -> None:
     # When
-    start = CURRENT - timedelta(hours=32)
-    repair = mended(source, start, CURRENT)
+    start = current() - timedelta(hours=32)
+    repair = mended(source, start, current())
     # Then the last day has its 96 slots (its first may lie outside the chart), the rest its hours
     assert (repair["state"], repair["empty"]) == ("done", 128)
     assert 95 <= repair["mended"]["300"] <= 96
@@ -91,7 +95,7 @@ def test_three_hours_offline_are_mended_and_the_rest_left_alone(
     mended: Mender, source: CoinGecko, database: Database[Document], store: Store
 ) -> None:
     # Given a quote for each slot but those of three hours
-    first, gap = CURRENT - timedelta(hours=9), range(12, 24)
+    first, gap = current() - timedelta(hours=9), range(12, 24)
     for number in range(36):
         if number not in gap:
             at = first + number * QUARTER - timedelta(seconds=20)
@@ -121,24 +125,24 @@ def test_three_hours_offline_are_mended_and_the_rest_left_alone(
 
 def test_what_the_source_has_no_point_for_stays_a_gap(mended: Mender) -> None:
     # Given a chart that ends before the stretch, but for two points and a null
-    times = [CURRENT - timedelta(hours=12) + n * timedelta(minutes=5) for n in range(100)]
+    times = [current() - timedelta(hours=12) + n * timedelta(minutes=5) for n in range(100)]
     prices: list[list[float | None]] = [[t.timestamp() * 1000, 5.0] for t in times]
-    prices += [[(CURRENT - 2 * QUARTER).timestamp() * 1000, None]]
-    prices += [[(CURRENT - QUARTER).timestamp() * 1000, 6.0]]
-    repair = mended(Scripted({"prices": prices}), CURRENT - 4 * QUARTER, CURRENT)
+    prices += [[(current() - 2 * QUARTER).timestamp() * 1000, None]]
+    prices += [[(current() - QUARTER).timestamp() * 1000, 6.0]]
+    repair = mended(Scripted({"prices": prices}), current() - 4 * QUARTER, current())
     assert (repair["state"], repair["empty"], repair["mended"]) == ("done", 4, {"300": 1})
 
 
 def test_what_is_not_empty_costs_no_call(mended: Mender, store: Store) -> None:
-    at = CURRENT - QUARTER
+    at = current() - QUARTER
     keep(store, quote("bitcoin", 1.0, at))
-    repair = mended(Scripted(), at, CURRENT)
+    repair = mended(Scripted(), at, current())
     assert (repair["state"], repair["empty"], repair["mended"]) == ("done", 0, {})
 
 
 def test_each_age_has_the_finest_chart_that_reaches_it(mended: Mender) -> None:
     charts = Scripted({"prices": []}, {"prices": []}, {"prices": []})
-    mended(charts, CURRENT - timedelta(days=100), CURRENT)
+    mended(charts, current() - timedelta(days=100), current())
     assert charts.asked == [1, 90, 101]
 
 
@@ -150,7 +154,7 @@ def test_each_age_has_the_finest_chart_that_reaches_it(mended: Mender) -> None:
     ],
 )
 def test_a_source_that_fails_is_named(mended: Mender, error: SourceError, state: str) -> None:
-    repair = mended(Scripted(error), CURRENT - QUARTER, CURRENT)
+    repair = mended(Scripted(error), current() - QUARTER, current())
     assert (repair["state"], repair["error"]) == (state, str(error))
 
 
@@ -159,14 +163,14 @@ def test_a_source_that_asks_to_wait_ends_the_run(
 ) -> None:
     limited = SourceError("limits the calls (429)", retry_after=119)
     with pytest.raises(SourceError):
-        mended(Scripted(limited), CURRENT - QUARTER, CURRENT)
+        mended(Scripted(limited), current() - QUARTER, current())
     [repair] = database[REPAIRS].find()
     assert repair["state"] == "waiting"
     assert repair["not_before"] > datetime.now(UTC) + timedelta(seconds=100)
 
 
 def test_an_answer_that_is_no_chart_is_named(mended: Mender) -> None:
-    repair = mended(Scripted(["what?"]), CURRENT - QUARTER, CURRENT)
+    repair = mended(Scripted(["what?"]), current() - QUARTER, current())
     assert (repair["state"], repair["error"]) == ("waiting", "the reply has no list of prices")
 
 
@@ -174,15 +178,15 @@ def test_a_repair_that_died_goes_on_where_it_stopped(
     mended: Mender, source: CoinGecko, database: Database[Document], simulator: SimulatorControl
 ) -> None:
     # Given one that stored the last day and then lost its source
-    start = CURRENT - timedelta(hours=32)
+    start = current() - timedelta(hours=32)
     day = source.chart("bitcoin", "usd", days=1, deadline=Deadline(5))
-    first = mended(Scripted(day, SourceError("gone")), start, CURRENT)
+    first = mended(Scripted(day, SourceError("gone")), start, current())
     assert first["state"] == "waiting"
     kept = database[REPAIRED].count_documents({})
     assert kept >= 95
     # When
     database[REPAIRS].update_many({}, {"$set": {"not_before": None}})
-    second = mended(source, start, CURRENT)
+    second = mended(source, start, current())
     # Then
     assert second["empty"] == 128 - kept
     assert database[REPAIRED].count_documents({}) == kept + sum(second["mended"].values())

@@ -59,7 +59,7 @@ def test_what_its_worker_left_is_claimed_again(
     # Given a repair whose lease is over
     repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
     first = claimed(repairs)
-    database[REPAIRS].update_one({}, {"$set": {"lease_until": NOW - timedelta(seconds=1)}})
+    database[REPAIRS].update_one({}, {"$set": {"lease_until": NOW - timedelta(hours=1)}})
     # When
     second = claimed(repairs)
     # Then the first one's end counts no more
@@ -78,13 +78,13 @@ def test_what_failed_is_tried_again_later_and_ends_at_last(
     repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
     pauses = []
     for _ in range(MAX_TRIES):
-        repair = claimed(repairs)
-        repairs.postpone(repair, "broken", None, NOW)
+        repair, now = claimed(repairs), datetime.now(UTC)
+        repairs.postpone(repair, "broken", None, now)
         after = state(database)
         if after["state"] == "failed":
             break
         assert repairs.claim() is None
-        pauses.append((after["not_before"] - NOW).total_seconds())
+        pauses.append((after["not_before"] - now).total_seconds())
         database[REPAIRS].update_one({}, {"$set": {"not_before": None}})
     assert pauses == pytest.approx([30, 60, 120, 240, 480], abs=0.01)
     assert (state(database)["state"], state(database)["error"]) == ("failed", "broken")
@@ -95,7 +95,7 @@ def test_a_wait_that_the_source_asks_for_is_no_try(
 ) -> None:
     repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
     for _ in range(MAX_TRIES + 2):
-        repairs.postpone(claimed(repairs), "wait", 60.0, NOW - timedelta(minutes=2))
+        repairs.postpone(claimed(repairs), "wait", 60.0, NOW - timedelta(hours=2))
     assert state(database)["state"] == "waiting"
     assert state(database)["tries"] == 0
 
