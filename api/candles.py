@@ -24,9 +24,15 @@ class Candles(MethodView):
     @blp.response(200, schemas.Candle(many=True), headers=NEXT)
     @may_answer(blp, 404, 503)
     def get(self, query: dict[str, Any], coin: str) -> tuple[list[Candle], dict[str, str]]:
-        """Open, high, low and close of a coin by interval, newest first"""
+        """Open, high, low and close of a coin by interval, newest first
+
+        `from` and `to` are of a candle's start, so each candle is whole; only the newest may still
+        grow. An interval without any quote has no candle. A page covers `limit` intervals, from
+        its newest candle on: where quotes are missing it has fewer candles, and there may be more
+        behind it all the same, as its Link says.
+        """
         on = services()
-        answers = continued(on, coin, query["cursor"])
+        answers = continued(on, coin, query.get("cursor"))
         page = on.candles.page(
             answers,
             INTERVALS[query["interval"]],

@@ -46,7 +46,7 @@ class CursorIn(Field[Cursor]):
             "description": "Where to go on, as the Link of the page before says",
             "example": str(Cursor("bitcoin", datetime(2100, 1, 1, tzinfo=UTC))),
         }
-        super().__init__(load_default=None, metadata=metadata)
+        super().__init__(metadata=metadata)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Cursor:
         try:

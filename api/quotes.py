@@ -24,10 +24,14 @@ class Quotes(MethodView):
     @blp.response(200, schemas.Quote(many=True), headers=NEXT)
     @may_answer(blp, 404, 503)
     def get(self, query: dict[str, Any], coin: str) -> tuple[list[Record], dict[str, str]]:
-        """Stored quotes of a coin, newest first"""
+        """Stored quotes of a coin, newest first
+
+        `from` and `to` are of `at`, the source's own time. Quotes that are stored between two
+        pages shift nothing: the Link goes on below the last quote of its page.
+        """
         on = services()
         as_of, limit = query.get("as_of"), query["limit"]
-        answers = continued(on, coin, query["cursor"], as_of)
+        answers = continued(on, coin, query.get("cursor"), as_of)
         found = on.history.records(
             answers,
             start=query.get("from"),

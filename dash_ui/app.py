@@ -1,5 +1,7 @@
 """The dashboard's application: the frame around the pages, and what guards it."""
 
+from pathlib import Path
+
 import dash
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Input, html
@@ -38,13 +40,15 @@ def create_app(
     refresh_timeout: float = 10.0,
     api_key: str | None = None,
     password: str | None = None,
+    home: Path | None = None,
 ) -> dash.Dash:
     """A fresh dashboard of the API at `api_url`; `.server` is its WSGI application.
 
     Requests whose Host header is neither `host` nor a name of loopback are refused with 400.
     `currency` is the one that the API's prices are in; `timeout` and `refresh_timeout` bound, in
     seconds, each read of the API and each refresh. With a `password`, everything but the health
-    check asks for it. `GET /health` answers "OK"."""
+    check asks for it. The Servers page shows and steers the processes of `home`; without one it
+    says that somebody else runs them. `GET /health` answers "OK"."""
     app = dash.Dash(
         __name__,
         title="KoinX",
@@ -63,6 +67,7 @@ def create_app(
     app.index_string = INDEX.replace("@favicon", app.get_asset_url("favicon.svg")).replace(
         "@theme", app.get_asset_url("theme.js")
     )
+    app.server.config["KOINX_HOME"] = home
     pages.register(app, Client(api_url, timeout, refresh_timeout, api_key), currency)
     app.layout = _frame()
     app.clientside_callback(  # type: ignore[no-untyped-call]
@@ -78,7 +83,13 @@ def create_app(
 
 def _frame() -> html.Div:
     links = [
-        dbc.NavItem(dbc.NavLink(page["name"], href=page["relative_path"], active="exact"))
+        dbc.NavItem(
+            dbc.NavLink(
+                page["name"],
+                href=page["relative_path"],
+                active="partial" if page["path_template"] else "exact",
+            )
+        )
         for page in dash.page_registry.values()
     ]
     header = dbc.Container(

@@ -2,12 +2,14 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import requests
 
@@ -23,6 +25,10 @@ class ApiError(Exception):
         super().__init__(message)
         self.message = message
         self.next_step = next_step
+
+
+class UnknownCoin(ApiError):
+    """The API collects no such coin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,19 @@ class Client:
         """All coins collected, by rank."""
         return self._within(self.timeout, lambda: [_coin(row) for row in self._pages("/v1/coins")])
 
+    def coin(self, coin: str) -> Coin:
+        """One coin; an UnknownCoin where it is not collected."""
+
+        def parse(body: dict[str, Any]) -> Coin:
+            if body.get("code") == requests.codes.not_found:
+                raise UnknownCoin(
+                    f"There is no coin {coin!r} here.", "Market lists all that are collected."
+                )
+            return _coin(body)
+
+        not_found = (requests.codes.not_found,)
+        return self.read(f"/v1/coins/{quote(coin, safe='')}", parse, also=not_found)
+
     def last_update(self) -> Update | None:
         """The newest update, ended or not; None before the first."""
 
@@ -98,6 +117,19 @@ class Client:
         """Fetch new quotes now; returns once they can be read."""
         self._within(self.refresh_timeout, lambda: self._ask("POST", "/trigger-update"))
 
+    def read(
+        self,
+        path: str,
+        parse: Callable[[Any], T],
+        query: dict[str, str] | None = None,
+        *,
+        also: Container[int] = (),
+    ) -> T:
+        """What `parse` makes of the JSON at `path`. `also`: statuses other than 200 that carry an
+        answer. What `parse` cannot read is an ApiError like every other failure."""
+        ask = partial(self._ask, "GET", path, query, also=also)
+        return self._within(self.timeout, lambda: parse(ask().json()))
+
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         number = last = 1
         while number <= last:
@@ -109,7 +141,12 @@ class Client:
             number += 1
 
     def _ask(
-        self, method: str, path: str, query: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        *,
+        also: Container[int] = (),
     ) -> requests.Response:
         seconds = self.timeout if method == "GET" else self.refresh_timeout
         with requests.Session() as session:
@@ -123,7 +160,7 @@ class Client:
                 allow_redirects=False,
                 headers=self._headers,
             )
-        if answer.status_code != requests.codes.ok:
+        if answer.status_code != requests.codes.ok and answer.status_code not in also:
             raise _refusal(method, answer)
         return answer
 
@@ -228,15 +265,15 @@ def _coin(row: dict[str, Any]) -> Coin:
         rank=row["rank"],
         state=row["state"],
         successor=row["successor"],
-        price=_number(row, "price"),
-        market_cap=_number(row, "market_cap"),
-        change_24h=_number(row, "change_24h"),
-        volume_24h=_number(row, "volume_24h"),
-        deviation=_number(row, "deviation"),
+        price=finite(row, "price"),
+        market_cap=finite(row, "market_cap"),
+        change_24h=finite(row, "change_24h"),
+        volume_24h=finite(row, "volume_24h"),
+        deviation=finite(row, "deviation"),
         deviation_count=int(row["deviation_count"]),
-        as_of=_time(row, "as_of"),
-        recorded_at=_time(row, "recorded_at"),
-        age_seconds=_number(row, "age_seconds"),
+        as_of=zoned(row, "as_of"),
+        recorded_at=zoned(row, "recorded_at"),
+        age_seconds=finite(row, "age_seconds"),
         freshness=row["freshness"],
         source=row["source"],
     )
@@ -247,28 +284,34 @@ def _update(row: dict[str, Any]) -> Update:
         id=row["id"],
         trigger=row["trigger"],
         state=row["state"],
-        slot=_time(row, "slot"),
-        received_at=_time(row, "received_at"),
-        finished_at=_time(row, "finished_at"),
+        slot=zoned(row, "slot"),
+        received_at=zoned(row, "received_at"),
+        finished_at=zoned(row, "finished_at"),
         counts=row["counts"],
         error=row["error"],
     )
 
 
-def _number(row: dict[str, Any], key: str) -> float | None:
+def finite(row: dict[str, Any], key: str) -> float | None:
+    """A number of an answer, or None; a ValueError for what is neither."""
     value = row[key]
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{key} of {row['id']} is {value!r}, not a number")
+        raise ValueError(f"{key} of {_owner(row)} is {value!r}, not a number")
     return value
 
 
-def _time(row: dict[str, Any], key: str) -> datetime | None:
+def zoned(row: dict[str, Any], key: str) -> datetime | None:
+    """A time of an answer, or None; a ValueError for what is neither."""
     value = row[key]
     if value is None:
         return None
     at = datetime.fromisoformat(value)
     if at.tzinfo is None:
-        raise ValueError(f"{key} of {row['id']} is {value!r}, without its zone")
+        raise ValueError(f"{key} of {_owner(row)} is {value!r}, without its zone")
     return at
+
+
+def _owner(row: dict[str, Any]) -> Any:
+    return row.get("id") or row.get("coin")

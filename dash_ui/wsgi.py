@@ -11,5 +11,6 @@ app = create_app(
     currency=settings.currency,
     api_key=settings.api_key.get_secret_value() if settings.api_key else None,
     password=settings.dash_password.get_secret_value() if settings.dash_password else None,
+    home=settings.koinx_home,
 )
 server = app.server

@@ -5,7 +5,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from dash_ui.app import create_app
-from tests.support import free_port
+from tests.support import free_port, wait_until
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -88,7 +88,13 @@ PEPE = a_coin(
 
 
 def start(app: flask.Flask, port: int = 0) -> BaseWSGIServer:
-    server = make_server("127.0.0.1", port, app, threaded=True)
+    def bound() -> BaseWSGIServer | None:
+        # Between two tests another's server may have the port for a moment: werkzeug exits then.
+        with suppress(OSError, SystemExit):
+            return make_server("127.0.0.1", port, app, threaded=True)
+        return None
+
+    server = wait_until(bound, f"port {port}")
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     return server
 

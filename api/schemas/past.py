@@ -51,6 +51,6 @@ class PastQuery(PeriodQuery):
 
 def until(query: dict[str, Any]) -> datetime | None:
     """Where the page asked for ends: at `to`, or at the cursor if that is earlier."""
-    cursor = query["cursor"]
+    cursor = query.get("cursor")
     ends = [query.get("to"), cursor.before if cursor else None]
     return min((end for end in ends if end is not None), default=None)

@@ -22,7 +22,11 @@
         element(
             "span",
             {className: "koinx-coin"},
-            span("koinx-coin-name", data.name),
+            element(
+                "a",
+                {className: "koinx-coin-name", href: `/coin/${encodeURIComponent(data.id)}`},
+                data.name,
+            ),
             span("koinx-minor", data.symbol),
             data.note ? span("koinx-note", data.note) : null,
         );

@@ -2,8 +2,26 @@
 "use strict";
 
 (function () {
-    // Longer than an interval and two reads of the API that both run into their limit.
-    const SILENT_MS = 20000;
+    // How long a page's server may be silent: longer than an interval and all that it reads, up to
+    // each limit. Then what Dash set for a callback's run is set back.
+    const PAGES = {
+        "market-beat": {
+            silentMs: 20000,
+            intervals: ["market-interval"],
+            buttons: {"market-refresh": "Refresh now"},
+        },
+        "coin-beat": {
+            silentMs: 30000,
+            intervals: [],
+            buttons: {},
+        },
+        "servers-beat": {
+            silentMs: 5000,
+            intervals: ["servers-interval", "servers-output-interval", "servers-work-interval"],
+            buttons: {"servers-update": "Update now"},
+        },
+    };
+    const BEATS = Object.keys(PAGES).map((id) => `#${id}`).join();
 
     window.dash_clientside = window.dash_clientside || {};
     window.dash_clientside.koinx = {
@@ -33,28 +51,32 @@
     let heardAt = Date.now();
 
     // Dash does not undo what it set for a callback's run if the server never answered it.
-    function wake() {
+    function wake({intervals, buttons}) {
         const {set_props} = window.dash_clientside;
-        set_props("market-interval", {disabled: false});
-        set_props("market-refresh", {disabled: false, children: "Refresh now"});
+        for (const id of intervals) set_props(id, {disabled: false});
+        for (const [id, children] of Object.entries(buttons)) {
+            set_props(id, {disabled: false, children});
+        }
     }
 
     function watch() {
-        const beat = document.getElementById("market-beat");
+        const beat = document.querySelector(BEATS);
         if (beat && beat.textContent !== heard) {
             heard = beat.textContent;
             heardAt = Date.now();
         }
-        const silent = Boolean(beat) && Date.now() - heardAt > SILENT_MS;
+        const page = beat && PAGES[beat.id];
+        const silent = Boolean(page) && Date.now() - heardAt > page.silentMs;
         document.body.classList.toggle("koinx-silent", silent);
-        if (silent) wake();
+        if (silent) wake(page);
     }
 
     setInterval(watch, 1000);
 
     document.addEventListener("visibilitychange", () => {
-        if (document.hidden || !document.getElementById("market-beat")) return;
+        const beat = document.querySelector("#market-beat, #coin-beat");
+        if (document.hidden || !beat) return;
         watch();
-        window.dash_clientside.set_props("market-tick", {data: Date.now()});
+        window.dash_clientside.set_props(beat.id.replace("-beat", "-tick"), {data: Date.now()});
     });
 })();

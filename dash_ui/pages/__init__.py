@@ -3,21 +3,24 @@
 import dash
 
 from dash_ui.client import Client
-from dash_ui.pages import market
+from dash_ui.pages import coin, market, servers
 
-PAGES = (market,)
+PAGES = (market, coin, servers)
 
 
 def register(app: dash.Dash, client: Client, currency: str) -> None:
-    """Give `app` every page and its callbacks. Layouts are static: Dash's registry of pages is
-    one for the whole process, while clients and callbacks belong to one app."""
+    """Give `app` every page and its callbacks. Layouts know of no app: Dash's registry of pages
+    is one for the whole process, while clients and callbacks belong to one app. A page with a
+    PATH_TEMPLATE lays itself out by what its address says."""
     for order, page in enumerate(PAGES):
+        template = getattr(page, "PATH_TEMPLATE", None)
         dash.register_page(  # type: ignore[no-untyped-call]
             page.__name__,
             path=page.PATH,
+            path_template=template,
             name=page.NAME,
             title=f"{page.NAME} · {app.title}",
             order=order,
-            layout=page.layout(),
+            layout=page.layout if template else page.layout(),
         )
         page.register(app, client, currency)

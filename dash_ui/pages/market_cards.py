@@ -8,6 +8,7 @@ from dash import Output, html, no_update
 
 from dash_ui import format as fmt
 from dash_ui.client import Coin
+from dash_ui.pages.coin_link import link
 
 CARDS = 3
 CARD_PARTS = ("name", "price", "change", "detail")
@@ -16,25 +17,27 @@ OUTPUTS = [
         "hidden": Output(f"market-card-{place}", "hidden"),
         "title": Output(f"market-card-{place}-price", "title"),
         "class": Output(f"market-card-{place}-change", "className"),
+        "href": Output(f"market-card-{place}-name", "href"),
         **{part: Output(f"market-card-{place}-{part}", "children") for part in CARD_PARTS},
     }
     for place in range(CARDS)
 ]
-UNCHANGED = [dict.fromkeys(("hidden", "title", "class", *CARD_PARTS), no_update)] * CARDS
+UNCHANGED = [dict.fromkeys(("hidden", "title", "class", "href", *CARD_PARTS), no_update)] * CARDS
 
 
 def panel() -> dbc.Row:
     """The cards, empty."""
 
     def card(place: int) -> dbc.Col:
-        parts = {"name": "h2", "price": "div", "change": "div", "detail": "div"}
+        name = html.A(id=f"market-card-{place}-name", href="")
         return dbc.Col(
             html.Div(
                 [
-                    getattr(html, tag.capitalize())(
-                        id=f"market-card-{place}-{part}", className=f"koinx-card-{part}"
-                    )
-                    for part, tag in parts.items()
+                    html.H2(name, className="koinx-card-name"),
+                    *[
+                        html.Div(id=f"market-card-{place}-{part}", className=f"koinx-card-{part}")
+                        for part in CARD_PARTS[1:]
+                    ],
                 ],
                 id=f"market-card-{place}",
                 className="koinx-card",
@@ -53,12 +56,13 @@ def shown(known: Sequence[Coin], currency: str) -> list[dict[str, Any]]:
 
 def _card(coin: Coin | None, currency: str) -> dict[str, Any]:
     if coin is None:
-        empty = dict.fromkeys(("title", "class", *CARD_PARTS), "")
+        empty = dict.fromkeys(("title", "class", "href", *CARD_PARTS), "")
         return {**empty, "hidden": True}
     old = f", {coin.freshness}" if coin.freshness != "fresh" else ""
     return {
         "hidden": False,
         "title": fmt.exact(coin.price, currency),
+        "href": link(coin.id),
         "class": f"koinx-card-change {_direction(coin.change_24h)}",
         "name": f"{coin.name} {coin.symbol.upper()}",
         "price": fmt.price(coin.price, currency),
