@@ -56,7 +56,7 @@ def mongodb(settings: Settings, port: int) -> Spec:
     else:
         command = [
             *(program, "--dbpath", str(folder), "--port", str(port), "--bind_ip", HOST),
-            *("--replSet", "koinx", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "128"),
+            *("--replSet", "koinx", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "128"),
             *("--nounixsocket", "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]

@@ -25,7 +25,9 @@ from market.store import Store
 from market.substitute import Substitute
 from settings import Settings, is_loopback, load_or_exit
 from settings.room import Room
-from tasks import calls, heartbeat
+from tasks import broker, calls, heartbeat
+
+broker.outlive_lost_connections()
 
 app = Celery("koinx")
 app.config_from_object("celeryconfig")

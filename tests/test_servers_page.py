@@ -208,20 +208,20 @@ def wish(page: Page) -> Request:
 def test_nobody_else_starts_or_stops_anything(
     page: Page, system: System, wish: Request, headers: dict[str, str], *, with_cookie: bool
 ) -> None:
-    asked, status = sent(page, system, wish, headers, with_cookie=with_cookie)
+    asked, status, _ = sent(page, system, wish, headers, with_cookie=with_cookie)
     assert status in (400, 403)
     assert asked == 0
 
 
 def test_the_page_itself_does(page: Page, system: System, wish: Request) -> None:
-    asked, status = sent(page, system, wish, {"Origin": system.dash}, with_cookie=True)
-    assert (asked, status) == (1, 200)
+    asked, status, text = sent(page, system, wish, {"Origin": system.dash}, with_cookie=True)
+    assert (asked, status) == (1, 200), text
 
 
 def sent(
     page: Page, system: System, wish: Request, headers: dict[str, str], *, with_cookie: bool
-) -> tuple[int, int]:
-    """How many wishes a request brought about, and its status."""
+) -> tuple[int, int, str]:
+    """How many wishes a request brought about, its status, and its answer."""
     before = serial(system)
     cookies: dict[str, Any] = {c["name"]: c["value"] for c in page.context.cookies()}
     with requests.post(
@@ -231,7 +231,7 @@ def sent(
         cookies=cookies if with_cookie else None,
         timeout=10,
     ) as answer:
-        return serial(system) - before, answer.status_code
+        return serial(system) - before, answer.status_code, answer.text
 
 
 def serial(system: System) -> int:

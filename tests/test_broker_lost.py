@@ -1,0 +1,71 @@
+"""Reliability: Redis is killed while a worker has tasks in hand; the worker goes on by itself."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from market.ledger import Ledger
+from settings import ROOT
+from tests.support import SimulatorControl, free_port, server, wait_until
+
+WORKER = "celery -A tasks worker -Q updates -c 2 --without-gossip --without-mingle -l INFO"
+PORT = free_port()
+
+
+@pytest.fixture
+def worker(
+    environment: None, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A real worker whose Redis is this test's own."""
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{PORT}/0")
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", *WORKER.split()],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, 9)
+
+
+def send(ledger: Ledger, name: str) -> None:
+    """Enters an update, and starts its task from a process of its own."""
+    ledger.receive(name, trigger="event", slot=None, hops={})
+    call = ["celery", "-A", "tasks", "call", "tasks.ingest.ingest", "--args", f'["{name}"]']
+    command = [sys.executable, "-m", *call, "--queue", "updates"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=30)
+
+
+@pytest.mark.row("redis-killed")
+def test_a_worker_with_tasks_in_hand_outlives_its_redis(
+    worker: "subprocess.Popen[bytes]", ledger: Ledger, simulator: SimulatorControl, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    # Given more tasks than the worker can carry out at once, so that one is fetched ahead
+    with server("redis", tmp_path / "redis", PORT):
+        wait_until(lambda: " ready." in log.read_text(), "the worker", 30)
+        simulator.fault("slow", delay=4, times=None)
+        for name in ("one", "two", "three"):
+            send(ledger, name)
+        wait_until(lambda: log.read_text().count(" received") >= 3, "three tasks")
+    # When Redis was killed, and is there again
+    wait_until(lambda: "Connection to broker lost" in log.read_text(), "the loss to be seen")
+    simulator.clear()
+    with server("redis", tmp_path / "redis", PORT):
+        send(ledger, "after")
+        # Then the same worker carries out the next one
+        wait_until(
+            lambda: (ledger.get("after") or {})["state"] == "done", "the next update", seconds=30
+        )
+    assert worker.poll() is None
+    assert "Unrecoverable" not in log.read_text()
