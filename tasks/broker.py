@@ -15,7 +15,7 @@ class LostChannel(Channel):
     """
 
     def _connparams(self, asynchronous: bool = False) -> Any:
-        if self.connection is None:
+        if self.connection is None or self.connection.client is None:
             raise redis.ConnectionError("the channel was closed when its connection was lost")
         return super()._connparams(asynchronous=asynchronous)  # type: ignore[misc]
 

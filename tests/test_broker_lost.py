@@ -5,11 +5,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
+from kombu import Connection
 
 from market.ledger import Ledger
 from settings import ROOT
+from tasks.broker import LostChannel
 from tests.support import SimulatorControl, free_port, server, wait_until
 
 WORKER = "celery -A tasks worker -Q updates -c 2 --without-gossip --without-mingle -l INFO"
@@ -44,6 +48,19 @@ def send(ledger: Ledger, name: str) -> None:
     call = ["celery", "-A", "tasks", "call", "tasks.ingest.ingest", "--args", f'["{name}"]']
     command = [sys.executable, "-m", *call, "--queue", "updates"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=30)
+
+
+@pytest.mark.parametrize("closed", ["the channel", "its transport"])
+def test_a_closed_channel_says_that_its_connection_is_lost(closed: str) -> None:
+    # Given a channel as it is left when its connection was closed around it
+    with Connection(f"redis://127.0.0.1:{PORT}/0") as connection:
+        channel: Any = LostChannel.__new__(LostChannel)
+        channel.connection = None if closed == "the channel" else connection.transport
+        if channel.connection is not None:
+            channel.connection.client = None
+        # Then
+        with pytest.raises(redis.ConnectionError, match="the channel was closed"):
+            channel._connparams()
 
 
 @pytest.mark.row("redis-killed")
