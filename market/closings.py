@@ -28,6 +28,15 @@ class Closings:
         """The newest number; 0 before the first."""
         return newest_number(self._updates)
 
+    def newest_good(self, after: int) -> int:
+        """The number of the newest update after `after` whose source gave all that was asked.
+
+        `after` where there is none.
+        """
+        whole = {"number": {"$gt": after}, "state": "done", "error": None, "source": None}
+        found = self._updates.find_one(whole, {"number": 1}, sort=[("number", DESCENDING)])
+        return int(found["number"]) if found else after
+
     def after(self, number: int, limit: int) -> list[Document]:
         """The updates that ended after a number, oldest first, without their lists of coins.
 

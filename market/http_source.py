@@ -35,15 +35,22 @@ CONNECTIONS = 4
 class SourceError(Exception):
     """The source gave no usable answer; the text says why in plain words.
 
-    `permanent`: asking again changes nothing. `retry_after`: seconds the source asks to wait.
+    `permanent`: asking again at once changes nothing. `retry_after`: seconds the source asks to
+    wait. `unknown`: the source has no such thing, and will have none.
     """
 
     def __init__(
-        self, reason: str, *, permanent: bool = False, retry_after: float | None = None
+        self,
+        reason: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        unknown: bool = False,
     ) -> None:
         super().__init__(reason)
         self.permanent = permanent
         self.retry_after = retry_after
+        self.unknown = unknown
 
 
 class Deadline:
@@ -181,7 +188,11 @@ class HttpSource:
                 f"{self.host} refuses the {refused} ({status}): {message}{see}", permanent=True
             )
         passing = status >= requests.codes.server_error or status == requests.codes.request_timeout
-        raise SourceError(f"{self.host} answered {status}: {message}", permanent=not passing)
+        raise SourceError(
+            f"{self.host} answered {status}: {message}",
+            permanent=not passing,
+            unknown=status == requests.codes.not_found,
+        )
 
     def _plain(self, error: Exception) -> str:
         cause: BaseException | None = error

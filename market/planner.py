@@ -1,6 +1,6 @@
 """Wants repairs where history is missing: before a coin's first quote, and where updates failed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,12 +49,15 @@ class Planner:
         return count
 
     def gaps(self, pinned: Sequence[str], now: datetime) -> int:
-        """Wants the slots whose updates failed, were missed, or lost a part, for all coins."""
+        """Wants the slots whose updates failed, were missed, or lost a part, for all coins.
+
+        Not before an update has ended well since: then the source answers again, and what failed
+        slot by slot is one stretch, for which one chart a coin is asked.
+        """
         seen = self._seen()
         current = self._schedule.current(now)
-        ended = self._closings.after(seen, AT_ONCE)
         holes = []
-        for update in ended:
+        for update in self._ended(seen, self._closings.newest_good(seen)):
             if _is_hole(update):
                 if update["slot"] >= current:
                     break  # it may be tried again until its slot is over
@@ -67,6 +70,15 @@ class Planner:
         count = self._repairs.want(repairs, now)
         self._plan.update_one({"_id": PLAN}, {"$max": {"number": seen}}, upsert=True)
         return count
+
+    def _ended(self, after: int, until: int) -> Iterator[Document]:
+        """The updates with after < number <= until, oldest first."""
+        while ended := self._closings.after(after, AT_ONCE):
+            for update in ended:
+                if update["number"] > until:
+                    return
+                yield update
+            after = ended[-1]["number"]
 
     def _seen(self) -> int:
         document: dict[str, Any] | None = self._plan.find_one({"_id": PLAN})

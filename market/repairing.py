@@ -12,6 +12,7 @@ from market.repairs import Repair, Repairs
 from market.slots import Schedule
 
 CHART_SECONDS = 30.0
+REST_SECONDS = 300.0  # after a failure that does not say when to ask again; each costs calls
 HOURLY = timedelta(days=90)
 MOST = 50_000  # records of a stretch that are read
 EDGE = timedelta(minutes=1)  # a chart's first point lies up to its jitter inside its length
@@ -36,7 +37,8 @@ def carry_out(
     """Fills the empty slots of a claimed repair and ends it, or puts it back to be tried again.
 
     Points are stored as they come, so that a repair that dies goes on where it stopped. Raises
-    SourceError, after putting the repair back, when the source asks to wait: so would the next.
+    SourceError, after putting the repair back, when the next repair would fail as well: of this
+    one alone is only a coin that the source does not know, and an answer that is no chart.
     """
     empty = _empty(repair, history, schedule)
     filled: Counter[str] = Counter()
@@ -56,13 +58,10 @@ def carry_out(
             left = [slot for slot in left if slot not in set(reached)]
     except SourceError as error:
         now = datetime.now(UTC)
-        if error.retry_after is not None:
-            repairs.postpone(repair, str(error), error.retry_after, now)
+        if not error.unknown:
+            repairs.postpone(repair, str(error), error.retry_after or REST_SECONDS, now)
             raise
-        if error.permanent:
-            repairs.fail(repair, str(error), now)
-        else:
-            repairs.postpone(repair, str(error), None, now)
+        repairs.fail(repair, str(error), now)
         return
     except ValueError as error:
         repairs.postpone(repair, str(error), None, datetime.now(UTC))

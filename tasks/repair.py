@@ -5,9 +5,10 @@ import time
 from datetime import UTC, datetime
 
 import redis
+from redis.lock import Lock
 
 from market.http_source import SourceError
-from market.repairing import carry_out
+from market.repairing import REST_SECONDS, carry_out
 from tasks.app import app, services
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def mend() -> int:
     """Carries out repairs for up to 20 s, unless another process does; the number ended.
 
     One at a time in the whole system: the calls are bounded anyway, and updates keep the workers.
+    A source that fails is left alone for 5 minutes, or for as long as it asks to be.
     """
     on = services()
     lock = on.redis.lock(LOCK, timeout=LOCK_SECONDS, blocking=False)
@@ -56,9 +58,21 @@ def mend() -> int:
             count += 1
     except SourceError as error:
         log.info("repairs wait: %s", error)
-    finally:
-        try:
-            lock.release()
-        except redis.RedisError as error:
-            log.warning("the lock of repairs ends by itself: %s", type(error).__name__)
+        _leave(lock, error.retry_after or REST_SECONDS)
+    except BaseException:
+        _leave(lock)
+        raise
+    else:
+        _leave(lock)
     return count
+
+
+def _leave(lock: Lock, after: float = 0) -> None:
+    """Lets the next run have the lock, at once or after so many seconds."""
+    try:
+        if after:
+            lock.extend(after, replace_ttl=True)
+        else:
+            lock.release()
+    except redis.RedisError as error:
+        log.warning("the lock of repairs ends by itself: %s", type(error).__name__)

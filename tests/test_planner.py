@@ -29,12 +29,18 @@ def wanted(database: Database[Document]) -> list[tuple[str, datetime, datetime]]
     return [(one["coin"], one["start"], one["end"]) for one in found]
 
 
-def ended(ledger: Ledger, slot: datetime, state: str, error: str | None = None) -> None:
+def ended(
+    ledger: Ledger,
+    slot: datetime,
+    state: str,
+    error: str | None = None,
+    source: str | None = None,
+) -> None:
     name = QUARTERS.name(slot)
     ledger.receive(name, trigger="schedule", slot=slot, hops={})
     claim = ledger.claim(name, "test", NOW)
     assert claim is not None
-    ledger.close(claim, state=state, hops={}, counts={}, left_out=[], error=error)
+    ledger.close(claim, state=state, hops={}, counts={}, left_out=[], error=error, source=source)
 
 
 @pytest.mark.parametrize(
@@ -91,12 +97,38 @@ def test_slots_without_an_update_are_wanted_for_every_coin(
     ledger.enter_missed({QUARTERS.name(s): s for s in [CURRENT - 5 * QUARTER]})
     ended(ledger, CURRENT - 4 * QUARTER, "done")
     ended(ledger, CURRENT - 3 * QUARTER, "done", "a page failed")
+    ended(ledger, CURRENT - 2 * QUARTER, "done")
     # Then
     assert planner.run([], NOW) == 4
     first = (CURRENT - 6 * QUARTER, CURRENT - 4 * QUARTER)
     second = (CURRENT - 3 * QUARTER, CURRENT - 2 * QUARTER)
     assert {(start, end) for _, start, end in wanted(database)} == {first, second}
     assert {coin for coin, _, _ in wanted(database)} == {"bitcoin", "ethereum"}
+    assert planner.run([], NOW) == 0
+
+
+def test_an_outage_is_one_stretch_and_waits_for_its_end(
+    planner: Planner, store: Store, ledger: Ledger, database: Database[Document]
+) -> None:
+    # Given a source that is down for twelve hours, seen slot by slot; a second one stands in twice
+    keep(store, quote("bitcoin", 1.0))
+    planner.run([], NOW)
+    database[REPAIRS].delete_many({})
+    for number in range(48, 0, -1):
+        failed = number not in (20, 30)
+        ended(
+            ledger,
+            CURRENT - number * QUARTER,
+            "failed" if failed else "done",
+            "it was down",
+            None if failed else "coinpaprika",
+        )
+        assert planner.run([], CURRENT - (number - 1) * QUARTER) == 0
+    # When it is back
+    ended(ledger, CURRENT, "done")
+    # Then one repair is enough
+    assert planner.run([], NOW) == 1
+    assert wanted(database) == [("bitcoin", CURRENT - 48 * QUARTER, CURRENT)]
     assert planner.run([], NOW) == 0
 
 
@@ -109,7 +141,8 @@ def test_the_current_slot_may_still_succeed(
     # Given the current slot's update, failed
     ended(ledger, CURRENT, "failed", "the source was down")
     assert planner.run([], NOW) == 0
-    # When its slot is over
+    # When its slot is over, and the next one has quotes
+    ended(ledger, CURRENT + QUARTER, "done")
     assert planner.run([], NOW + QUARTER) == 1
     assert wanted(database) == [("bitcoin", CURRENT, CURRENT + QUARTER)]
 
@@ -133,6 +166,7 @@ def test_a_plan_that_was_lost_halfway_is_made_again(
     # Given a plan whose end was not noted
     keep(store, quote("bitcoin", 1.0))
     ended(ledger, CURRENT - QUARTER, "failed", "down")
+    ended(ledger, CURRENT, "done")
     assert planner.run([], NOW) == 2
     database["plan"].delete_many({})
     database["coins"].update_many({}, {"$unset": {"backfill_from": 1}})

@@ -58,3 +58,24 @@ def test_a_source_that_limits_the_calls_ends_the_run_and_loses_nothing(
     # Then
     assert (on.repairs.count(state="waiting"), on.repairs.count()) == (20, 20)
     assert on.repairs.count(state="done") == 0
+
+
+def test_a_source_that_fails_is_left_alone_for_a_while(
+    on: Services, simulator: SimulatorControl, redis: str
+) -> None:
+    # Given
+    repair.plan()
+    simulator.fault("server_error", status=500, times=99)
+    # When
+    assert repair.mend() == 0
+    simulator.clear()
+    # Then nobody asks again at once
+    assert repair.mend() == 0
+    with redis_client.Redis.from_url(redis) as client:
+        assert 290 < client.ttl(repair.LOCK) <= 300
+        client.delete(repair.LOCK)
+    # and nothing is lost
+    while repair.mend():
+        pass
+    assert on.repairs.count(state="done") == 19
+    assert on.repairs.count(state="waiting") == 1

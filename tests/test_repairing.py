@@ -12,7 +12,7 @@ from market.database import REPAIRED, REPAIRS, Document
 from market.history import History
 from market.http_source import Deadline, SourceError
 from market.repairing import carry_out
-from market.repairs import Repairs, Wanted
+from market.repairs import MAX_TRIES, Repairs, Wanted
 from market.slots import Schedule
 from market.statistics import deviation
 from market.store import Store
@@ -20,6 +20,7 @@ from tests.support import SimulatorControl, keep, quote
 
 QUARTERS = Schedule("*/15 * * * *")
 QUARTER = timedelta(minutes=15)
+START = QUARTERS.current(datetime.now(UTC) - timedelta(days=3)).replace(hour=0, minute=0)
 
 
 def current() -> datetime:
@@ -146,16 +147,27 @@ def test_each_age_has_the_finest_chart_that_reaches_it(mended: Mender) -> None:
     assert charts.asked == [1, 90, 101]
 
 
-@pytest.mark.parametrize(
-    ("error", "state"),
-    [
-        (SourceError("api.coingecko.com answered 404: coin not found", permanent=True), "failed"),
-        (SourceError("api.coingecko.com answered 500"), "waiting"),
-    ],
-)
-def test_a_source_that_fails_is_named(mended: Mender, error: SourceError, state: str) -> None:
+def test_a_coin_that_the_source_does_not_know_ends_its_repair(mended: Mender) -> None:
+    error = SourceError("answered 404: coin not found", permanent=True, unknown=True)
     repair = mended(Scripted(error), current() - QUARTER, current())
-    assert (repair["state"], repair["error"]) == (state, str(error))
+    assert (repair["state"], repair["error"]) == ("failed", str(error))
+
+
+@pytest.mark.parametrize("permanent", [False, True])
+def test_a_source_that_fails_never_ends_a_repair(
+    database: Database[Document], mended: Mender, permanent: bool
+) -> None:
+    # Given an outage, or a key that is refused, for longer than any number of tries
+    error = SourceError("api.coingecko.com is down", permanent=permanent)
+    for _ in range(2 * MAX_TRIES):
+        with pytest.raises(SourceError):
+            mended(Scripted(error), START, START + QUARTER)
+        database[REPAIRS].update_many({}, {"$set": {"not_before": None}})
+    # When it is back
+    prices = [[START.timestamp() * 1000, 5.0], [(START + QUARTER).timestamp() * 1000, 6.0]]
+    repair = mended(Scripted({"prices": prices}), START, START + QUARTER)
+    # Then
+    assert (repair["state"], sum(repair["mended"].values())) == ("done", 1)
 
 
 def test_a_source_that_asks_to_wait_ends_the_run(
@@ -178,15 +190,16 @@ def test_a_repair_that_died_goes_on_where_it_stopped(
     mended: Mender, source: CoinGecko, database: Database[Document], simulator: SimulatorControl
 ) -> None:
     # Given one that stored the last day and then lost its source
-    start = current() - timedelta(hours=32)
+    end = current()
+    start = end - timedelta(hours=32)
     day = source.chart("bitcoin", "usd", days=1, deadline=Deadline(5))
-    first = mended(Scripted(day, SourceError("gone")), start, current())
-    assert first["state"] == "waiting"
+    with pytest.raises(SourceError):
+        mended(Scripted(day, SourceError("gone")), start, end)
     kept = database[REPAIRED].count_documents({})
     assert kept >= 95
     # When
     database[REPAIRS].update_many({}, {"$set": {"not_before": None}})
-    second = mended(source, start, current())
+    second = mended(source, start, end)
     # Then
     assert second["empty"] == 128 - kept
     assert database[REPAIRED].count_documents({}) == kept + sum(second["mended"].values())
