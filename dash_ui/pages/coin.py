@@ -11,7 +11,7 @@ from dash_ui import coin_reading
 from dash_ui.client import ApiError, Client
 from dash_ui.coin_csv import add_download
 from dash_ui.coin_reading import Choice
-from dash_ui.pages import coin_chart, coin_head, coin_outputs, coin_statistics
+from dash_ui.pages import coin_chart, coin_head, coin_outputs, coin_statistics, common
 from dash_ui.pages.coin_answer import Answers
 
 PATH = "/coin"
@@ -50,12 +50,7 @@ def layout(coin_id: str = "", **query: Any) -> html.Div:
             dcc.Store(id="coin-id", data=unquote(coin_id)),
             html.Span(id="coin-beat", className="koinx-beat", hidden=True),
             coin_head.panel(),
-            html.Div(
-                "The dashboard's own server does not answer: what you see is old, and its age is "
-                "not known. ./koinx status shows what runs; the page goes on trying.",
-                className="alert alert-danger koinx-when-silent",
-                role="alert",
-            ),
+            common.silent_alert(),
             html.Div(
                 [
                     html.Strong(id="coin-alert-what"),

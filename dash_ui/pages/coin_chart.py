@@ -5,9 +5,10 @@ from typing import Any
 
 import dash_ag_grid as dag
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import html
 
 from dash_ui import format as fmt
+from dash_ui.pages import common
 from dash_ui.pages.aria import aria
 from dash_ui.pages.coin_requests import copyable
 from dash_ui.pages.market_table import THEME
@@ -38,16 +39,7 @@ def panel(chosen: dict[str, str]) -> html.Section:
                 className="koinx-controls",
             ),
             html.Div(
-                dcc.Graph(
-                    id="coin-figure",
-                    responsive=True,
-                    style={"height": "100%"},
-                    config={
-                        "showSendToCloud": False,
-                        "displaylogo": False,
-                        "displayModeBar": False,
-                    },
-                ),
+                common.graph("coin-figure"),
                 id="coin-figure-box",
                 className="koinx-coin-figure",
                 role="img",

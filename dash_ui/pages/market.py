@@ -10,7 +10,14 @@ from dash import ClientsideFunction, Input, Output, State, dcc, html
 from dash_ui import figures
 from dash_ui import format as fmt
 from dash_ui.client import ApiError, Client
-from dash_ui.pages import market_cards, market_chart, market_head, market_outputs, market_table
+from dash_ui.pages import (
+    common,
+    market_cards,
+    market_chart,
+    market_head,
+    market_outputs,
+    market_table,
+)
 from dash_ui.pages import market_words as words
 
 PATH = "/"
@@ -33,12 +40,7 @@ def layout() -> html.Div:
             dcc.Store(id="market-read-at"),
             html.Span(id="market-beat", hidden=True),
             market_head.panel(),
-            html.Div(
-                "The dashboard's own server does not answer: what you see is old, and its age is "
-                "not known. ./koinx status shows what runs; the page goes on trying.",
-                className="alert alert-danger koinx-when-silent",
-                role="alert",
-            ),
+            common.silent_alert(),
             html.Div(
                 [html.Strong(id="market-alert-what"), " ", html.Span(id="market-alert-next")],
                 id="market-alert",
@@ -54,12 +56,7 @@ def layout() -> html.Div:
 
 def register(app: dash.Dash, client: Client, currency: str) -> None:
     """Add the page's callbacks: they read from `client` and write data into the layout."""
-    # A tick of the interval is passed on only while somebody can see the page.
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction(namespace="koinx", function_name="tick"),
-        Output("market-tick", "data"),
-        Input("market-interval", "n_intervals"),
-    )
+    common.register_tick(app, "market")
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction(namespace="koinx", function_name="search"),
         Output("market-grid", "dashGridOptions"),

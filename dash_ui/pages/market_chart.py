@@ -1,8 +1,9 @@
 """The Market page's chart, which compares deviations."""
 
 import dash_bootstrap_components as dbc
-from dash import dcc, html
+from dash import html
 
+from dash_ui.pages import common
 from dash_ui.pages.aria import aria
 
 
@@ -27,16 +28,7 @@ def panel() -> html.Section:
             ),
             html.P(id="market-figure-title", className="m-0 small text-body-secondary"),
             html.Div(
-                dcc.Graph(
-                    id="market-figure",
-                    responsive=True,
-                    style={"height": "100%"},
-                    config={
-                        "showSendToCloud": False,
-                        "displaylogo": False,
-                        "displayModeBar": False,
-                    },
-                ),
+                common.graph("market-figure"),
                 id="market-figure-box",
                 role="img",
                 hidden=True,

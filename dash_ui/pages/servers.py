@@ -9,12 +9,12 @@ from typing import Any
 
 import dash
 import dash_bootstrap_components as dbc
-from dash import ALL, ClientsideFunction, Input, Output, dcc, html, no_update
+from dash import ALL, Input, Output, dcc, html, no_update
 
 from dash_ui import work
 from dash_ui.client import ApiError, Client
 from dash_ui.folder import STATE_FILE
-from dash_ui.pages import market_words, servers_cards, servers_output, servers_updates
+from dash_ui.pages import common, market_words, servers_cards, servers_output, servers_updates
 from dash_ui.pages import servers_words as words
 from dash_ui.pages.servers_steering import carry_out
 from dash_ui.processes import Overview, Processes
@@ -52,12 +52,7 @@ def layout() -> html.Div:
             dcc.Store(id="servers-tick"),
             html.Span(id="servers-beat", hidden=True),
             html.H1("Servers", className="h3"),
-            html.Div(
-                "The dashboard's own server does not answer: what you see is old. ./koinx status "
-                "shows what runs; the page goes on trying.",
-                className="alert alert-danger koinx-when-silent",
-                role="alert",
-            ),
+            common.silent_alert(),
             html.Div(
                 words.ANOTHERS, id="servers-anothers", className="alert alert-info", hidden=True
             ),
@@ -75,7 +70,7 @@ def register(app: dash.Dash, client: Client, _currency: str) -> None:
     _register_updates(app, client)
     processes = Processes(home or NOWHERE)
     servers_output.register(app, processes)
-    _tick(app, "servers")
+    common.register_tick(app, "servers")
 
     @app.callback(
         output=OUTPUTS,
@@ -99,7 +94,7 @@ def register(app: dash.Dash, client: Client, _currency: str) -> None:
 
 
 def _register_updates(app: dash.Dash, client: Client) -> None:
-    _tick(app, "servers-work")
+    common.register_tick(app, "servers-work")
 
     @app.callback(
         output=servers_updates.OUTPUTS,
@@ -129,15 +124,6 @@ def _register_updates(app: dash.Dash, client: Client) -> None:
         except ApiError as error:
             said = f"{error.message} {error.next_step}"
         return f"{datetime.now(UTC):%H:%M:%S} UTC: {said}"
-
-
-def _tick(app: dash.Dash, name: str) -> None:
-    """A tick of the interval is passed on only while somebody can see the page."""
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction(namespace="koinx", function_name="tick"),
-        Output(f"{name}-tick", "data"),
-        Input(f"{name}-interval", "n_intervals"),
-    )
 
 
 def _shown(processes: Processes) -> dict[str, Any]:

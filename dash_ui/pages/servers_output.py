@@ -12,6 +12,7 @@ from flask import Response, abort
 
 from dash_ui.follow import OTHERS
 from dash_ui.logs import last_lines
+from dash_ui.pages import common
 from dash_ui.pages.aria import aria
 from dash_ui.processes import Processes
 from dash_ui.specs import NAMES
@@ -77,11 +78,7 @@ def _labelled(text: str, control: dbc.Select | dbc.Input) -> html.Div:
 
 def register(app: dash.Dash, processes: Processes) -> None:
     """Add the callbacks, and the address that the download is at."""
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction(namespace="koinx", function_name="tick"),
-        Output("servers-output-tick", "data"),
-        Input("servers-output-interval", "n_intervals"),
-    )
+    common.register_tick(app, "servers-output")
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction(namespace="koinx", function_name="toTheEnd"),
         Output("servers-output-scrolled", "children"),
