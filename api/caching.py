@@ -78,7 +78,10 @@ def cache_answers(app: Flask, on: Services) -> None:
 
     @app.before_request
     def look_for_news() -> None:
-        if request.blueprint in BY_SLOT and request.method in ("GET", "HEAD"):
+        is_read = request.method in ("GET", "HEAD")
+        # History is mended at any time, not when an update comes in.
+        is_by_slot = request.blueprint in BY_SLOT and request.args.get("include") != "repaired"
+        if is_read and is_by_slot:
             g.next_news = arrivals.next_news(datetime.now(UTC))
 
     @app.after_request

@@ -218,6 +218,19 @@ def test_then_it_holds_to_the_next_slot(app: Flask, path: str) -> None:
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(
+    "path",
+    ["/deviation?coin=bitcoin", "/v1/coins/bitcoin/quotes?limit=1", "/v1/coins/bitcoin/candles"],
+)
+def test_what_holds_repaired_prices_may_change_at_any_time(app: Flask, path: str) -> None:
+    the_slot_is_in(app)
+    repaired = f"{path}{'&' if '?' in path else '?'}include=repaired"
+    answer = app.test_client().get(repaired)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-cache")
+    assert "ETag" in answer.headers
+
+
+@pytest.mark.usefixtures("stored")
 def test_an_answer_with_an_age_holds_to_the_minute_s_end(app: Flask) -> None:
     the_slot_is_in(app)
     answer = app.test_client().get("/v1/coins")
