@@ -156,7 +156,8 @@ def _granian(name: str, address: tuple[str, int], app: str, *options: object) ->
 
 
 def _api(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]) -> Spec:
-    options = ("--workers", settings.api_workers, "--blocking-threads", 256)
+    # As many requests and as many listeners as a process takes, and threads left for /health.
+    options = ("--workers", settings.api_workers, "--blocking-threads", 512)
     address = (settings.api_host, settings.api_port)
     return replace(
         _granian("api", address, "api.wsgi:app", *options, "--workers-kill-timeout", 10),
