@@ -164,7 +164,8 @@ def _backfill(processes: Processes, options: argparse.Namespace) -> int:
 def _test(arguments: list[str]) -> int:
     # A developer's own .env must not decide whether the tests pass.
     environment = {**os.environ, "KOINX_ENV_FILE": ""}
-    command = [sys.executable, "-m", "pytest", *arguments]
+    # The whole suite mostly waits for servers: three files at a time, each with its own fixtures.
+    command = [sys.executable, "-m", "pytest", *(arguments or ["-n", "3", "--dist", "loadfile"])]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
