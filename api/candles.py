@@ -9,7 +9,7 @@ from api.errors import may_answer
 from api.pages import Blueprint
 from api.schemas import candles as schemas
 from api.schemas.past import until
-from api.series import continued
+from api.series import continued, saw
 from api.services import services
 from market.candles import INTERVALS, Candle
 
@@ -41,5 +41,7 @@ class Candles(MethodView):
             limit=query["limit"],
             repaired=query["include"] == "repaired",
         )
+        # After them: they show no quote that is newer than this one.
+        saw(on, on.history.records(answers, limit=1))
         before = page.before
         return page.candles, next_page(schemas.CandleQuery, answers, before) if before else {}

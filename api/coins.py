@@ -59,6 +59,8 @@ def _listed(on: Services, asked: str = "") -> list[Document]:
     A retired coin that is `asked` for is among them, so that its successor can be named.
     """
     latest = on.store.latest().coins
+    if latest:
+        on.snapshot.saw(max(one["recorded_at"] for one in latest.values()))
     configured = [*on.settings.selection.ids, *([asked] if asked in SUCCESSORS else [])]
     known = on.store.coins([coin for coin in configured if coin not in latest])
     return [

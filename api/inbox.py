@@ -53,6 +53,8 @@ class Inbox:
         return (lambda: _start(name)) if is_new else None
 
     def _hear(self, news: UpdateFinished) -> None:
+        # First of all: who waited for the update reads what it brought.
+        self._services.snapshot.drop()
         self._services.waiting.tell(news.id)
         self._services.feed.wake()
 

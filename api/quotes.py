@@ -9,7 +9,7 @@ from api.errors import may_answer
 from api.pages import Blueprint
 from api.schemas import quotes as schemas
 from api.schemas.past import until
-from api.series import continued
+from api.series import continued, saw
 from api.services import services
 from market.history import Record
 
@@ -40,6 +40,7 @@ class Quotes(MethodView):
             repaired=query["include"] == "repaired",
             as_of=as_of,
         )
+        saw(on, found)
         page = found[:limit]
         more = len(found) > limit
         return page, next_page(schemas.QuoteQuery, answers, page[-1].at) if more else {}

@@ -1,6 +1,7 @@
 """Which stored series answers for a coin's id."""
 
 import difflib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from flask import request
@@ -82,7 +83,15 @@ def asked_records(
         if coin in known:
             refuse(404, f"No data found for {coin}")
         refuse(400, f"Unsupported coin. Must be one of: {_choice(coin, known)}")
+    saw(services, records)
     return records
+
+
+def saw(services: Services, newest_first: Sequence[Record]) -> None:
+    """Has the snapshot drop what is older than these records; ask for it before they are shown."""
+    recorded = next((one for one in newest_first if one.resolution is None), None)
+    if recorded is not None:
+        services.snapshot.saw(recorded.recorded_at)
 
 
 def _choice(coin: str, known: set[str]) -> str:

@@ -11,6 +11,7 @@ from redis.retry import Retry
 from api.feed import Feed
 from api.limits import Limits
 from api.recents import Recents
+from api.snapshot import Snapshot
 from api.waiting import Waiting
 from bridge.connection import Connection
 from market.candles import Candles
@@ -45,14 +46,17 @@ class Services:
     redis: ConnectionPool
     limits: Limits
     room: Room
+    closings: Closings
     feed: Feed
     waiting: Waiting = field(default_factory=Waiting)
+    snapshot: Snapshot = field(default_factory=Snapshot)
 
 
 def attach(app: Flask, settings: Settings) -> Services:
     """Makes an app's services; nothing is connected before the first use."""
     database = connect(settings.server("mongodb_uri"), settings.database)
     store = Store(database)
+    closings = Closings(database)
     redis_url = settings.server("redis_url")
     pool = redis_pool(redis_url)
     made = Services(
@@ -68,7 +72,8 @@ def attach(app: Flask, settings: Settings) -> Services:
         redis=pool,
         limits=Limits(redis_url, pool),
         room=Room(settings),
-        feed=Feed(Closings(database), settings.source),
+        closings=closings,
+        feed=Feed(closings, settings.source),
     )
     app.extensions[EXTENSION] = made
     return made

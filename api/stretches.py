@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.errors import refuse
+from api.series import saw
 from api.services import Services
 from market.history import MILLISECOND, Record
 from market.store import RECORDS
@@ -42,6 +43,7 @@ class Stretch:
         limit = most + 1 if self.records is None else self.records
         start = self._start + MILLISECOND if self._start else None
         found = self._records(services, coin, start, None, limit)
+        saw(services, found)
         if len(found) > most:
             refuse(
                 422,

@@ -5,7 +5,9 @@ from multiprocessing.util import Finalize
 
 from api.app import create_app
 from api.ending import when_told_to_end
+from api.fast_path import FastPath
 from api.inbox import Inbox
+from api.lookout import look_out
 from api.overload import refuse_too_many
 from api.services import EXTENSION
 from settings import load_or_exit
@@ -14,9 +16,12 @@ logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name
 
 app = create_app(load_or_exit())
 refuse_too_many(app)
-inbox = Inbox(app.extensions[EXTENSION])
+on = app.extensions[EXTENSION]
+app.wsgi_app = FastPath(app.wsgi_app, on.snapshot)  # type: ignore[method-assign]
+look_out(on.closings, on.snapshot)
+inbox = Inbox(on)
 inbox.start()
 # The server ends when every answer has; a stream would never.
-when_told_to_end(app.extensions[EXTENSION].feed.end)
+when_told_to_end(on.feed.end)
 # Granian ends its workers as multiprocessing does, which knows no atexit.
 Finalize(None, inbox.stop, exitpriority=1)

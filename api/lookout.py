@@ -1,0 +1,40 @@
+"""Looks for updates that ended unheard, so that no kept answer outlives its time by much."""
+
+import logging
+import threading
+import time
+
+from pymongo.errors import PyMongoError
+
+from api.snapshot import Snapshot
+from market.closings import Closings
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5
+TRUST_SECONDS = 2.0  # without a look that went well, after which the snapshot gives no answers
+
+
+def look_out(closings: Closings, snapshot: Snapshot) -> None:
+    """Drops the snapshot when the ledger has an end that it had not; returns at once.
+
+    While the ledger can't be read the snapshot is not trusted: what is asked then is answered, or
+    refused, by MongoDB itself.
+    """
+
+    def look() -> None:
+        known: int | None = None
+        while True:
+            begun = time.monotonic()
+            try:
+                newest = closings.newest()
+            except PyMongoError as error:
+                log.debug("the ledger: %s", str(error)[:300])
+            else:
+                if newest != known:
+                    known = newest
+                    snapshot.drop()
+                snapshot.trust(begun + TRUST_SECONDS)
+            time.sleep(LOOK_SECONDS)
+
+    threading.Thread(target=look, name="lookout", daemon=True).start()

@@ -1,0 +1,146 @@
+"""Ready-made answers, kept by one process while no update ends."""
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+Headers = list[tuple[str, str]]
+
+LONGEST_SECONDS = 15.0  # how long an answer is kept, should nothing be heard of an update
+AGES_SECONDS = 1.0  # how long one is kept that says an age, as its weak tag tells
+MOST_BYTES = 32 * 1024 * 1024  # /stats of all of CoinGecko's 17,500 coins takes about 18 MB
+OVERHEAD_BYTES = 900  # of an answer beside its body: its key, its headers (sys.getsizeof, summed)
+
+
+class Key(NamedTuple):
+    """All of a GET request that its answer depends on."""
+
+    path: str
+    query: str
+    accept_encoding: str | None
+    host: str | None
+
+
+class Kept:
+    """An answer as it was sent, good until a monotonic time."""
+
+    __slots__ = ("_deadline", "_headers", "_plain", "_shown", "body", "etag", "until")
+
+    def __init__(
+        self, headers: Sequence[tuple[str, str]], body: bytes, etag: str, max_age: int, now: float
+    ) -> None:
+        self.body = body
+        self.etag = etag
+        longest = AGES_SECONDS if etag.startswith("W/") else LONGEST_SECONDS
+        self.until = now + min(max_age, longest)
+        self._deadline = now + max_age
+        self._plain = [(name, value) for name, value in headers if name != "Cache-Control"]
+        self._shown = float("-inf")
+        self._headers: Headers = []
+
+    def headers(self, now: float) -> Headers:
+        """Its headers, with the seconds that a client may keep it from now on."""
+        if now - self._shown >= 1:
+            left = max(0, int(self._deadline - now))
+            self._headers = [*self._plain, ("Cache-Control", f"max-age={left}")]
+            self._shown = now
+        return self._headers
+
+
+class Snapshot:
+    """The answers of one process, all dropped when there is news.
+
+    Nobody gets an older quote from it after a newer one: what was computed since before the last
+    drop is not kept, and a view that comes upon a newer quote first drops what is there.
+    """
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._kept: dict[Key, Kept] = {}
+        self._computing: dict[Key, threading.Event] = {}
+        self._generation = 0
+        self._newest: datetime | None = None
+        self._trusted_until = float("-inf")
+        self._lock = threading.Lock()
+
+    @property
+    def generation(self) -> int:
+        """How often all was dropped: ask before an answer is computed."""
+        return self._generation
+
+    def get(self, key: Key, now: float) -> Kept | None:
+        """The answer, if it is still good."""
+        kept = self._kept.get(key)
+        if kept is None or now >= kept.until or now >= self._trusted_until:
+            return None
+        return kept
+
+    def is_trusted(self, now: float) -> bool:
+        """Whether the ledger was looked at lately: else nothing is known of news."""
+        return now < self._trusted_until
+
+    def trust(self, until: float) -> None:
+        """No update has ended that was not told of: answers may be given until then."""
+        self._trusted_until = until
+
+    def keep(self, generation: int, key: Key, kept: Kept) -> None:
+        """Keeps an answer whose computing began in `generation`; the oldest make room for it."""
+        with self._lock:
+            if generation != self._generation:
+                return
+            self._remove(key)
+            self._kept[key] = kept
+            self._bytes += _size(kept)
+            while self._bytes > self._most_bytes:
+                self._remove(next(iter(self._kept)))
+
+    def drop(self) -> None:
+        """There is news: forgets every answer. Does not wait."""
+        with self._lock:
+            self._drop()
+
+    def saw(self, recorded_at: datetime) -> None:
+        """A view came upon a quote that was recorded then; drops what may be older."""
+        if self._newest is not None and recorded_at <= self._newest:
+            return
+        with self._lock:
+            if self._newest is not None and recorded_at > self._newest:
+                self._drop()
+            # Of the first after a drop nothing is older: what is kept was read since.
+            self._newest = max(recorded_at, self._newest or recorded_at)
+
+    def begin(self, key: Key) -> threading.Event | None:
+        """None for the first who computes an answer, and who must `end` it; others may wait."""
+        with self._lock:
+            running = self._computing.get(key)
+            if running is None:
+                self._computing[key] = threading.Event()
+            return running
+
+    def end(self, key: Key) -> None:
+        """Tells all who wait that the answer was computed, or that it could not be."""
+        with self._lock:
+            event = self._computing.pop(key, None)
+        if event is not None:
+            event.set()
+
+    def _drop(self) -> None:
+        self._kept = {}
+        self._bytes = 0
+        self._generation += 1
+        self._newest = None
+        # Who asks from now on must not wait for an answer that was begun before the news.
+        waiting, self._computing = self._computing, {}
+        for event in waiting.values():
+            event.set()
+
+    def _remove(self, key: Key) -> None:
+        old = self._kept.pop(key, None)
+        if old is not None:
+            self._bytes -= _size(old)
+
+
+def _size(kept: Kept) -> int:
+    return len(kept.body) + OVERHEAD_BYTES

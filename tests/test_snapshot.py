@@ -1,0 +1,134 @@
+"""Answers kept while no update ends."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from api.snapshot import AGES_SECONDS, LONGEST_SECONDS, OVERHEAD_BYTES, Kept, Key, Snapshot
+
+NOW = 1000.0
+EARLIER = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+LATER = EARLIER + timedelta(minutes=15)
+
+
+def key(coin: str) -> Key:
+    return Key("/stats", f"coin={coin}", None, "localhost")
+
+
+def kept(body: bytes = b"{}", etag: str = '"1"', max_age: int = 600) -> Kept:
+    headers = [("ETag", etag), ("Cache-Control", f"max-age={max_age}")]
+    return Kept(headers, body, etag, max_age, NOW)
+
+
+@pytest.fixture
+def snapshot() -> Snapshot:
+    made = Snapshot()
+    made.trust(NOW + 10**6)
+    return made
+
+
+def fill(snapshot: Snapshot, *coins: str) -> None:
+    for coin in coins:
+        snapshot.keep(snapshot.generation, key(coin), kept(coin.encode()))
+
+
+def test_each_coin_has_its_own_answer(snapshot: Snapshot) -> None:
+    fill(snapshot, "bitcoin", "ethereum")
+    for coin in ("bitcoin", "ethereum"):
+        found = snapshot.get(key(coin), NOW)
+        assert found is not None
+        assert found.body == coin.encode()
+    assert snapshot.get(key("solana"), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        key("bitcoin")._replace(path="/deviation"),
+        key("bitcoin")._replace(accept_encoding="gzip"),
+        key("bitcoin")._replace(host="example.org"),
+    ],
+)
+def test_another_request_has_another_answer(snapshot: Snapshot, other: Key) -> None:
+    fill(snapshot, "bitcoin")
+    assert snapshot.get(other, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("etag", "max_age", "seconds"),
+    [('"1"', 600, LONGEST_SECONDS), ('"1"', 5, 5), ('W/"1"', 50, AGES_SECONDS)],
+)
+def test_an_answer_ages_out(snapshot: Snapshot, etag: str, max_age: int, seconds: float) -> None:
+    snapshot.keep(snapshot.generation, key("bitcoin"), kept(etag=etag, max_age=max_age))
+    assert snapshot.get(key("bitcoin"), NOW + seconds - 0.1)
+    assert snapshot.get(key("bitcoin"), NOW + seconds) is None
+
+
+def test_it_says_for_how_long_it_still_holds() -> None:
+    one = kept(max_age=600)
+    for later in (0.0, 0.5, 2.0, 2.9, 700.0):
+        said = dict(one.headers(NOW + later))["Cache-Control"]
+        left = int(said.removeprefix("max-age="))
+        assert max(0, 599 - later) <= left <= max(0, 601 - later)
+
+
+def test_nothing_is_given_while_nothing_is_known_of_news(snapshot: Snapshot) -> None:
+    fill(snapshot, "bitcoin")
+    snapshot.trust(NOW + 1)
+    assert snapshot.get(key("bitcoin"), NOW + 0.9)
+    assert snapshot.get(key("bitcoin"), NOW + 1) is None
+    assert not snapshot.is_trusted(NOW + 1)
+
+
+def test_news_drops_all(snapshot: Snapshot) -> None:
+    fill(snapshot, "bitcoin", "ethereum")
+    snapshot.drop()
+    assert snapshot.get(key("bitcoin"), NOW) is None
+
+
+def test_what_was_begun_before_the_news_is_not_kept(snapshot: Snapshot) -> None:
+    generation = snapshot.generation
+    snapshot.drop()
+    snapshot.keep(generation, key("bitcoin"), kept())
+    assert snapshot.get(key("bitcoin"), NOW) is None
+
+
+def test_a_newer_quote_that_a_view_came_upon_drops_what_may_be_older(snapshot: Snapshot) -> None:
+    snapshot.saw(EARLIER)
+    fill(snapshot, "bitcoin")
+    snapshot.saw(EARLIER)
+    snapshot.saw(EARLIER - timedelta(days=1))
+    assert snapshot.get(key("bitcoin"), NOW)
+    generation = snapshot.generation
+    snapshot.saw(LATER)
+    assert snapshot.get(key("bitcoin"), NOW) is None
+    snapshot.keep(generation, key("bitcoin"), kept())  # it may have been read before
+    assert snapshot.get(key("bitcoin"), NOW) is None
+
+
+def test_the_oldest_make_room() -> None:
+    small = Snapshot(most_bytes=3 * (OVERHEAD_BYTES + 10))
+    small.trust(NOW + 1)
+    fill(small, "a", "b", "c", "a", "d")
+    there = [coin for coin in "abcd" if small.get(key(coin), NOW)]
+    assert there == ["a", "c", "d"]
+
+
+def test_one_computes_and_others_wait(snapshot: Snapshot) -> None:
+    assert snapshot.begin(key("bitcoin")) is None
+    waiting = snapshot.begin(key("bitcoin"))
+    assert waiting is not None
+    assert snapshot.begin(key("ethereum")) is None
+    threading.Thread(target=lambda: snapshot.end(key("bitcoin"))).start()
+    assert waiting.wait(5)
+    assert snapshot.begin(key("bitcoin")) is None
+
+
+def test_nobody_waits_for_what_was_begun_before_the_news(snapshot: Snapshot) -> None:
+    snapshot.begin(key("bitcoin"))
+    waiting = snapshot.begin(key("bitcoin"))
+    assert waiting is not None
+    snapshot.drop()
+    assert waiting.is_set()
+    assert snapshot.begin(key("bitcoin")) is None
