@@ -8,8 +8,9 @@ from pymongo.errors import PyMongoError
 
 from bridge import streams
 from bridge.connection import Connection, NotConnected
-from market import database
+from market import database, schema
 from market.database import WrongCollection
+from market.schema import TooNew
 from settings import Settings, load_or_exit
 
 NATS_SECONDS = 10.0
@@ -17,7 +18,9 @@ NATS_SECONDS = 10.0
 
 def prepare(settings: Settings) -> None:
     """Makes collections, indexes, streams and the consumer, or raises what is wrong with them."""
-    database.prepare(database.connect(settings.server("mongodb_uri"), settings.database))
+    made = database.connect(settings.server("mongodb_uri"), settings.database)
+    schema.migrate(made)
+    database.prepare(made)
     connection = Connection(settings.server("nats_url"), "koinx-prepare")
     try:
         connection.run(streams.prepare, NATS_SECONDS)
@@ -30,7 +33,7 @@ def main() -> None:
     settings = load_or_exit()
     try:
         prepare(settings)
-    except (WrongCollection, streams.WrongStream, NotConnected) as error:
+    except (TooNew, WrongCollection, streams.WrongStream, NotConnected) as error:
         sys.exit(str(error))
     except PyMongoError as error:
         sys.exit(f"MongoDB: {str(error)[:300]}")

@@ -1,0 +1,40 @@
+"""`python -m api.restore FILE`: puts a backup back."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pymongo.errors import PyMongoError
+
+from api.backup import tell
+from market import database, schema
+from market.archive import BadArchive
+from market.restore import Occupied, restore
+from market.schema import TooNew
+from settings import load_or_exit
+
+
+def main() -> None:
+    """Restores, or ends with the reason in one line."""
+    parser = argparse.ArgumentParser(prog="./koinx restore")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--replace", action="store_true")
+    options = parser.parse_args()
+    settings = load_or_exit()
+    into = database.connect(settings.server("mongodb_uri"), settings.database)
+    try:
+        manifest = restore(into, options.file, replace=options.replace, tell=tell)
+        schema.migrate(into)
+        database.prepare(into)
+    except (BadArchive, Occupied, TooNew) as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{options.file} cannot be read: {error.strerror or error}")
+    except PyMongoError as error:
+        sys.exit(f"MongoDB: {str(error)[:300]}")
+    then = f"{manifest['database']} was at {manifest['taken_at']:%F %T} UTC"
+    print(f"{settings.database} is as {then}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Backing up, and putting back."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import decode, json_util
+from pymongo.database import Database
+from pymongo.errors import ExecutionTimeout, PyMongoError
+
+from market import archive, backup, schema
+from market import database as market_database
+from market.archive import BadArchive, reading, split
+from market.backup import back_up
+from market.database import Document
+from market.ledger import Ledger
+from market.restore import PREFIX, Occupied, restore
+from market.schema import TooNew
+from market.store import Store
+from tests.support import keep, quote
+from tests.test_updates import closed
+
+THEN = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def filled(database: Database[Document], store: Store, ledger: Ledger) -> Database[Document]:
+    schema.migrate(database)
+    for number in range(10):
+        at = THEN + timedelta(minutes=15 * number)
+        coins = (quote(f"coin-{one}", 1.0 + number, at) for one in range(20))
+        keep(store, *coins, recorded_at=at)
+        closed(ledger, f"update-{number}", "done")
+    return database
+
+
+@pytest.fixture
+def file(filled: Database[Document], tmp_path: Path) -> Path:
+    path = tmp_path / "koinx.zip"
+    back_up(filled, path)
+    return path
+
+
+def contents(database: Database[Document]) -> dict[str, Any]:
+    """All documents and options by collection, in a form that can be compared."""
+    return {
+        name: (
+            sorted(json_util.dumps(one) for one in database[name].find()),
+            {k: v for k, v in database[name].options().items() if k != "uuid"},
+            sorted(database[name].index_information()),
+        )
+        for name in database.list_collection_names()
+    }
+
+
+def wipe(database: Database[Document]) -> None:
+    database.client.drop_database(database.name)
+
+
+def test_what_was_wiped_is_back(filled: Database[Document], file: Path) -> None:
+    before = contents(filled)
+    assert len(before["quotes"][0]) == 200
+    wipe(filled)
+    told: list[tuple[str, int]] = []
+    restore(filled, file, tell=lambda *one: told.append(one))
+    schema.migrate(filled)
+    market_database.prepare(filled)
+    assert contents(filled) == before
+    assert ("quotes", 200) in told
+
+
+def test_it_goes_into_a_prepared_home(filled: Database[Document], file: Path) -> None:
+    before = contents(filled)
+    wipe(filled)
+    schema.migrate(filled)
+    market_database.prepare(filled)
+    restore(filled, file)
+    market_database.prepare(filled)
+    assert contents(filled) == before
+
+
+def test_it_is_of_one_moment(filled: Database[Document], store: Store, tmp_path: Path) -> None:
+    before = {name: filled[name].count_documents({}) for name in ("quotes", "updates")}
+    late = quote("late", 1.0)
+
+    def tell(name: str, _: int) -> None:
+        # Between two collections something is stored in both.
+        if name == "coins":
+            keep(store, late)
+
+    manifest = back_up(filled, tmp_path / "a.zip", tell)
+    counts = {name: one["count"] for name, one in manifest["collections"].items()}
+    assert {name: counts[name] for name in before} == before
+    assert filled["quotes"].count_documents({}) == before["quotes"] + 1
+
+
+def test_nothing_that_is_stored_is_lost(filled: Database[Document], file: Path) -> None:
+    before = contents(filled)
+    with pytest.raises(Occupied, match=r"200 in quotes.*nothing was changed.*--replace"):
+        restore(filled, file)
+    assert contents(filled) == before
+
+
+def test_unless_it_is_to_be_replaced(filled: Database[Document], store: Store, file: Path) -> None:
+    before = contents(filled)
+    keep(store, quote("newer", 2.0))
+    filled["another"].insert_one({})
+    restore(filled, file, replace=True)
+    market_database.prepare(filled)
+    assert contents(filled) == before
+
+
+def spoilt(file: Path, **changed: bytes | None) -> Path:
+    """A copy of the archive in which some entries are others, or missing."""
+    made = file.with_name("spoilt.zip")
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            data = changed.get(name.replace(".", "_"), old.read(name))
+            if data is not None:
+                new.writestr(name, data)
+    return made
+
+
+def damaged(file: Path) -> Path:
+    """A copy with a byte of its quotes turned round."""
+    data = bytearray(file.read_bytes())
+    with zipfile.ZipFile(io.BytesIO(data)) as old:
+        info = old.getinfo("quotes.bson")
+    data[info.header_offset + 200] ^= 0xFF
+    made = file.with_name("damaged.zip")
+    made.write_bytes(data)
+    return made
+
+
+def cut(file: Path) -> Path:
+    made = file.with_name("cut.zip")
+    made.write_bytes(file.read_bytes()[:-100])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (damaged, "is damaged: quotes.bson|not a whole one"),
+        (cut, "is no backup, or not a whole one"),
+        (lambda file: spoilt(file, manifest_json=None), "manifest.json is missing"),
+        (lambda file: spoilt(file, manifest_json=b"{"), "manifest.json is missing or unreadable"),
+        (lambda file: spoilt(file, quotes_bson=None), "lacks quotes.bson"),
+        (lambda file: spoilt(file, quotes_bson=b"\x05\0\0\0\0"), "quotes has 1 documents, and not"),
+        (lambda file: spoilt(file, quotes_bson=b"\xff\0\0\0\0"), "the last document is not whole"),
+        (lambda file: spoilt(file, quotes_bson=b"\1\0\0\0\0"), "claims to have 1 bytes"),
+        (lambda file: spoilt(file, quotes_bson=b"\5\0"), "claims to have 0 bytes"),
+    ],
+)
+def test_a_file_that_is_no_whole_backup_changes_nothing(
+    filled: Database[Document], file: Path, spoil: Any, reason: str
+) -> None:
+    bad = spoil(file)
+    before = contents(filled)
+    with pytest.raises(BadArchive, match=reason):
+        restore(filled, bad, replace=True)
+    assert contents(filled) == before
+    assert not [name for name in before if name.startswith(PREFIX)]
+
+
+def test_a_newer_one_changes_nothing(filled: Database[Document], file: Path) -> None:
+    with reading(file) as one:
+        manifest = one.manifest | {"version": 99}
+    bad = spoilt(file, manifest_json=json_util.dumps(manifest).encode())
+    before = contents(filled)
+    with pytest.raises(TooNew, match=r"spoilt\.zip has version 99"):
+        restore(filled, bad, replace=True)
+    assert contents(filled) == before
+
+
+def test_no_backup_takes_another_s_place(filled: Database[Document], file: Path) -> None:
+    before = file.read_bytes()
+    with pytest.raises(FileExistsError, match="give another name"):
+        back_up(filled, file)
+    assert file.read_bytes() == before
+
+
+def test_one_that_breaks_off_leaves_no_file(
+    filled: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking(*_: object) -> Iterator[bytes]:
+        yield b""
+        raise ExecutionTimeout("too slow")
+
+    monkeypatch.setattr(backup, "_chunks", breaking)
+    with pytest.raises(PyMongoError):
+        back_up(filled, tmp_path / "a.zip")
+    assert list(tmp_path.glob("a.zip*")) == []
+
+
+def test_other_tools_can_read_it(filled: Database[Document], file: Path) -> None:
+    with zipfile.ZipFile(file) as one:
+        documents = [decode(document) for document in split(one.read("quotes.bson"))]
+    assert len(documents) == 200
+    assert {one["price"] for one in documents} == {1.0 + number for number in range(10)}
+
+
+def test_a_large_collection_comes_in_parts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "AT_ONCE_BYTES", 1000)
+    with reading(file) as one:
+        parts = list(one.chunks("quotes"))
+    assert len(parts) > 20
+    assert sum(len(part) for part in parts) == 200
