@@ -10,7 +10,8 @@ import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -21,6 +22,17 @@ Result = TypeVar("Result")
 CONNECT_SECONDS = 2
 PING_SECONDS = 5  # with two outstanding pings a half-open connection is noticed in 20 s
 DRAIN_SECONDS = 5.0
+
+
+def split_credentials(url: str) -> tuple[str, dict[str, Any]]:
+    """An address without its credentials, and those as nats-py takes them: it decodes no %2F."""
+    parts = urlsplit(url)
+    before, _, host = parts.netloc.rpartition("@")
+    address = parts._replace(netloc=host).geturl()
+    user, colon, password = (unquote(part) for part in before.partition(":"))
+    if colon:
+        return address, {"user": user, "password": password}
+    return address, {"token": user} if user else {}
 
 
 class NotConnected(Exception):
@@ -101,6 +113,7 @@ class Connection:
 
     async def _connect(self) -> Client:
         client = Client()
+        address, credentials = split_credentials(self._url)
         failures: list[Exception] = []
 
         async def note(error: Exception) -> None:
@@ -112,7 +125,8 @@ class Connection:
         try:
             await asyncio.wait_for(
                 client.connect(
-                    self._url,
+                    address,
+                    **credentials,
                     name=self._name,
                     connect_timeout=CONNECT_SECONDS,
                     ping_interval=PING_SECONDS,

@@ -133,6 +133,14 @@ class Settings(BaseModel):
         }[str(info.field_name)]
         if url is not None and not url.get_secret_value().startswith(schemes):
             raise ValueError(f"an address that begins with {' or '.join(schemes)}")
+        if url is not None and info.field_name != "mongodb_uri":
+            try:
+                urlsplit(url.get_secret_value()).port  # noqa: B018 - reading it is the check
+            except ValueError:
+                raise ValueError(
+                    "an address whose host and port can be read: in a password write / as %2F, "
+                    "@ as %40 and : as %3A"
+                ) from None
         return url
 
     @field_validator("koinx_home")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from bridge.connection import CONNECT_SECONDS, Connection, NotConnected
+from bridge.connection import CONNECT_SECONDS, Connection, NotConnected, split_credentials
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from bridge.streams import EVENTS
@@ -202,3 +202,18 @@ def test_close_is_quick_while_nats_is_down(tmp_path: Path) -> None:
     assert time.monotonic() - started < 2
     assert not loops()
     gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "credentials"),
+    [
+        ("nats://localhost:4222", "nats://localhost:4222", {}),
+        ("tls://k:p%40ss%2Fword@h:1", "tls://h:1", {"user": "k", "password": "p@ss/word"}),
+        ("nats://s%2Fcret@h", "nats://h", {"token": "s/cret"}),
+        ("nats://k:@[::1]:4222", "nats://[::1]:4222", {"user": "k", "password": ""}),
+    ],
+)
+def test_credentials_in_an_address_are_decoded(
+    url: str, address: str, credentials: dict[str, str]
+) -> None:
+    assert split_credentials(url) == (address, credentials)

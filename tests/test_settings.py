@@ -116,6 +116,14 @@ def test_every_error_is_told_at_once(environ: dict[str, str], errors: Errors) ->
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        (
+            {"REDIS_URL": "redis://:a/b@host:6379/0"},
+            "REDIS_URL=a secret value: an address whose host and port can be read: in a password",
+        ),
+        (
+            {"NATS_URL": "nats://host:port"},
+            "NATS_URL=a secret value: an address whose host and port can be read: in a password",
+        ),
         ({"API_HOST": "0.0.0.0"}, "API_HOST=0.0.0.0 is open to other machines: set API_KEY"),
         ({"API_HOST": "10.1.2.3"}, "API_HOST=10.1.2.3 is open to other machines: set API_KEY"),
         ({"DASH_HOST": "::"}, "DASH_HOST=:: is open to other machines: set DASH_PASSWORD"),
@@ -162,6 +170,7 @@ def test_the_plan_names_the_host(environ: dict[str, str], plan: str, url: str) -
     [
         {"MONGODB_URI": SECRET, "NATS_URL": SECRET, "REDIS_URL": SECRET},
         {"MONGODB_URI": f"mysql://root:{SECRET}@db", "API_PORT": "x"},
+        {"REDIS_URL": f"redis://:{SECRET}/a@db:6379", "NATS_URL": f"nats://u:{SECRET}:x@h"},
         {"API_KEY": SECRET, "API_KEYS": SECRET, "COINGECKO_KEY": SECRET},
         {"COINGECKO_API_KEY": SECRET, "COINGECKO_PLAN": "gold"},
         {"DASH_PASSWORD": SECRET, "DASH_HOST": "::", "API_HOST": "0.0.0.0"},
