@@ -19,6 +19,8 @@ def refuse_foreign_pages(server: Flask, key: str | None) -> None:
     """
     secret = (key or secrets.token_urlsafe()).encode()
     token = hmac.digest(secret, b"dashboard", hashlib.sha256).hex()
+    # Cookies know hosts, not ports: another dashboard of this machine has one of its own.
+    cookie = f"{COOKIE}_{token[:8]}"
 
     @server.before_request
     def check() -> Response | None:
@@ -27,7 +29,7 @@ def refuse_foreign_pages(server: Flask, key: str | None) -> None:
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
             return Response(f"A page of {origin} may not do this.", 403)
-        if not hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), token.encode()):
+        if not hmac.compare_digest(request.cookies.get(cookie, "").encode(), token.encode()):
             return Response("The page's cookie is missing: load the page again.", 403)
         return None
 
@@ -38,5 +40,5 @@ def refuse_foreign_pages(server: Flask, key: str | None) -> None:
             and response.mimetype == "text/html"
             and response.status_code == 200
         ):
-            response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", path="/")
+            response.set_cookie(cookie, token, httponly=True, samesite="Strict", path="/")
         return response

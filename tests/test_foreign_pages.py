@@ -4,13 +4,21 @@ import pytest
 from flask.testing import FlaskClient
 
 from dash_ui.app import create_app
-from dash_ui.foreign_pages import COOKIE
 
 CALLBACK = "/_dash-update-component"
 
 
 def client_of(key: str | None = "key") -> FlaskClient:
     return FlaskClient(create_app("http://127.0.0.1:1", api_key=key).server)
+
+
+def name_and_token(client: FlaskClient) -> tuple[str, str]:
+    """The cookie that comes with a page."""
+    cookie = client.get("/").headers["Set-Cookie"]
+    assert "SameSite=Strict" in cookie
+    assert "HttpOnly" in cookie
+    name, _, token = cookie.split(";")[0].partition("=")
+    return name, token
 
 
 @pytest.mark.parametrize(
@@ -35,20 +43,16 @@ def test_a_foreign_origin_or_host_is_refused_even_with_the_cookie(headers: dict[
 def test_without_the_page_s_cookie_it_is_refused(cookie: str | None) -> None:
     client = client_of()
     if cookie is not None:
-        client.set_cookie(COOKIE, cookie)
+        client.set_cookie(name_and_token(client_of())[0], cookie)
     answer = client.post(CALLBACK, json={})
     assert answer.status_code == 403
     assert "load the page again" in answer.text
 
 
 def test_the_page_s_own_request_passes_and_outlives_a_restart() -> None:
-    page = client_of().get("/")
-    cookie = page.headers["Set-Cookie"]
-    assert "SameSite=Strict" in cookie
-    assert "HttpOnly" in cookie
-    token = cookie.split(";")[0].partition("=")[2]
+    name, token = name_and_token(client_of())
     restarted = client_of()
-    restarted.set_cookie(COOKIE, token)
+    restarted.set_cookie(name, token)
     origin = {"Origin": "http://localhost"}
     assert restarted.post(CALLBACK, json={}, headers=origin).status_code not in (400, 403)
 
