@@ -9,10 +9,12 @@ from flask import Response
 
 from dash_ui import pages
 from dash_ui.client import Client
+from dash_ui.folder import Folder
 from dash_ui.foreign_pages import refuse_foreign_pages
-from dash_ui.login import ask_for_password
+from dash_ui.login import ask_who
 
 LOOPBACK = ("127.0.0.1", "localhost")
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -44,11 +46,13 @@ def create_app(
 ) -> dash.Dash:
     """A fresh dashboard of the API at `api_url`; `.server` is its WSGI application.
 
-    Requests whose Host header is neither `host` nor a name of loopback are refused with 400.
-    `currency` is the one that the API's prices are in; `timeout` and `refresh_timeout` bound, in
-    seconds, each read of the API and each refresh. With a `password`, everything but the health
-    check asks for it. The Servers page shows and steers the processes of `home`; without one it
-    says that somebody else runs them. `GET /health` answers "OK"."""
+    Requests whose Host header is neither `host` nor a name of loopback are refused with 400; where
+    `host` is every address, and there is a `password`, any name is served. `currency` is the one
+    that the API's prices are in; `timeout` and `refresh_timeout` bound, in seconds, each read of
+    the API and each refresh. The Servers page shows and steers the processes of `home`; without
+    one it says that somebody else runs them. Everything but the health check needs a link that was
+    left in `home`, or the `password`; without both, nothing. `GET /health` answers "OK". OSError if
+    `home` cannot be used."""
     app = dash.Dash(
         __name__,
         title="KoinX",
@@ -73,10 +77,11 @@ def create_app(
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction(namespace="koinx", function_name="theme"), Input("theme", "value")
     )
-    app.server.config["TRUSTED_HOSTS"] = [*LOOPBACK, host]
-    if password is not None:
-        ask_for_password(app.server, password)
-    refuse_foreign_pages(app.server, api_key)
+    if password is None or host not in EVERYWHERE:
+        app.server.config["TRUSTED_HOSTS"] = [*LOOPBACK, host]
+    if home is not None or password is not None:
+        ask_who(app.server, Folder(home) if home else None, password)
+    refuse_foreign_pages(app.server, api_key or app.server.secret_key)
     _guard(app)
     return app
 

@@ -12,9 +12,10 @@ import settings as project
 from dash_ui import follow, specs
 from dash_ui.backfill import Refused, backfill
 from dash_ui.client import ApiError
+from dash_ui.link import MINUTES
 from dash_ui.processes import Process, Processes, SupervisorError
 from dash_ui.terminal import complain, say, table
-from dash_ui.up import await_ready, down, up
+from dash_ui.up import await_ready, down, tell_link, up
 from settings import ROOT, Settings, SettingsError
 from settings.room import Room
 
@@ -33,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--replay", metavar="FOLDER", help="against recorded pages")
     one.add_argument("--detach", action="store_true", help="return when all is ready")
     commands.add_parser("down", help="stop everything")
-    one = commands.add_parser("status", help="one line a process")
+    one = commands.add_parser("status", help="one line a process, with a link to the dashboard")
     one.add_argument("--json", action="store_true", help="for programs")
     for verb in ("start", "stop", "restart"):
         one = commands.add_parser(verb, help=f"{verb} one process")
@@ -109,6 +110,7 @@ def _status(processes: Processes, *, as_json: bool) -> int:
         return 0
     for line in table(overview.processes) if overview.processes else ["nothing was started yet"]:
         say(line)
+    _tell_link(processes)
     settings = processes.settings()
     if settings and (short := Room(settings).report()):
         complain(short)
@@ -137,7 +139,18 @@ def _one(processes: Processes, verb: str, name: str) -> int:
         complain(f"{name} is not ours to {verb}: {reason}")
         return 1
     wish = processes.start if verb == "start" else processes.restart
-    return 0 if await_ready(processes, wish(name, settings), [name], PATIENCE) else 1
+    if not await_ready(processes, wish(name, settings), [name], PATIENCE):
+        return 1
+    if name == "dashboard":
+        _tell_link(processes)
+    return 0
+
+
+def _tell_link(processes: Processes) -> None:
+    """A new link to the dashboard, if it runs."""
+    dashboard = processes.overview().get("dashboard")
+    if dashboard and dashboard["ready"] and dashboard["url"]:
+        tell_link(dashboard["url"], processes, MINUTES)
 
 
 def _logs(processes: Processes, options: argparse.Namespace) -> int:

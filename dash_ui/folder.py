@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import Any
 SUPERVISOR_LOCK = "supervisor.lock"
 SUPERVISOR_FILE = "supervisor.json"  # who holds the lock
 STATE_FILE = "state.json"
+SECRET_PATIENCE = 5.0  # seconds that somebody else may take to make it
 
 
 class Folder:
@@ -45,6 +47,17 @@ class Folder:
     def write(self, name: str, value: dict[str, Any]) -> None:
         """Replace a JSON object in `run/` at one stroke, readable by its owner alone."""
         self.write_text(self.run / name, json.dumps(value, indent=1))
+
+    def kept_secret(self, name: str) -> str:
+        """A secret of 256 bits from `run/<name>`, made at its first use; OSError if that cannot be.
+
+        Whoever asks at the same time gets the same.
+        """
+        file = self.run / name
+        with self.locked(f"{name}.lock", SECRET_PATIENCE):
+            if not file.exists():
+                self.write_text(file, secrets.token_urlsafe(32) + "\n")
+        return file.read_text().strip()
 
     def write_text(self, path: Path, text: str) -> None:
         """Replace a file at one stroke, readable by its owner alone.

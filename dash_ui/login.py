@@ -1,28 +1,124 @@
-"""The password of a dashboard that other machines can reach."""
+"""Who may see the dashboard: who opened one of its links, or knows its password."""
 
+import hashlib
 import hmac
+from datetime import timedelta
+from urllib.parse import quote, unquote
 
-from flask import Flask, Response, request
+from flask import Flask, Response, request, session
+
+from dash_ui.folder import Folder
+from dash_ui.link import PARAMETER, use_up
 
 OPEN_PATHS = ("/health",)
+KEY_FILE = "dashboard_key"  # what sessions are signed with; without it nobody is known any more
+SESSION = timedelta(days=30)  # after the last request
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+    <head>
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>KoinX</title>
+        <link rel="icon" href="data:,">
+        <style>
+            body { max-width: 40em; margin: 3em auto; padding: 0 1em; font-family: sans-serif }
+            :root { color-scheme: light dark }
+        </style>
+    </head>
+    <body>
+        <main>
+            <h1>@heading</h1>
+            <p>@text</p>
+        </main>
+    </body>
+</html>"""
+CURE = (
+    "In the project's folder, <code>./koinx status</code> prints a new one. For a dashboard that "
+    "was started without <code>./koinx</code>, <code>.venv/bin/python -m dash_ui.link</code> does."
+)
+NO_LINK = ("The dashboard opens with a link", CURE)
+NO_GOOD = (
+    "This link is no longer good",
+    f"Each opens the dashboard once, and only for a while. {CURE}",
+)
+NO_PASSWORD = ("This dashboard needs its password", "It is DASH_PASSWORD in the settings.")
 
 
-def ask_for_password(server: Flask, password: str) -> None:
-    """Every request but the health check needs the password, by HTTP basic authentication.
+def ask_who(server: Flask, folder: Folder | None, password: str | None) -> None:
+    """Every request but the health check comes with a session, or with the password if one is set.
 
-    The user name does not matter.
+    A link, which somebody left in `folder`, is exchanged for a session: a signed cookie. The
+    password is asked for by HTTP basic authentication; the user name does not matter. OSError if
+    `folder` cannot be used and there is no password; with one, there are no links then.
     """
+    if folder is not None:
+        folder = _with_sessions(server, folder, needed=password is None)
 
     @server.before_request
     def check() -> Response | None:
-        given = request.authorization
-        known = given is not None and hmac.compare_digest(
-            (given.password or "").encode(), password.encode()
-        )
-        if known or request.path in OPEN_PATHS:
+        if request.path in OPEN_PATHS:
             return None
-        return Response(
-            "The dashboard needs its password.",
-            401,
-            {"WWW-Authenticate": 'Basic realm="KoinX", charset="UTF-8"'},
-        )
+        token = request.args.get(PARAMETER) if request.method == "GET" else None
+        known = _has_session(folder) or _knows(password)
+        if token is not None and folder is not None:
+            # It is used up by those who need none as well: nobody finds a good one lying about.
+            if use_up(folder, token):
+                known = session.permanent = session["known"] = True
+            if known:
+                return Response(status=303, headers={"Location": _without_token()})
+        if known:
+            return None
+        if password is not None:
+            ask = {"WWW-Authenticate": 'Basic realm="KoinX", charset="UTF-8"'}
+            return _refusal(NO_PASSWORD, ask)
+        return _refusal(NO_LINK if token is None else NO_GOOD)
+
+
+def _with_sessions(server: Flask, folder: Folder, *, needed: bool) -> Folder | None:
+    try:
+        folder.make()
+        server.secret_key = folder.kept_secret(KEY_FILE)
+    except OSError:
+        if needed:
+            raise
+        return None
+    server.config.update(
+        # Cookies know hosts, not ports: another home's dashboard has one of its own.
+        SESSION_COOKIE_NAME=f"koinx_{hashlib.sha256(str(folder.home).encode()).hexdigest()[:8]}",
+        # Not Strict: where the link is clicked on another site, as in a terminal that is a web
+        # page, the browser would hold back the cookie from the very page that the link opens.
+        # What changes something needs the page's own cookie besides, which is strict.
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_HTTPONLY=True,
+        PERMANENT_SESSION_LIFETIME=SESSION,
+    )
+    return folder
+
+
+def _has_session(folder: Folder | None) -> bool:
+    return folder is not None and session.get("known") is True
+
+
+def _knows(password: str | None) -> bool:
+    given = request.authorization
+    return (
+        password is not None
+        and given is not None
+        and hmac.compare_digest((given.password or "").encode(), password.encode())
+    )
+
+
+def _without_token() -> str:
+    """The address that was asked for, as it was, without its token."""
+    parts = request.query_string.decode("latin-1").split("&")
+    query = "&".join(part for part in parts if unquote(part.partition("=")[0]) != PARAMETER)
+    # It begins with one slash, however many were asked for: two would name another host.
+    path = quote(request.path, safe="/:@!$&'()*+,;=~")
+    return f"{path}?{query}" if query else path
+
+
+def _refusal(said: tuple[str, str], headers: dict[str, str] | None = None) -> Response:
+    heading, text = said
+    page = PAGE.replace("@heading", heading).replace("@text", text)
+    return Response(
+        page, 401, {"Cache-Control": "no-store", **(headers or {})}, mimetype="text/html"
+    )

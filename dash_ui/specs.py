@@ -1,7 +1,6 @@
 """Which processes there are, and how each is started with given settings."""
 
 import hashlib
-import secrets
 import socket
 import sys
 from collections.abc import Callable
@@ -76,10 +75,7 @@ def plan(settings: Settings, port: Callable[[str], int], api_key: str) -> dict[s
 
 def kept_api_key(folder: Folder) -> str:
     """The key for calls that change something, made at the first start."""
-    file = folder.run / API_KEY_FILE
-    if not file.exists():
-        folder.write_text(file, secrets.token_urlsafe(32) + "\n")
-    return file.read_text().strip()
+    return folder.kept_secret(API_KEY_FILE)
 
 
 def local_url(host: str, port: int) -> str:

@@ -4,6 +4,7 @@ import json
 import signal
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 from urllib.error import URLError
@@ -11,6 +12,8 @@ from urllib.request import urlopen
 
 from dash_ui import preflight, specs
 from dash_ui.follow import follow
+from dash_ui.format import age
+from dash_ui.link import A_DAY, link
 from dash_ui.processes import Detail, Overview, Processes
 from dash_ui.terminal import complain, paint, say
 from settings import Settings
@@ -40,7 +43,11 @@ def up(settings: Settings, processes: Processes, *, detach: bool) -> int:
         in_order = await_ready(processes, serial, specs.names(settings), PATIENCE)
         if in_order:
             say(f"all ready after {time.monotonic() - started:.1f} s")
-            _tell(settings, PATIENCE - (time.monotonic() - started) if detach else FIRST_UPDATE)
+            _tell(
+                settings,
+                processes,
+                PATIENCE - (time.monotonic() - started) if detach else FIRST_UPDATE,
+            )
         if detach:
             return 0 if in_order else 1
         follow(processes, names=["prepare", *specs.names(settings)], keep=True)
@@ -121,10 +128,20 @@ def _tell_late(processes: Processes, overview: Overview, names: Sequence[str]) -
         complain(f"  {short}")
 
 
-def _tell(settings: Settings, patience: float) -> None:
+def tell_link(url: str, processes: Processes, lasts: timedelta) -> None:
+    """A new link to the dashboard at `url`, or why there is none."""
+    try:
+        made = link(url, processes.folder, lasts)
+    except OSError as error:
+        complain(f"there is no link to the dashboard: {error}")
+        return
+    good_for = age(lasts.total_seconds())
+    say(f"dashboard  {paint(made, 'cyan')}  (good once, for {good_for}; ./koinx status: a new one)")
+
+
+def _tell(settings: Settings, processes: Processes, patience: float) -> None:
     api = specs.local_url(settings.api_host, settings.api_port)
-    dashboard = specs.local_url(settings.dash_host, settings.dash_port)
-    say(f"dashboard  {paint(dashboard, 'cyan')}")
+    tell_link(specs.local_url(settings.dash_host, settings.dash_port), processes, A_DAY)
     say(f"API        {paint(api, 'cyan')}")
     say(f"explorer   {paint(api + '/docs', 'cyan')}")
     outcome = first_update(api, min(FIRST_UPDATE, patience))

@@ -1,16 +1,24 @@
 """The dashboard as a server's worker runs it."""
 
+import sys
+
 from dash_ui.app import create_app
 from dash_ui.specs import local_url
 from settings import load_or_exit
 
 settings = load_or_exit()
-app = create_app(
-    settings.dash_api_url or local_url(settings.api_host, settings.api_port),
-    host=settings.dash_host,
-    currency=settings.currency,
-    api_key=settings.api_key.get_secret_value() if settings.api_key else None,
-    password=settings.dash_password.get_secret_value() if settings.dash_password else None,
-    home=settings.koinx_home,
-)
+try:
+    app = create_app(
+        settings.dash_api_url or local_url(settings.api_host, settings.api_port),
+        host=settings.dash_host,
+        currency=settings.currency,
+        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        password=settings.dash_password.get_secret_value() if settings.dash_password else None,
+        home=settings.koinx_home,
+    )
+except OSError as error:
+    sys.exit(
+        f"KoinX cannot start:\nKOINX_HOME={settings.koinx_home} cannot be used for the dashboard's "
+        f"links: {error}. Set KOINX_HOME to a folder of yours, or DASH_PASSWORD."
+    )
 server = app.server

@@ -11,6 +11,8 @@ from typing import Any
 import psutil
 import requests
 
+from dash_ui.folder import Folder
+from dash_ui.link import MINUTES, link
 from settings import NAMES, ROOT
 from tests.support import free_port
 
@@ -49,6 +51,10 @@ class System:
         """`./koinx status --json`, by name."""
         found = json.loads(self.koinx("status", "--json").stdout)
         return {one["name"]: one for one in found["processes"]}
+
+    def link(self, path: str = "/") -> str:
+        """An address of the dashboard, with a token as `./koinx status` makes it."""
+        return link(self.dash, Folder(self.home), MINUTES).replace("/?", f"{path}?")
 
     def processes(self) -> list[psutil.Process]:
         """Every live process that belongs to this home."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from dash_ui.processes import Detail
 from dash_ui.terminal import table
@@ -50,6 +52,14 @@ def koinx(environment: dict[str, str], *arguments: str) -> subprocess.CompletedP
         timeout=90,
         check=False,
     )
+
+
+def link_in(environment: dict[str, str], output: str) -> str:
+    """The dashboard's link as a command printed it."""
+    address = re.escape(f"http://127.0.0.1:{environment['DASH_PORT']}")
+    found = re.search(rf"^dashboard  ({address}/\?token=\S+)  \(good once", output, re.MULTILINE)
+    assert found, output
+    return found[1]
 
 
 def test_where_nothing_runs(environment: dict[str, str]) -> None:
@@ -146,7 +156,7 @@ def test_the_demo_comes_up_and_goes_down_again(environment: dict[str, str]) -> N
     home = Path(environment["KOINX_HOME"])
     result = koinx(environment, "up", "--demo", "--detach")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert f"http://127.0.0.1:{environment['DASH_PORT']}" in result.stdout
+    links = [link_in(environment, result.stdout)]
     assert f"http://127.0.0.1:{environment['API_PORT']}/docs" in result.stdout
     assert "quotes stored" in result.stdout
     before = json.loads(koinx(environment, "status", "--json").stdout)["processes"]
@@ -159,6 +169,19 @@ def test_the_demo_comes_up_and_goes_down_again(environment: dict[str, str]) -> N
     assert again.returncode == 0, again.stdout + again.stderr
     after = json.loads(koinx(environment, "status", "--json").stdout)["processes"]
     assert [p["pid"] for p in after] == [p["pid"] for p in before]
+    links += [
+        link_in(environment, koinx(environment, *arguments).stdout)
+        for arguments in (["status"], ["restart", "dashboard"])
+    ]
+    for link in links:
+        for status in (200, 401):
+            with requests.get(link, timeout=10) as answer:
+                assert answer.status_code == status
+                assert "token" not in answer.url or status == 401
+    assert len(set(links)) == 3
+    written = "".join(path.read_text() for path in (home / "logs").iterdir())
+    assert not any(link.partition("token=")[2] in written for link in links)
+    assert "token=" not in koinx(environment, "status", "--json").stdout
     assert "koinx" not in koinx(environment, "logs", "redis").stderr
     assert koinx(environment, "down").returncode == 0
     assert in_home(home) == []

@@ -30,8 +30,9 @@ PLAIN = [
     command
     for block in BLOCKS
     for command in block
-    if command.startswith(("python3 -m venv", ".venv/bin/pip", ".venv/bin/python -m api"))
+    if command.startswith(("python3 -m venv", ".venv/bin/pip", ".venv/bin/python -m api."))
     or command.startswith((".venv/bin/granian", ".venv/bin/celery -A tasks worker"))
+    or command.startswith(".venv/bin/python -m dash_ui.")
     or command == ".venv/bin/celery -A tasks beat"
 ]
 ON_A_SYSTEM = [c for c in COMMANDS if c not in [*FOREGROUND, *TESTS, *DOCKER, *PLAIN]]
@@ -79,7 +80,7 @@ def test_up_in_the_foreground_shows_all_output_and_ends_with_ctrl_c(
     ):
         try:
             wait_until(lambda: "first update" in output.read_text(), "all to be ready", 60)
-            assert system.dash in output.read_text()
+            assert f"dashboard  {system.dash}/?token=" in output.read_text()
             wait_until(lambda: "worker" in output.read_text().split("first")[1], "a log line", 30)
             process.send_signal(signal.SIGINT)
             assert process.wait(60) == 0
@@ -109,8 +110,8 @@ def test_the_plain_way(tmp_path: Path) -> None:
             shutil.copy(ROOT / file, project / file)
     environment = System(tmp_path / "unused").bare
     del environment["KOINX_HOME"], environment["KOINX_ENV_FILE"]
-    port = free_port()
-    ports = {"--port 3000": f"--port {port}", "--port 8050": f"--port {free_port()}"}
+    port, dash, log = free_port(), free_port(), tmp_path / "log"
+    ports = {"--port 3000": f"--port {port}", "--port 8050": f"--port {dash}"}
     with contextlib.ExitStack() as stack:
         addresses = {
             setting: stack.enter_context(server(name, tmp_path / name))[0]
@@ -127,17 +128,17 @@ def test_the_plain_way(tmp_path: Path) -> None:
             for documented, free in ports.items():
                 command = command.replace(documented, free)  # noqa: PLW2901
             once = command.startswith(("python3", ".venv/bin/pip", ".venv/bin/python"))
-            log = stack.enter_context((tmp_path / "log").open("ab"))
+            output = stack.enter_context(log.open("ab"))
             process = subprocess.Popen(
                 ["bash", "-ec", f"exec {command}"],
                 cwd=project,
                 env=environment,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
             )
             stack.callback(_end, process)
             if once:
-                assert process.wait(180) == 0, (tmp_path / "log").read_text()[-2000:]
+                assert process.wait(180) == 0, log.read_text()[-2000:]
 
         def failed_for_want_of_a_source() -> bool:
             with contextlib.suppress(requests.ConnectionError):
@@ -146,6 +147,15 @@ def test_the_plain_way(tmp_path: Path) -> None:
             return False
 
         wait_until(failed_for_want_of_a_source, "the first update to fail", 60)
+        link = re.findall(r"^http://127.0.0.1:8050(/\?token=\S+)$", log.read_text(), re.MULTILINE)
+        assert len(link) == 1, log.read_text()[-2000:]
+
+        def opened() -> bool:
+            with contextlib.suppress(requests.ConnectionError):
+                return requests.get(f"http://127.0.0.1:{dash}{link[0]}", timeout=10).ok
+            return False
+
+        wait_until(opened, "the dashboard to open", 60)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -8,7 +8,7 @@ def silent_alert() -> html.Div:
     """What a script shows when the dashboard's own server no longer answers."""
     return html.Div(
         "The dashboard's own server does not answer: what you see is old, and its age is not "
-        "known. ./koinx status shows what runs; the page goes on trying.",
+        "known. ./koinx status shows what runs, with a new link; the page goes on trying.",
         className="alert alert-danger koinx-when-silent",
         role="alert",
     )
