@@ -12,6 +12,7 @@ from dash_ui.client import Client
 from dash_ui.folder import Folder
 from dash_ui.foreign_pages import refuse_foreign_pages
 from dash_ui.login import ask_who
+from dash_ui.read_only import make_read_only
 
 LOOPBACK = ("127.0.0.1", "localhost")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
@@ -43,6 +44,7 @@ def create_app(
     api_key: str | None = None,
     password: str | None = None,
     home: Path | None = None,
+    read_only: bool = False,
 ) -> dash.Dash:
     """A fresh dashboard of the API at `api_url`; `.server` is its WSGI application.
 
@@ -51,7 +53,8 @@ def create_app(
     that the API's prices are in; `timeout` and `refresh_timeout` bound, in seconds, each read of
     the API and each refresh. The Servers page shows and steers the processes of `home`; without
     one it says that somebody else runs them. Everything but the health check needs a link that was
-    left in `home`, or the `password`; without both, nothing. `GET /health` answers "OK". OSError if
+    left in `home`, or the `password`; without both, nothing. `read_only` refuses whatever would
+    change something. `GET /health` answers "OK". OSError if
     `home` cannot be used."""
     app = dash.Dash(
         __name__,
@@ -72,8 +75,10 @@ def create_app(
         "@theme", app.get_asset_url("theme.js")
     )
     app.server.config["KOINX_HOME"] = home
+    if read_only:
+        make_read_only(app.server)
     pages.register(app, Client(api_url, timeout, refresh_timeout, api_key), currency)
-    app.layout = _frame()
+    app.layout = _frame(read_only=read_only)
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction(namespace="koinx", function_name="theme"), Input("theme", "value")
     )
@@ -86,7 +91,7 @@ def create_app(
     return app
 
 
-def _frame() -> html.Div:
+def _frame(*, read_only: bool) -> html.Div:
     links = [
         dbc.NavItem(
             dbc.NavLink(
@@ -123,7 +128,8 @@ def _frame() -> html.Div:
         [
             html.Header(header, className="border-bottom"),
             html.Main(dbc.Container(dash.page_container, fluid=True, class_name="koinx-page py-3")),
-        ]
+        ],
+        className="koinx-read-only" if read_only else None,
     )
 
 

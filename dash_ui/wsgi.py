@@ -15,6 +15,7 @@ try:
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
         password=settings.dash_password.get_secret_value() if settings.dash_password else None,
         home=settings.koinx_home,
+        read_only=settings.dash_read_only,
     )
 except OSError as error:
     sys.exit(

@@ -81,6 +81,7 @@ class Settings(BaseModel):
     dash_port: Port = 8050
     dash_password: SecretStr | None = None
     dash_api_url: str | None = None
+    dash_read_only: bool = Field(default=False, description="true or false")
 
     simulator_seed: int = Field(default=1, description="a whole number")
     simulator_coins: int = Field(
@@ -226,6 +227,8 @@ class Settings(BaseModel):
         for name, value in self:
             if isinstance(value, SecretStr):
                 values[name.upper()] = value.get_secret_value()
+            elif isinstance(value, bool):
+                values[name.upper()] = str(value).lower()
             elif value is not None:
                 values[name.upper()] = str(value)
         return values

@@ -54,8 +54,9 @@
     function wake({intervals, buttons}) {
         const {set_props} = window.dash_clientside;
         for (const id of intervals) set_props(id, {disabled: false});
+        const readOnly = Boolean(document.querySelector(".koinx-read-only"));
         for (const [id, children] of Object.entries(buttons)) {
-            set_props(id, {disabled: false, children});
+            set_props(id, {disabled: readOnly, children});
         }
     }
 

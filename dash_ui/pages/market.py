@@ -19,6 +19,7 @@ from dash_ui.pages import (
     market_table,
 )
 from dash_ui.pages import market_words as words
+from dash_ui.read_only import changing
 
 PATH = "/"
 NAME = "Market"
@@ -99,6 +100,7 @@ def register(app: dash.Dash, client: Client, currency: str) -> None:
         ],
         prevent_initial_call=True,
     )
+    @changing
     def refresh(_clicks: int | None) -> tuple[str, str]:
         try:
             client.refresh()

@@ -3,9 +3,12 @@
 import dash_bootstrap_components as dbc
 from dash import html
 
+from dash_ui import read_only
+
 
 def panel() -> html.Div:
     """The head, without its texts."""
+    refused = read_only.refusal()
     return html.Div(
         [
             html.Div(
@@ -36,8 +39,15 @@ def panel() -> html.Div:
             ),
             html.Div(
                 [
-                    dbc.Button("Refresh now", id="market-refresh", color="primary"),
-                    html.P(id="market-refreshed-text", className="m-0 small", role="status"),
+                    dbc.Button(
+                        "Refresh now",
+                        id="market-refresh",
+                        color="primary",
+                        disabled=refused is not None,
+                    ),
+                    html.P(
+                        refused, id="market-refreshed-text", className="m-0 small", role="status"
+                    ),
                 ],
                 className="koinx-refresh",
             ),

@@ -18,6 +18,7 @@ from dash_ui.pages import common, market_words, servers_cards, servers_output, s
 from dash_ui.pages import servers_words as words
 from dash_ui.pages.servers_steering import carry_out
 from dash_ui.processes import Overview, Processes
+from dash_ui.read_only import changing, refusal
 from settings import SettingsError
 
 PATH = "/servers"
@@ -85,6 +86,7 @@ def register(app: dash.Dash, client: Client, _currency: str) -> None:
         Input({"type": "servers-do", "verb": ALL, "name": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )
+    @changing
     def steer(_clicks: list[int | None]) -> Any:
         clicked = dash.ctx.triggered_id
         if not clicked or not dash.ctx.triggered[0]["value"]:
@@ -117,6 +119,7 @@ def _register_updates(app: dash.Dash, client: Client) -> None:
         ],
         prevent_initial_call=True,
     )
+    @changing
     def update(_clicks: int | None) -> str:
         try:
             client.refresh()
@@ -140,6 +143,7 @@ def _shown(processes: Processes) -> dict[str, Any]:
     elif not problem:
         supervised = processes.supervised()
         concern = words.concern(overview, supervised=supervised, silence=_silence(processes))
+    steered = settings is not None and refusal() is None
     return {
         "beat": datetime.now(UTC).isoformat(),
         "another": ours or bool(problem),
@@ -147,8 +151,8 @@ def _shown(processes: Processes) -> dict[str, Any]:
         "alert_text": concern,
         "output": "" if ours else "d-none",
         "count": words.count(overview.processes) if ours else "",
-        "cards": servers_cards.shown(overview, processes, steered=settings is not None),
-        "all": servers_cards.shown_of_all(overview, steered=settings is not None),
+        "cards": servers_cards.shown(overview, processes, steered=steered),
+        "all": servers_cards.shown_of_all(overview, steered=steered),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import Output, html
 
+from dash_ui import read_only
 from dash_ui.pages import servers_words as words
 from dash_ui.pages.aria import aria
 from dash_ui.pages.servers_steering import ALL, VERBS
@@ -49,7 +50,7 @@ def panel() -> html.Section:
                 ],
                 className="koinx-tools",
             ),
-            html.P(id="servers-said", className="small mb-2", role="status"),
+            html.P(read_only.refusal(), id="servers-said", className="small mb-2", role="status"),
             html.Ul([_card(name) for name in NAMES], className="servers-cards"),
         ],
         **aria(label="Processes"),

@@ -7,6 +7,7 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import Output, dcc, html, no_update
 
+from dash_ui import read_only
 from dash_ui.pages import servers_hops as hops
 from dash_ui.pages import servers_words as words
 from dash_ui.pages.aria import aria
@@ -38,6 +39,7 @@ OUTPUTS = {
 
 def panel() -> html.Section:
     """The updates, empty."""
+    refused = read_only.refusal()
     return html.Section(
         [
             dcc.Interval(id="servers-work-interval", interval=INTERVAL_MS),
@@ -45,8 +47,14 @@ def panel() -> html.Section:
             html.Div(
                 [
                     html.H2("Updates", className="h5 m-0"),
-                    dbc.Button("Update now", id="servers-update", color="primary", size="sm"),
-                    html.Span(id="servers-updated", className="small", role="status"),
+                    dbc.Button(
+                        "Update now",
+                        id="servers-update",
+                        color="primary",
+                        size="sm",
+                        disabled=refused is not None,
+                    ),
+                    html.Span(refused, id="servers-updated", className="small", role="status"),
                 ],
                 className="koinx-tools",
             ),
