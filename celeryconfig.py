@@ -39,7 +39,6 @@ result_serializer = "json"
 timezone = "UTC"
 enable_utc = True
 
-imports = ["tasks.ingest", "tasks.repair", "tasks.schedule"]
 task_default_queue = "updates"
 task_routes = {
     "tasks.ingest.*": {"queue": "updates"},

@@ -9,10 +9,11 @@ from bridge.consumer import Consumer, Delivery
 from bridge.events import MalformedEvent, UpdateFinished
 from bridge.listener import listen
 from market.quotes import CLOCK_SKEW
-from tasks.ingest import ingest
+from tasks.app import app
 
 log = logging.getLogger(__name__)
 
+INGEST = "tasks.ingest.ingest"
 REQUEST_PREFIX = "request-"  # ids of updates that someone asked for over HTTP
 
 
@@ -61,4 +62,4 @@ class Inbox:
 
 def _start(name: str) -> None:
     # No retry here: what Redis does not take now, the sweeper starts in seconds.
-    ingest.apply_async((name,), retry=False)
+    app.send_task(INGEST, (name,), retry=False, ignore_result=True)

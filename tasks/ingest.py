@@ -10,7 +10,8 @@ from bridge.publisher import NotPublished, announce
 from market.collect import carry_out
 from market.lease import Lease
 from market.ledger import LeaseLost
-from tasks.app import app, services
+from tasks.app import app
+from tasks.services import services
 
 log = logging.getLogger(__name__)
 

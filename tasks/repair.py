@@ -9,7 +9,8 @@ from redis.lock import Lock
 
 from market.http_source import SourceError
 from market.repairing import REST_SECONDS, carry_out
-from tasks.app import app, services
+from tasks.app import app
+from tasks.services import services
 
 log = logging.getLogger(__name__)
 

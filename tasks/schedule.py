@@ -8,8 +8,9 @@ from celery import Task
 
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
-from tasks.app import Services, app, services
+from tasks.app import app
 from tasks.ingest import ingest
+from tasks.services import Services, services
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from api.prepare import prepare
 from api.services import EXTENSION, Services
 from tasks.ingest import ingest
 from tests.support import wait_until
-from tests.test_tasks_app import in_a_worker
+from tests.test_tasks_services import in_a_worker
 
 
 class Handler(WSGIRequestHandler):

@@ -11,9 +11,9 @@ from dash_ui import backfill as command
 from dash_ui.backfill import Refused, backfill
 from market.simulator_server import serving
 from tasks import ingest, repair
-from tasks.app import Services
+from tasks.services import Services
 from tests.support import free_port, wait_until
-from tests.test_tasks_app import in_a_worker
+from tests.test_tasks_services import in_a_worker
 
 
 @pytest.fixture

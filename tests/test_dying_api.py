@@ -20,7 +20,7 @@ from tasks import ingest, schedule
 from tests.support import wait_until
 from tests.test_consumer import left
 from tests.test_inbox import tasks
-from tests.test_tasks_app import in_a_worker
+from tests.test_tasks_services import in_a_worker
 
 ACK_WAIT = 1
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from bridge.connection import Connection
 from settings import ROOT
 from tasks import schedule
-from tasks.app import Services
+from tasks.services import Services
 from tests.test_schedule import YEARLY, call, events, name, on
 
 __all__ = ["on"]

@@ -19,9 +19,9 @@ from bridge.publisher import announce
 from market.documents import Quote, Update
 from settings import ROOT
 from tasks import ingest
-from tasks.app import Services
+from tasks.services import Services
 from tests.support import SimulatorControl, free_port, wait_until
-from tests.test_tasks_app import in_a_worker
+from tests.test_tasks_services import in_a_worker
 
 WORKER = ("worker", "-Q", "updates,maintenance", "-c", "2", "--without-gossip", "--without-mingle")
 

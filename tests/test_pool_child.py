@@ -17,9 +17,9 @@ from market.database import Document
 from market.documents import Quote, Update
 from settings import ROOT
 from tasks import ingest
-from tasks.app import Services
+from tasks.services import Services
 from tests.support import SimulatorControl, wait_until
-from tests.test_tasks_app import in_a_worker
+from tests.test_tasks_services import in_a_worker
 
 NAMES = ("good", "bad")
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)

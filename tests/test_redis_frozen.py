@@ -22,7 +22,7 @@ from tests.support import wait_until
 from tests.test_consumer import left
 from tests.test_dying_api import LONG_AGO
 from tests.test_inbox import tasks
-from tests.test_tasks_app import in_a_worker
+from tests.test_tasks_services import in_a_worker
 
 BROKER_SECONDS = 3.0
 SLACK = 1.0  # what a test machine may add

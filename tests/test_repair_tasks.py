@@ -6,9 +6,9 @@ import pytest
 import redis as redis_client
 
 from tasks import ingest, repair
-from tasks.app import Services
+from tasks.services import Services
 from tests.support import SimulatorControl
-from tests.test_tasks_app import in_a_worker
+from tests.test_tasks_services import in_a_worker
 
 
 @pytest.fixture

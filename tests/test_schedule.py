@@ -15,8 +15,8 @@ from bridge.streams import EVENTS
 from market.documents import Update
 from market.slots import Schedule
 from tasks import schedule
-from tasks.app import Services
-from tests.test_tasks_app import in_a_worker
+from tasks.services import Services
+from tests.test_tasks_services import in_a_worker
 
 # Slots so long that none begins while the tests run.
 YEARLY = Schedule("0 0 1 1 *")

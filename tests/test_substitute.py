@@ -29,9 +29,9 @@ from market.store import Store
 from market.substitute import FAR, StandIn, doubt
 from settings import Settings
 from tasks import ingest
-from tasks.app import Services
+from tasks.services import Services
 from tests.support import SimulatorControl, quote, wait_until
-from tests.test_tasks_app import in_a_worker
+from tests.test_tasks_services import in_a_worker
 
 MINUTE = 60_000
 QUARTER = timedelta(minutes=15)

@@ -1,0 +1,79 @@
+"""What tasks work with in one process, connected after it was forked."""
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import redis
+from limits.storage import RedisStorage
+
+from bridge.connection import Connection
+from market.coingecko import CoinGecko
+from market.coinpaprika import KEEP_SECONDS, CoinPaprika
+from market.database import connect
+from market.history import History
+from market.http_source import Deadline
+from market.ledger import Ledger
+from market.planner import Planner
+from market.repairs import Repairs
+from market.sieve import Sieve
+from market.slots import Schedule
+from market.store import Store
+from market.substitute import Substitute
+from settings import Settings, is_loopback, load_or_exit
+from settings.room import Room
+from tasks import calls
+
+
+class Services:
+    """What tasks work with, for one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        database = connect(settings.server("mongodb_uri"), settings.database)
+        self.settings = settings
+        self.room = Room(settings)
+        self.schedule = Schedule(settings.cron_schedule)
+        self.ledger = Ledger(database)
+        self.store = Store(database)
+        self.sieve = Sieve(database)
+        self.nats = Connection(settings.server("nats_url"), "koinx-worker")
+        self.history = History(database)
+        self.repairs = Repairs(database)
+        self.planner = Planner(database, self.schedule)
+        redis_url = settings.server("redis_url")
+        self.redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
+        storage = RedisStorage(redis_url, socket_timeout=3, socket_connect_timeout=3)
+        self.source = _source(settings, calls.for_updates(storage, settings))
+        self.charts = _source(settings, calls.for_repairs(storage, settings))
+        self.substitute = _substitute(settings)
+
+
+def _source(settings: Settings, take: Callable[[Deadline], None]) -> CoinGecko:
+    key = settings.coingecko_api_key
+    return CoinGecko(
+        settings.coingecko_api_url,
+        key=key.get_secret_value() if key else None,
+        plan=settings.coingecko_plan,
+        take=take,
+    )
+
+
+def _substitute(settings: Settings) -> Substitute | None:
+    if settings.second_source is None:
+        return None
+    url = settings.coinpaprika_api_url
+    # A source on this machine has no limit, as with CoinGecko's calls.
+    keep = 0.0 if is_loopback(urlsplit(url).hostname or "") else KEEP_SECONDS
+    return Substitute(settings.second_label, CoinPaprika(url, keep_seconds=keep))
+
+
+def services() -> Services:
+    """This process's services, made at the first use."""
+    # A fork would share sockets with its parent, so the process id is part of the question.
+    return _services(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _services(_process: int) -> Services:
+    return Services(load_or_exit())
