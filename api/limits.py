@@ -6,8 +6,9 @@ import time
 import redis
 from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
-from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter
+
+from tasks.counts import RedisCounts
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ class Limits:
     """A fixed window of a minute for each address."""
 
     def __init__(self, redis_url: str, pool: redis.ConnectionPool) -> None:
-        storage = RedisStorage(redis_url, connection_pool=pool)
+        storage = RedisCounts(redis_url, connection_pool=pool)
         self._limiter = FixedWindowRateLimiter(storage)
         self._item = RateLimitItemPerMinute(CHANGES_PER_MINUTE, namespace="koinx")
 

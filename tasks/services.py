@@ -6,7 +6,6 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 import redis
-from limits.storage import RedisStorage
 
 from bridge.connection import Connection
 from market.coingecko import CoinGecko
@@ -24,6 +23,7 @@ from market.substitute import Substitute
 from settings import Settings, is_loopback, load_or_exit
 from settings.room import Room
 from tasks import calls
+from tasks.counts import RedisCounts
 
 
 class Services:
@@ -43,7 +43,7 @@ class Services:
         self.planner = Planner(database, self.schedule)
         redis_url = settings.server("redis_url")
         self.redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
-        storage = RedisStorage(redis_url, socket_timeout=3, socket_connect_timeout=3)
+        storage = RedisCounts(redis_url, socket_timeout=3, socket_connect_timeout=3)
         self.source = _source(settings, calls.for_updates(storage, settings))
         self.charts = _source(settings, calls.for_repairs(storage, settings))
         self.substitute = _substitute(settings)
