@@ -1,9 +1,10 @@
 """The Celery app: a worker knows its tasks, and whoever else uses it names them."""
 
+import gc
 from importlib import import_module
 
 from celery import Celery
-from celery.signals import celeryd_init, task_prerun
+from celery.signals import celeryd_init, task_prerun, worker_before_create_process
 
 from tasks import broker, heartbeat
 
@@ -23,6 +24,14 @@ def know_tasks(**_: object) -> None:
     """
     for name in TASKS:
         import_module(name)
+
+
+@worker_before_create_process.connect
+def _share_memory(**_: object) -> None:
+    # A child has its parent's memory until one of them writes to it, and the garbage collector
+    # writes to every object that it looks at. Frozen ones it never looks at again.
+    gc.collect()
+    gc.freeze()
 
 
 @task_prerun.connect

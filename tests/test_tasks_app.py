@@ -1,9 +1,11 @@
 """The Celery app: who knows the tasks, and who holds what they need."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
+from celery.signals import worker_before_create_process
 
 from settings import ROOT
 from tasks.app import app, know_tasks
@@ -45,3 +47,11 @@ def test_beat_holds_nothing_of_what_tasks_need() -> None:
         check=True,
     )
     assert ran.stdout.split() == []
+
+
+def test_what_a_child_inherits_is_left_alone_by_the_garbage_collector() -> None:
+    try:
+        worker_before_create_process.send(sender=None)
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
