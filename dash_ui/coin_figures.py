@@ -1,16 +1,19 @@
-"""Figures of one coin's past; pure. A missing stretch is never drawn across."""
+"""Figures of one coin's past; pure. A missing stretch is never drawn across.
+
+They are the browser's own form: plotly's classes would check what tests check as well, and need
+11 MB for that.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import plotly.graph_objects as go
-
 from dash_ui import format as fmt
 from dash_ui.past import Candle, Point, Series, Statistics, is_gap
 
 Kind = Literal["recorded", "repaired"]
+Trace = dict[str, Any]
 
 COLOURS: dict[Kind, str] = {"recorded": "#3b8fc4", "repaired": "#d9822b"}
 DASHES: dict[Kind, str] = {"recorded": "solid", "repaired": "dot"}
@@ -56,52 +59,57 @@ def kind_of(point: Point) -> Kind:
 
 def chart(
     series: Series, band: Statistics | None, *, log: bool, currency: str, key: str
-) -> go.Figure:
+) -> dict[str, Any]:
     """Price with the band of one deviation above the volume; `key` names what is shown, and a
     zoom outlives new data for as long as it stays."""
-    figure = go.Figure()
-    if band is not None:
-        _add_band(figure, band, log=log, currency=currency)
     if series.candles:
-        _add_candles(figure, series.candles, currency)
+        prices = _candles(series.candles, currency)
         volumes = [(one.start, one.volume) for one in series.candles]
         broken = [list(volumes)]
     else:
         parts = stretches(series.points, series.spacing)
-        _add_lines(figure, parts, currency)
+        prices = _lines(parts, currency)
         broken = [[(one.at, one.volume) for one in part.points] for part in parts]
-    _add_volume(figure, broken, currency, bars=bool(series.candles))
-    figure.update_layout(**_layout(log=log, currency=currency, key=key))
-    return figure
+    return {
+        "data": [
+            *(_band(band, log=log, currency=currency) if band else ()),
+            *prices,
+            *_volume(broken, currency, bars=bool(series.candles)),
+        ],
+        "layout": _layout(log=log, currency=currency, key=key),
+    }
 
 
-def _add_band(figure: go.Figure, band: Statistics, *, log: bool, currency: str) -> None:
+def _band(band: Statistics, *, log: bool, currency: str) -> list[Trace]:
     mean, deviation = band.measures["mean"], band.measures["deviation"]
     if mean is None or deviation is None or band.oldest is None or band.newest is None:
-        return
+        return []
     times = [band.oldest, band.newest]
     low, high = mean - deviation, mean + deviation
     if log and low <= 0:
         low = band.measures["min"] or mean
-    plain: dict[str, Any] = {"mode": "lines", "hoverinfo": "skip", "x": times}
-    figure.add_scatter(**plain, y=[high, high], line={"width": 0}, showlegend=False)
-    figure.add_scatter(
-        **plain,
-        y=[low, low],
-        line={"width": 0},
-        fill="tonexty",
-        fillcolor=BAND_COLOUR,
-        name=f"mean ± one deviation, {fmt.price(deviation, currency)}",
-    )
-    figure.add_scatter(
-        **plain,
-        y=[mean, mean],
-        line={"width": 1, "dash": "dash", "color": "#8795a3"},
-        name=f"mean, {fmt.price(mean, currency)}",
-    )
+    plain: Trace = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "x": times}
+    return [
+        plain | {"y": [high, high], "line": {"width": 0}, "showlegend": False},
+        plain
+        | {
+            "y": [low, low],
+            "line": {"width": 0},
+            "fill": "tonexty",
+            "fillcolor": BAND_COLOUR,
+            "name": f"mean ± one deviation, {fmt.price(deviation, currency)}",
+        },
+        plain
+        | {
+            "y": [mean, mean],
+            "line": {"width": 1, "dash": "dash", "color": "#8795a3"},
+            "name": f"mean, {fmt.price(mean, currency)}",
+        },
+    ]
 
 
-def _add_lines(figure: go.Figure, parts: Sequence[Stretch], currency: str) -> None:
+def _lines(parts: Sequence[Stretch], currency: str) -> list[Trace]:
+    traces: list[Trace] = []
     for kind, name in WORDS.items():
         drawn = [part for part in parts if part.kind == kind and len(part.points) > 1]
         joined = {id(point) for part in drawn for point in part.points}
@@ -112,27 +120,31 @@ def _add_lines(figure: go.Figure, parts: Sequence[Stretch], currency: str) -> No
             if kind_of(point) == kind and id(point) not in joined
         ]
         if drawn:
-            _add_line(figure, kind, drawn, currency)
+            traces.append(_line(kind, drawn, currency))
         # A point without a neighbour has no line; nor has a recorded one among repaired ones.
         if alone:
-            figure.add_scatter(
-                mode="markers",
-                x=[point.at for point in alone],
-                y=[point.price for point in alone],
-                hovertext=[_said(point, currency) for point in alone],
-                hoverinfo="text",
-                marker={"color": COLOURS[kind], "size": 6, "symbol": _symbol(kind)},
-                name=name,
-                legendgroup=kind,
-                showlegend=not drawn,
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "markers",
+                    "x": [point.at for point in alone],
+                    "y": [point.price for point in alone],
+                    "hovertext": [_said(point, currency) for point in alone],
+                    "hoverinfo": "text",
+                    "marker": {"color": COLOURS[kind], "size": 6, "symbol": _symbol(kind)},
+                    "name": name,
+                    "legendgroup": kind,
+                    "showlegend": not drawn,
+                }
             )
+    return traces
 
 
 def _symbol(kind: Kind) -> str:
     return "circle" if kind == "recorded" else "circle-open"
 
 
-def _add_line(figure: go.Figure, kind: Kind, parts: Sequence[Stretch], currency: str) -> None:
+def _line(kind: Kind, parts: Sequence[Stretch], currency: str) -> Trace:
     times: list[datetime | None] = []
     prices: list[float | None] = []
     texts: list[str | None] = []
@@ -140,59 +152,64 @@ def _add_line(figure: go.Figure, kind: Kind, parts: Sequence[Stretch], currency:
         times += [*(point.at for point in part.points), None]
         prices += [*(point.price for point in part.points), None]
         texts += [*(_said(point, currency) for point in part.points), None]
-    figure.add_scatter(
-        mode="lines",
-        x=times,
-        y=prices,
-        hovertext=texts,
-        hoverinfo="text",
-        connectgaps=False,
-        line={"color": COLOURS[kind], "dash": DASHES[kind], "width": 2},
-        name=WORDS[kind],
-        legendgroup=kind,
-    )
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": times,
+        "y": prices,
+        "hovertext": texts,
+        "hoverinfo": "text",
+        "connectgaps": False,
+        "line": {"color": COLOURS[kind], "dash": DASHES[kind], "width": 2},
+        "name": WORDS[kind],
+        "legendgroup": kind,
+    }
 
 
-def _add_candles(figure: go.Figure, candles: Sequence[Candle], currency: str) -> None:
+def _candles(candles: Sequence[Candle], currency: str) -> list[Trace]:
+    traces: list[Trace] = []
     for kind in WORDS:
         mine = [one for one in candles if bool(one.repaired) == (kind == "repaired")]
         if not mine:
             continue
-        figure.add_candlestick(
-            x=[one.start for one in mine],
-            open=[one.open for one in mine],
-            high=[one.high for one in mine],
-            low=[one.low for one in mine],
-            close=[one.close for one in mine],
-            hovertext=[_told(one, currency) for one in mine],
-            hoverinfo="text",
-            # Rising ones are hollow, falling ones full: colour is not the only sign.
-            increasing={"line": {"color": UP, "width": 1.5}, "fillcolor": "rgba(0,0,0,0)"},
-            decreasing={"line": {"color": DOWN, "width": 1.5}, "fillcolor": DOWN},
-            opacity=1 if kind == "recorded" else FAINT,
-            name="recorded" if kind == "recorded" else "with repaired prices (faint)",
+        traces.append(
+            {
+                "type": "candlestick",
+                "x": [one.start for one in mine],
+                "open": [one.open for one in mine],
+                "high": [one.high for one in mine],
+                "low": [one.low for one in mine],
+                "close": [one.close for one in mine],
+                "hovertext": [_told(one, currency) for one in mine],
+                "hoverinfo": "text",
+                # Rising ones are hollow, falling ones full: colour is not the only sign.
+                "increasing": {"line": {"color": UP, "width": 1.5}, "fillcolor": "rgba(0,0,0,0)"},
+                "decreasing": {"line": {"color": DOWN, "width": 1.5}, "fillcolor": DOWN},
+                "opacity": 1 if kind == "recorded" else FAINT,
+                "name": "recorded" if kind == "recorded" else "with repaired prices (faint)",
+            }
         )
+    return traces
 
 
-def _add_volume(
-    figure: go.Figure,
+def _volume(
     parts: Sequence[Sequence[tuple[datetime, float | None]]],
     currency: str,
     *,
     bars: bool,
-) -> None:
+) -> list[Trace]:
     times: list[datetime | None] = []
     volumes: list[float | None] = []
     for part in parts:
         times += [*(at for at, _ in part), None]
         volumes += [*(volume for _, volume in part), None]
     if not any(volume is not None for volume in volumes):
-        return
+        return []
     texts = [
         f"{fmt.moment(at)}: volume of 24 h {fmt.big(volume, currency)}"
         for at, volume in zip(times, volumes, strict=True)
     ]
-    common: dict[str, Any] = {
+    common: Trace = {
         "x": times,
         "y": volumes,
         "yaxis": "y2",
@@ -201,11 +218,9 @@ def _add_volume(
         "name": "volume of 24 h",
     }
     if bars:
-        figure.add_bar(**common, marker={"color": "#8795a3"})
-    else:
-        figure.add_scatter(
-            **common, mode="lines", connectgaps=False, line={"color": "#8795a3", "width": 1.5}
-        )
+        return [common | {"type": "bar", "marker": {"color": "#8795a3"}}]
+    line = {"mode": "lines", "connectgaps": False, "line": {"color": "#8795a3", "width": 1.5}}
+    return [common | {"type": "scatter"} | line]
 
 
 def _said(point: Point, currency: str) -> str:
@@ -227,7 +242,6 @@ def _told(one: Candle, currency: str) -> str:
 def _layout(*, log: bool, currency: str, key: str) -> dict[str, Any]:
     axis = {"gridcolor": GREY, "zeroline": False, "fixedrange": True, "automargin": True}
     return {
-        "template": "none",
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
