@@ -20,6 +20,9 @@ API_KEY_FILE = "api_key"
 FOR_THE_WEB = ("API_", "DASH_")
 FOR_THE_MARKET = ("SIMULATOR_",)
 FOR_THE_BACKEND = ("MONGODB_", "NATS_", "REDIS_", "COINGECKO_")
+# A page's files have megabytes, and glibc keeps what such took: in an area for each thread, and in
+# larger pieces the more it has seen. So: few areas, and what is large goes back at once.
+THRIFTY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
 
 
 def names(settings: Settings) -> list[str]:
@@ -202,5 +205,5 @@ def _dashboard(settings: Settings, environment: dict[str, str]) -> Spec:
     address = (settings.dash_host, settings.dash_port)
     return replace(
         _granian("dashboard", address, "dash_ui.wsgi:server", *options),
-        environment=_environment(environment, *FOR_THE_BACKEND, *FOR_THE_MARKET),
+        environment=_environment(environment, *FOR_THE_BACKEND, *FOR_THE_MARKET) | THRIFTY,
     )

@@ -142,3 +142,8 @@ def test_what_can_stand_still_is_watched_by_its_work_and_started_anew(tmp_path: 
         assert probe is not None
         assert f"{found[name].name}.json" in probe.target  # its sign of life, not only its answer
         assert found[name].stuck_after == 30
+
+
+def test_the_dashboard_gives_the_memory_of_large_files_back(tmp_path: Path) -> None:
+    environment = plan(tmp_path, MARKET="demo")["dashboard"].environment
+    assert {name: environment[name] for name in specs.THRIFTY} == specs.THRIFTY
