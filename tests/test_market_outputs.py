@@ -37,7 +37,7 @@ def test_numbers_are_as_of_the_newest_coin() -> None:
 def test_before_the_first_quote_there_is_no_chart_and_no_time() -> None:
     values = _shown([never("New")])
     assert (values["as_of"], values["age"]) == ("", "")
-    assert values["figure"] is no_update
+    assert all(bar["hidden"] for bar in values["figure"])
     assert values["figure_box"]
     assert not values["alert"]
     assert not values["data"]

@@ -9,7 +9,7 @@ from dash import Output, no_update
 from dash_ui import figures
 from dash_ui import format as fmt
 from dash_ui.client import ApiError, Coin, Update
-from dash_ui.pages import market_cards, market_table
+from dash_ui.pages import market_cards, market_chart, market_table
 from dash_ui.pages import market_words as words
 
 OUTPUTS = {
@@ -31,9 +31,8 @@ OUTPUTS = {
     "count": Output("market-count", "children"),
     "rows": Output("market-grid", "rowData"),
     "grid_style": Output("market-grid", "style"),
-    "figure": Output("market-figure", "figure"),
-    "figure_box": Output("market-figure-box", "hidden"),
-    "figure_style": Output("market-figure-box", "style"),
+    "figure": market_chart.OUTPUTS,
+    "figure_box": Output("market-figure", "hidden"),
     "figure_title": Output("market-figure-title", "children"),
     "figure_text": Output("market-figure-text", "children"),
 }
@@ -63,10 +62,14 @@ def outage(error: ApiError, now: datetime, read_at: str | None) -> dict[str, Any
 
 def _unchanged() -> dict[str, Any]:
     names = (
-        "read_at data simulated simulated_text source count rows grid_style figure figure_box "
-        "figure_style figure_title figure_text"
+        "read_at data simulated simulated_text source count rows grid_style figure_box "
+        "figure_title figure_text"
     )
-    return {**dict.fromkeys(names.split(), no_update), "cards": market_cards.UNCHANGED}
+    return {
+        **dict.fromkeys(names.split(), no_update),
+        "cards": market_cards.UNCHANGED,
+        "figure": market_chart.UNCHANGED,
+    }
 
 
 def shown(
@@ -104,9 +107,8 @@ def shown(
         "count": words.count(coins),
         "rows": [market_table.row(coin, currency) for coin in coins],
         "grid_style": market_table.style(len(coins)),
-        "figure": figures.deviation_comparison(bars) if bars else no_update,
+        "figure": market_chart.shown(bars),
         "figure_box": not bars,
-        "figure_style": {"height": f"{figures.deviation_height(bars)}px"},
         "figure_title": figures.deviation_heading(bars, unit) if bars else "",
         "figure_text": figures.deviation_summary(bars),
     }
