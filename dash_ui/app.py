@@ -9,6 +9,7 @@ from flask import Response
 
 from dash_ui import pages
 from dash_ui.client import Client
+from dash_ui.delivery import dated_asset, deliver
 from dash_ui.folder import Folder
 from dash_ui.foreign_pages import refuse_foreign_pages
 from dash_ui.login import ask_who
@@ -71,9 +72,9 @@ def create_app(
         add_log_handler=False,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
-    app.index_string = INDEX.replace("@favicon", app.get_asset_url("favicon.svg")).replace(
-        "@theme", app.get_asset_url("theme.js")
-    )
+    app.index_string = INDEX
+    for mark, asset in (("@favicon", "favicon.svg"), ("@theme", "theme.js")):
+        app.index_string = app.index_string.replace(mark, dated_asset(app, asset))
     app.server.config["KOINX_HOME"] = home
     if read_only:
         make_read_only(app.server)
@@ -88,6 +89,7 @@ def create_app(
         ask_who(app.server, Folder(home) if home else None, password)
     refuse_foreign_pages(app.server, api_key or app.server.secret_key)
     _guard(app)
+    deliver(app.server)
     return app
 
 
