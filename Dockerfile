@@ -19,6 +19,9 @@ COPY bridge bridge
 COPY tasks tasks
 COPY api api
 COPY dash_ui dash_ui
+# What the Docs page shows.
+COPY README.md .env.example ./
+COPY docs docs
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 KOINX_ENV_FILE=
 USER koinx
 VOLUME /koinx/var

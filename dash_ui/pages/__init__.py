@@ -6,9 +6,9 @@ import dash
 from dash import html
 
 from dash_ui.client import Client
-from dash_ui.pages import coin, market, servers
+from dash_ui.pages import coin, guide, market, servers
 
-PAGES = (market, coin, servers)
+PAGES = (market, coin, servers, guide)
 
 
 def register(app: dash.Dash, client: Client, currency: str) -> None:
