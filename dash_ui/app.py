@@ -68,6 +68,9 @@ def create_app(
         serve_locally=True,
         # It stands in the head, so that the page is never painted in the other theme.
         assets_ignore=r"theme\.js",
+        # A page that is left while its callback runs lacks what `running` would set, which Dash
+        # calls an error otherwise. tests/test_app_ids.py looks for misspelt ids instead.
+        suppress_callback_exceptions=True,
         health_endpoint="health",
         add_log_handler=False,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
