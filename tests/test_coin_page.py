@@ -359,7 +359,7 @@ def test_the_numbers_as_a_file_and_as_requests(page: Page, api: Api, url: str) -
     assert {row["coin"] for row in rows} == {"bitcoin"}
     assert len(rows) == api.statistics(include="repaired", records="1000")["count"]
     page.get_by_text("The request for the statistics").click()
-    page.get_by_role("button", name="Copy the request for the statistics as curl").click()
+    page.get_by_role("button", name="Copy as curl: the request for the statistics").click()
     expect(page.get_by_text("Copied.")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     program, address = shlex.split(copied)

@@ -18,6 +18,9 @@
         return one - other;
     };
 
+    // The browser shall do what it does.
+    functions.leaveTable = () => false;
+
     cells.CoinName = ({data}) =>
         element(
             "span",
@@ -38,6 +41,13 @@
             data.share_text,
             data.share === null ? null : span("koinx-minor", data.evidence),
         );
+
+    // By keyboard the grid goes from cell to cell, not to what is in them.
+    document.addEventListener("keydown", (event) => {
+        const row = event.key === "Enter" && event.target.closest(".ag-cell")?.parentElement;
+        const link = row && row.querySelector("a[href]");
+        if (link) link.click();
+    });
 
     // While the data may be old, the page shows the second in place of the first.
     cells.Freshness = ({data}) =>

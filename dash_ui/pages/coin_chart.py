@@ -11,7 +11,7 @@ from dash_ui import format as fmt
 from dash_ui.pages import common
 from dash_ui.pages.aria import aria
 from dash_ui.pages.coin_requests import copyable
-from dash_ui.pages.market_table import THEME
+from dash_ui.pages.market_table import BY_KEYBOARD, THEME
 from dash_ui.past import Point, Series, is_gap
 
 CONTROLS = {
@@ -56,7 +56,11 @@ def panel(chosen: dict[str, str]) -> html.Section:
                         rowData=[],
                         getRowId="params.data.id",
                         style={"height": "24rem"},
-                        dashGridOptions={"theme": {"function": THEME}, "animateRows": False},
+                        dashGridOptions={
+                            "theme": {"function": THEME},
+                            "animateRows": False,
+                            **BY_KEYBOARD,
+                        },
                     ),
                 ],
                 id="coin-rows-fold",
@@ -78,6 +82,8 @@ def _control(name: str, label: str, options: dict[str, str], value: str) -> html
             html.Span(f"{label}:", className="koinx-label me-2"),
             dbc.RadioItems(
                 id=f"coin-{name}",
+                # One group, in which arrows choose.
+                name=f"coin-{name}",
                 options=[{"label": text, "value": key} for key, text in options.items()],
                 value=value,
                 inline=True,

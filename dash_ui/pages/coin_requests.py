@@ -15,7 +15,7 @@ def copyable(id: str, what: str) -> html.Details:
                 "Copy as curl",
                 type="button",
                 className="btn btn-sm btn-outline-secondary koinx-copy",
-                **aria(label=f"Copy the request for {what} as curl", controls=id),
+                **aria(label=f"Copy as curl: the request for {what}", controls=id),
             ),
             html.Span(role="status", className="small ms-2"),
         ],

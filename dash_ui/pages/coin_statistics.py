@@ -58,6 +58,8 @@ def panel(include: str) -> html.Section:
                     html.Div(
                         dbc.RadioItems(
                             id="coin-statistics-include",
+                            # One group, in which arrows choose.
+                            name="coin-statistics-include",
                             options=[
                                 {"label": "Recorded", "value": "recorded"},
                                 {"label": "With repaired", "value": "repaired"},

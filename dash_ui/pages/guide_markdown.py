@@ -113,9 +113,9 @@ class _Renderer:
 
     def _table(self, node: SyntaxTreeNode) -> html.Div:
         table = html.Table(self._inside(node), className="table table-sm")
-        return html.Div(
-            table, className="guide-table", tabIndex=0, role="region", **aria(label="Table")
-        )
+        about = self._headings[-1].text if self._headings else ""
+        label = aria(label=f"Table, {about}".strip(", "))
+        return html.Div(table, className="guide-table", tabIndex=0, role="region", **label)
 
     def _heading(self, node: SyntaxTreeNode) -> Any:
         text = _words(node)

@@ -30,6 +30,8 @@ def panel() -> html.Section:
             html.Div(
                 dbc.RadioItems(
                     id="market-unit",
+                    # One group, in which arrows choose.
+                    name="market-unit",
                     options=[
                         {"label": "Share of the price", "value": "share"},
                         {"label": "Amount", "value": "money"},

@@ -83,6 +83,8 @@ THEME = (
     "fontSize: 14, wrapperBorderRadius: 8, cellHorizontalPadding: 7, "
     f"rowHeight: {ROW_PX}, headerHeight: {HEADER_PX}" + "})"
 )
+# Arrows go from cell to cell; Tab goes on behind the table, rather than through all of them.
+BY_KEYBOARD = {"tabToNextCell": {"function": "leaveTable()"}}
 
 
 def panel() -> html.Section:
@@ -115,6 +117,7 @@ def panel() -> html.Section:
                     "enableBrowserTooltips": True,
                     "quickFilterText": "",
                     "animateRows": False,
+                    **BY_KEYBOARD,
                     "localeText": dict.fromkeys(("noRowsToShow", "noMatchingRows"), NO_MATCH),
                 },
             ),
