@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import Browser
 
 from market.simulated import Market
 from market.simulator import create_simulator
 from market.simulator_server import serving
+from tests import shown_numbers
 from tests.support import RECORDED, SimulatorControl, wait_until
 from tests.system import running
+from tests.test_market_page import browser, checked
+
+__all__ = ["browser"]
 
 PAGES = 12
 PATTERN = "markets_usd_page1_2025-12-14T*_run.json"
@@ -58,7 +63,9 @@ def _moved(url: str, before: str) -> bool:
 
 # The simulator's pages stand in where there are no recorded ones.
 @pytest.mark.parametrize("make", [recorded] if RECORDED.exists() else [recorded, simulated])
-def test_every_quote_once_and_every_answer_as_calculated(make: Any, tmp_path: Path) -> None:
+def test_every_quote_once_and_every_answer_as_calculated(
+    make: Any, tmp_path: Path, browser: Browser
+) -> None:
     folder = tmp_path / "pages"
     folder.mkdir()
     pages = make(folder)
@@ -95,3 +102,11 @@ def test_every_quote_once_and_every_answer_as_calculated(make: Any, tmp_path: Pa
             found = session.get(f"{system.api}/deviation", params={"coin": coin}).json()
             assert found == {"deviation": pytest.approx(expected, rel=1e-9)}
         assert session.get(f"{system.api}/v1/coins/bitcoin").json()["source"] == "replay"
+
+        with (
+            browser.new_context(base_url=system.dash) as context,
+            checked(context.new_page(), system.dash) as page,
+        ):
+            assert shown_numbers.assert_market(page, system.api) >= len(series)
+            shown_numbers.assert_coin(page, system.api, "bitcoin")
+            shown_numbers.assert_coin(page, system.api, "tether")
