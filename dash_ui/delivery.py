@@ -14,7 +14,9 @@ PACKED = (
 STATIC = ("/_dash-component-suites/", "/assets/")
 # Answers are packed once for one reader, files once for all of them.
 ANSWER_LEVEL, FILE_LEVEL = 4, 6
-FOR_A_YEAR = "public, max-age=31536000, immutable"
+# Dash answers to any fingerprint of a file, so that names can be made up without end.
+MOST_FILES = 100
+FOR_A_YEAR = "max-age=31536000, immutable"
 
 Packed = dict[tuple[str, str | None], bytes]
 
@@ -62,6 +64,8 @@ def _pack(response: Response, packed: Packed) -> None:
     if body is None:
         body = gzip.compress(plain, FILE_LEVEL if is_static else ANSWER_LEVEL, mtime=0)
         if is_static:
+            if len(packed) >= MOST_FILES:
+                packed.clear()
             packed[key] = body
     response.set_data(body)
     response.headers["Content-Encoding"] = "gzip"

@@ -10,10 +10,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from dash_ui.app import create_app
-from dash_ui.delivery import FOR_A_YEAR, GZIP_FROM_BYTES, deliver
+from dash_ui.delivery import FOR_A_YEAR, GZIP_FROM_BYTES, MOST_FILES, deliver
 
 GRID = "/_dash-component-suites/dash_ag_grid/async-community.js"
 ENDING = re.compile(rb'"end_?[iI]d":"[^"]+"')
+RENDERER = "/_dash-component-suites/dash/deps/prop-types@15.v{0}m1.8.1.min.js"
 STYLE = "/assets/bootstrap.min.css"
 
 
@@ -46,6 +47,18 @@ def test_a_file_is_packed_once_for_all(client: FlaskClient, monkeypatch: Any) ->
     monkeypatch.setattr(gzip, "compress", lambda *_, **__: pytest.fail("packed anew"))
     with get(client, GRID) as second:
         assert second.data == first.data
+
+
+def test_made_up_names_of_a_file_take_no_memory(monkeypatch: Any) -> None:
+    kept: list[dict[Any, bytes]] = []
+    monkeypatch.setattr("dash_ui.delivery._pack", lambda _, packed: kept.append(packed))
+    client: FlaskClient = create_app("http://127.0.0.1:9").server.test_client()
+    get(client, RENDERER.format(0)).close()
+    monkeypatch.undo()
+    for number in range(MOST_FILES + 5):
+        with get(client, RENDERER.format(number)) as answer:
+            assert answer.headers["Content-Encoding"] == "gzip"
+    assert 0 < len(kept[0]) <= MOST_FILES
 
 
 @pytest.mark.parametrize("path", [GRID, STYLE])
