@@ -1,5 +1,6 @@
 """The Servers page in a real browser, on a small system of its own."""
 
+import json
 import os
 import re
 import signal
@@ -188,7 +189,9 @@ def wish(page: Page) -> Request:
     """The request with which the page starts all; nothing ends by it."""
 
     def is_wish(request: Request) -> bool:
-        return "servers-do" in (request.post_data or "")
+        # The tick that shows the states names the buttons as well: it sets whether they are off.
+        asked = json.loads(request.post_data or "{}")
+        return bool(asked.get("output") == "servers-said.children")
 
     with page.expect_request(is_wish) as sent:
         press(page, "Start", "all")
