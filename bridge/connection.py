@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 CONNECT_SECONDS = 2
 PING_SECONDS = 5  # with two outstanding pings a half-open connection is noticed in 20 s
 DRAIN_SECONDS = 5.0
+ANSWER_SECONDS = 1.0
 
 
 def split_credentials(url: str) -> tuple[str, dict[str, Any]]:
@@ -154,7 +155,11 @@ class Connection:
             # Cancelled: nats-py's own futures, when the connection is lost meanwhile.
             lost = (TimeoutError, NatsError, OSError, asyncio.CancelledError)
             with contextlib.suppress(*lost):
-                await asyncio.wait_for(client.drain(), DRAIN_SECONDS)
+                if client.is_connected:
+                    # A server that is frozen, or out of reach, has nothing to be drained to, and
+                    # nats-py waits 10 s for it, cancelled or not.
+                    await asyncio.wait_for(client.flush(), ANSWER_SECONDS)
+                    await asyncio.wait_for(client.drain(), DRAIN_SECONDS)
             with contextlib.suppress(*lost):
                 await client.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}

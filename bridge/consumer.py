@@ -40,6 +40,7 @@ class Delivery:
 
 
 Handler = Callable[[Delivery], Callable[[], None] | None]
+_LOST = (NatsError, NotConnected, WrongStream, OSError)
 
 
 class Consumer:
@@ -59,7 +60,8 @@ class Consumer:
         self._followers = ThreadPoolExecutor(FOLLOWERS, thread_name_prefix="consumed")
         self._following: set[asyncio.Future[None]] = set()
         self._stopping = False
-        self._fetching: asyncio.Task[list[Msg]] | None = None
+        self._subscription: JetStreamContext.PullSubscription | None = None
+        self._waiting: asyncio.Task[Msg] | None = None  # for NATS, and for an event
 
     def start(self) -> None:
         """Begins to consume, in this process's loop; returns at once, NATS may be down."""
@@ -76,29 +78,24 @@ class Consumer:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def _interrupt(self) -> None:
-        if self._fetching is not None:
-            self._fetching.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     async def _run(self) -> None:
-        subscription: JetStreamContext.PullSubscription | None = None
         places = asyncio.Semaphore(AT_ONCE)
         taken: set[asyncio.Task[None]] = set()
         while not self._stopping:
             await places.acquire()
+            self._waiting = asyncio.ensure_future(self._next())
             try:
-                if subscription is None:
-                    subscription = await self._subscribe(await self._connection.client())
-                message = await self._fetch(subscription)
+                message = await self._waiting
             except TimeoutError:
                 places.release()  # an idle stream
             except asyncio.CancelledError:
                 if not self._stopping:
                     raise
-            except (NatsError, NotConnected, WrongStream, OSError) as error:
+            except _LOST:
                 places.release()
-                log.warning("consumer: %s; trying again", str(error) or type(error).__name__)
-                subscription = None
-                await asyncio.sleep(PAUSE_SECONDS)
             else:
                 task = asyncio.create_task(self._take(message))
                 taken.add(task)
@@ -107,10 +104,27 @@ class Consumer:
         await asyncio.gather(*taken)
         if self._following:
             await asyncio.wait(self._following, timeout=FOLLOW_SECONDS)
-        if subscription is not None:
+        if self._subscription is not None:
             with contextlib.suppress(NatsError, OSError):
-                await self._give_back(subscription)
-                await subscription.unsubscribe()
+                await self._give_back(self._subscription)
+                await self._subscription.unsubscribe()
+
+    async def _next(self) -> Msg:
+        """The next event; TimeoutError when none came. Stopping ends all its waits."""
+        try:
+            if self._subscription is None:
+                self._subscription = await self._subscribe(await self._connection.client())
+            # One at a time: a fetch of more waits for all of them until its time is over, holding
+            # those that came, once `max_ack_pending` lets no more through (16 events in 5 s).
+            [message] = await self._subscription.fetch(1, timeout=FETCH_SECONDS)
+        except TimeoutError:
+            raise
+        except _LOST as error:
+            log.warning("consumer: %s; trying again", str(error) or type(error).__name__)
+            self._subscription = None
+            await asyncio.sleep(PAUSE_SECONDS)
+            raise
+        return message
 
     async def _subscribe(self, client: Client) -> JetStreamContext.PullSubscription:
         js = client.jetstream()
@@ -118,16 +132,6 @@ class Consumer:
         # gets its streams again.
         await streams.prepare(client)
         return await js.pull_subscribe_bind(consumer=CONSUMER, stream=EVENTS)
-
-    async def _fetch(self, subscription: JetStreamContext.PullSubscription) -> Msg:
-        # One at a time: a fetch of more waits for all of them until its time is over, holding
-        # those that came, once `max_ack_pending` lets no more through (16 events in 5 s).
-        self._fetching = asyncio.ensure_future(subscription.fetch(1, timeout=FETCH_SECONDS))
-        try:
-            [message] = await self._fetching
-        finally:
-            self._fetching = None
-        return message
 
     async def _give_back(self, subscription: JetStreamContext.PullSubscription) -> None:
         """Lets another have what came to the fetch that was broken off, without its `ack_wait`."""

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import socket
 import threading
 import time
@@ -14,7 +15,13 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from bridge.connection import CONNECT_SECONDS, Connection, NotConnected, split_credentials
+from bridge.connection import (
+    CONNECT_SECONDS,
+    DRAIN_SECONDS,
+    Connection,
+    NotConnected,
+    split_credentials,
+)
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from bridge.streams import EVENTS
@@ -217,3 +224,16 @@ def test_credentials_in_an_address_are_decoded(
     url: str, address: str, credentials: dict[str, str]
 ) -> None:
     assert split_credentials(url) == (address, credentials)
+
+
+@pytest.mark.row("nats-half-open")
+def test_close_does_not_wait_for_a_frozen_nats(tmp_path: Path) -> None:
+    with server("nats", tmp_path) as (url, process):
+        connection = Connection(url, "test")
+        connection.run(number, 5)
+        process.send_signal(signal.SIGSTOP)
+        started = time.monotonic()
+        connection.close()
+        assert time.monotonic() - started < DRAIN_SECONDS
+        assert not loops()
+    gc.collect()

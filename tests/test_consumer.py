@@ -227,7 +227,7 @@ def test_stop_is_quick_when_idle_and_when_nats_is_down(tmp_path: Path) -> None:
     with server("nats", tmp_path) as (url, _), closing(Connection(url, "test")) as connection:
         consumer = Consumer(connection, Handled())
         consumer.start()
-        wait_until(lambda: consumer._fetching, "the consumer to fetch")
+        wait_until(lambda: consumer._subscription, "the consumer to fetch")
         started = time.monotonic()
         consumer.stop()
         assert time.monotonic() - started < 1
@@ -262,7 +262,7 @@ def test_a_connection_that_was_closed_is_made_anew(
     # As nats-py closes it after an error of the server's that it takes for final.
     handled = Handled()
     with consuming(connection, handled) as consumer:
-        wait_until(lambda: consumer._fetching, "the consumer to fetch")
+        wait_until(lambda: consumer._subscription, "the consumer to fetch")
         connection.run(lambda client: client.close(), 5)
         publish(other, UpdateRequested("a"))
         wait_until(lambda: handled.ids == ["a"], "the event")
