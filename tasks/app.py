@@ -6,7 +6,7 @@ from importlib import import_module
 from celery import Celery
 from celery.signals import celeryd_init, task_prerun, worker_before_create_process
 
-from tasks import broker, heartbeat
+from tasks import broker, ending, heartbeat
 
 TASKS = ("tasks.ingest", "tasks.repair", "tasks.schedule")
 
@@ -14,6 +14,7 @@ broker.outlive_lost_connections()
 
 app = Celery("koinx")
 app.config_from_object("celeryconfig")
+ending.end_at_once_when_unknown(app)
 
 
 @celeryd_init.connect
