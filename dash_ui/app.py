@@ -8,7 +8,7 @@ from dash import ClientsideFunction, Input, html
 from flask import Response
 
 from dash_ui import pages
-from dash_ui.client import Client
+from dash_ui.client import READ_SECONDS, Client
 from dash_ui.delivery import dated_asset, deliver
 from dash_ui.folder import Folder
 from dash_ui.foreign_pages import refuse_foreign_pages
@@ -40,7 +40,7 @@ def create_app(
     *,
     host: str = LOOPBACK[0],
     currency: str = "usd",
-    timeout: float = 3.0,
+    timeout: float = READ_SECONDS,
     refresh_timeout: float = 10.0,
     api_key: str | None = None,
     password: str | None = None,

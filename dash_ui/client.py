@@ -14,6 +14,8 @@ from urllib.parse import quote
 import requests
 
 PAGE_SIZE = 250
+# The API itself says after 3 s that its database does not answer: that is to be heard.
+READ_SECONDS = 5.0
 
 T = TypeVar("T")
 
@@ -76,7 +78,7 @@ class Client:
     def __init__(
         self,
         api_url: str,
-        timeout: float = 3.0,
+        timeout: float = READ_SECONDS,
         refresh_timeout: float = 10.0,
         api_key: str | None = None,
     ) -> None:

@@ -12,7 +12,8 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from dash_ui.client import ApiError, Client
+from dash_ui.client import READ_SECONDS, ApiError, Client
+from market.database import TIMEOUT_MS
 
 Answer = Callable[[Request], Response]
 Serve = Callable[[Answer], str]
@@ -210,3 +211,7 @@ def test_a_proxy_of_the_environment_is_not_asked(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     assert len(Client(serve(answered([COIN]))).coins()) == 1
+
+
+def test_a_read_waits_until_the_api_says_that_its_database_is_away() -> None:
+    assert TIMEOUT_MS / 1000 + 1 <= READ_SECONDS
