@@ -24,7 +24,7 @@ from settings import SettingsError
 PATH = "/servers"
 NAME = "Servers"
 
-INTERVAL_MS = 1_000
+INTERVAL_MS = 500  # what became of a process is to be seen within 2 s, on a busy machine too
 NOWHERE = Path(os.devnull)  # a home in which nothing can run
 OUTPUTS = {
     "beat": Output("servers-beat", "children"),
