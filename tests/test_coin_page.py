@@ -185,7 +185,7 @@ def test_the_statistics_are_the_apis_recorded_first(page: Page, api: Api) -> Non
     assert_statistics(page, found)
     assert found["count"] == RECORDED
     about = page.locator("#coin-statistics-about")
-    expect(about).to_contain_text("5 prices that were recorded in their own time, over 5 of 100")
+    expect(about).to_contain_text("5 prices, each recorded in its own time, over 5 of 100")
     expect(about).to_contain_text("That is few")
     interval = page.locator("#coin-value-deviation_interval")
     expect(interval).to_have_text(f"n/a: {found['notes']['deviation_interval']}")

@@ -77,7 +77,7 @@ def test_the_gravest_concern_is_named_with_its_cure(
 
 def test_coins_are_counted_by_freshness_the_freshest_first() -> None:
     coins = [never("New"), coin(), STALE, coin("Pepe")]
-    assert words.count(coins) == "4 coins: 2 fresh, 1 stale, 1 never"
+    assert words.count(coins) == "4 coins: 2 fresh, 1 stale, 1 without a quote"
     assert words.count(coins[1:2]) == "1 coin: 1 fresh"
 
 

@@ -50,7 +50,8 @@ def rests_on(found: Statistics, include: str) -> str:
         return "There is no record yet, so there is nothing to measure."
     said = f"Over the newest {fmt.counted(found.count, 'price')}"
     if include == "recorded":
-        said += f" that were recorded in their own time, {fmt.evidence(found.count)}."
+        each = "each " if found.count > 1 else ""
+        said += f", {each}recorded in its own time, {fmt.evidence(found.count)}."
     else:
         said += f", {found.repaired} of them repaired from history later."
     if found.count < FEW:

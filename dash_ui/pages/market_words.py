@@ -62,7 +62,8 @@ def concern(known: Sequence[Coin], newest: float | None, update: Update | None) 
 def count(coins: Sequence[Coin]) -> str:
     """How many coins there are, and how many of each freshness."""
     states = Counter(coin.freshness for coin in coins)
-    each = ", ".join(f"{states[state]} {state}" for state in MARKS if states[state])
+    said = {state: state for state in MARKS} | {"never": "without a quote"}
+    each = ", ".join(f"{states[state]} {word}" for state, word in said.items() if states[state])
     return f"{fmt.counted(len(coins), 'coin')}: {each}"
 
 
