@@ -98,9 +98,11 @@ def look(system: System) -> None:
             playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         ) as browser,
     ):
+        context = browser.new_context(base_url=system.dash)
+        system.let_in(context)
         for path in DASHBOARD:
-            page = browser.new_page()
-            page.goto(system.dash + path)
+            page = context.new_page()
+            page.goto(path)
             page.wait_for_timeout(LOOKED_AT_MS)
             page.close()
 

@@ -59,6 +59,8 @@ def painted(context: BrowserContext) -> tuple[float, float]:
 def opened(browser: Browser, system: System) -> BrowserContext:
     """A context whose cache is empty."""
     context = browser.new_context(base_url=system.dash, viewport={"width": 1440, "height": 900})
+    # The session is had without a page, so that the cache stays empty.
+    system.let_in(context)
     context.add_init_script(WATCH % FIRST_ROWS)
     return context
 

@@ -63,7 +63,7 @@ class Seen:
         self.lags: dict[str, list[float]] = defaultdict(list)
         self._processes = Processes(system.home)
         self._page = page
-        page.goto(f"{system.dash}/servers")
+        page.goto(system.link("/servers"))
         for name in NAMES:
             expect(page.locator(f"#servers-card-{name}-state")).to_have_text(READY)
         page.evaluate(KEEP, NAMES)

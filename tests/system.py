@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import requests
+from playwright.sync_api import BrowserContext
 
 from dash_ui.folder import Folder
 from dash_ui.link import MINUTES, link
@@ -55,6 +56,10 @@ class System:
     def link(self, path: str = "/") -> str:
         """An address of the dashboard, with a token as `./koinx status` makes it."""
         return link(self.dash, Folder(self.home), MINUTES).replace("/?", f"{path}?")
+
+    def let_in(self, context: BrowserContext) -> None:
+        """Gives a browser a session of the dashboard; none of its pages or files is loaded."""
+        assert context.request.get(self.link()).ok
 
     def processes(self) -> list[psutil.Process]:
         """Every live process that belongs to this home."""

@@ -59,6 +59,7 @@ def open_page(browser: Browser, system: System) -> Iterator[Page]:
         browser.new_context(base_url=system.dash) as context,
         checked(context.new_page(), system.dash) as page,
     ):
+        system.let_in(context)
         page.goto("/guide")
         yield page
 

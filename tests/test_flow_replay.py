@@ -107,6 +107,7 @@ def test_every_quote_once_and_every_answer_as_calculated(
             browser.new_context(base_url=system.dash) as context,
             checked(context.new_page(), system.dash) as page,
         ):
+            system.let_in(context)
             assert shown_numbers.assert_market(page, system.api) >= len(series)
             shown_numbers.assert_coin(page, system.api, "bitcoin")
             shown_numbers.assert_coin(page, system.api, "tether")

@@ -34,6 +34,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 def context(browser: Browser, system: System) -> Iterator[BrowserContext]:
     """A browser whose pages are never loaded again."""
     with browser.new_context(base_url=system.dash) as context:
+        system.let_in(context)
         yield context
         assert all(page.evaluate("window.neverReloaded") for page in context.pages)
 
