@@ -67,7 +67,7 @@ def update(
     quotes = list(_quotes(coins, at, dice))
     latest = store.latest()
     store.record(quotes, source=SOURCE, recorded_at=now)
-    store.describe(quotes, latest)
+    store.describe(quotes, latest, store.away())
     store.merge_latest(latest, quotes, source=SOURCE, recorded_at=now)
     counts = {"asked": len(coins), "answered": len(coins), "stored": len(coins)}
     ledger.close(claim, state="done", hops={}, counts=counts, left_out=[], error=None)

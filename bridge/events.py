@@ -50,7 +50,10 @@ class UpdateRequested:
 
 @dataclass(frozen=True, slots=True)
 class UpdateFinished:
-    """An update ended, as `done`, `failed` or `missed`, with `stored` new quotes."""
+    """An update ended, as `done`, `failed` or `missed`, with `stored` new quotes.
+
+    `received`: a part of it is stored, and the rest comes later.
+    """
 
     id: str
     state: str

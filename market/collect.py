@@ -1,15 +1,18 @@
 """One update from its claim to its end: fetch, sift, store, merge, close."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from market.fetching import NO_QUOTE, Fetched, Source, Wanted, fetch
+from market.fetching import NO_QUOTE, Source, Wanted, fetch
 from market.lease import Lease
 from market.ledger import Claim, Ledger
+from market.parts import Part, joined
 from market.quotes import SUCCESSORS
-from market.sieve import Sieve
+from market.runs import PAGES, Run
+from market.sieve import Sieve, Sifted
 from market.slots import Schedule
 from market.store import Store
 from market.substitute import Substitute
@@ -22,10 +25,14 @@ OBSTACLE_SECONDS = 5.0  # after which an update that could not be stored is trie
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an update ended (`received`: it is to be tried again later), with its new quotes."""
+    """How an update ended, with its new quotes.
+
+    `received`: it is to be tried again later, or at once when it `goes_on` with its next part.
+    """
 
     state: str
     stored: int
+    goes_on: bool = False
 
 
 def carry_out(
@@ -39,49 +46,56 @@ def carry_out(
     wanted: Wanted,
     currency: str,
     label: str,
+    at_once: int = PAGES,
     obstacle: Callable[[], str | None] = lambda: None,
     substitute: Substitute | None = None,
 ) -> Outcome:
     """Carries out a claimed update and closes it in the ledger; raises LeaseLost.
 
-    While `obstacle` gives a reason why nothing can be stored, it is put off. Quotes are marked
-    with `label`, the source's name. When the source gives none, and asks for no wait that ends
-    within the slot, `substitute` is asked; its quotes are marked with its own name. What can't be
-    had, and what was not credible, is named in the ledger.
+    One of more than `at_once` pages is carried out in parts: each run stores so many pages, then
+    puts the update back with what it has stored. While `obstacle` gives a reason why nothing can be
+    stored, it is put off. Quotes are marked with `label`, the source's name. When the source gives
+    none, and asks for no wait that ends within the slot, `substitute` is asked; its quotes are
+    marked with its own name. What can't be had, and what was not credible, is named in the ledger.
     """
     claim = lease.claim
-    if claim.slot is not None and schedule.current(datetime.now(UTC)) != claim.slot:
-        # An old slot is never filled with a present price.
-        late = "its slot was over before "
-        if claim.fence == 1:
-            return _give_up(lease, ledger, "missed", late + "anyone could fetch it")
-        known = f"; {claim.error}" if claim.error else ""
-        return _give_up(lease, ledger, "failed", late + "a try at it succeeded" + known)
-    if claim.tries > MAX_TRIES:
-        return _give_up(lease, ledger, "failed", f"{MAX_TRIES} tries at it did not end")
+    run = Run.following(claim.parts, wanted, at_once)
+    before = run.before
+    if (hopeless := _hopeless(claim, schedule)) is not None:
+        if before.coins:
+            stopped = Part(reasons=[f"{hopeless.reason}; {run.told(before)}"])
+            whole, ticks = joined([before, stopped]), sieve.sifted()
+            state = _end(claim, whole, ledger=ledger, sieve=sieve, sifted=ticks, hops={})
+            return Outcome(state, 0)
+        ledger.close(
+            claim, state=hopeless.state, hops={}, counts={}, left_out=[], error=hopeless.reason
+        )
+        return Outcome(hopeless.state, 0)
     if (reason := obstacle()) is not None:
         ledger.postpone(claim, OBSTACLE_SECONDS, reason)
         return Outcome("received", 0)
-    fetched = fetch(
-        source, wanted, currency, lambda share: ledger.tell(claim, "fetching", share), label=label
-    )
+
+    def tell(share: float) -> None:
+        if share < 1:  # with the last page comes that it is storing
+            ledger.tell(claim, "fetching", run.gone(share))
+
+    with ThreadPoolExecutor(1, thread_name_prefix="known") as beside:
+        # Read while the pages are on their way: the writes compare with what changed meanwhile.
+        known = beside.submit(lambda: (store.latest(), store.away()))
+        fetched = fetch(source, run.queries, currency, tell, label=label)
     lease.check()
+    latest, away = known.result()
     wait = fetched.retry_after
-    if wait is not None and (substitute is None or _in_time(wait, claim, schedule)):
-        ledger.postpone(claim, wait, str(fetched.failures[0]))
+    if wait is not None and (substitute is None or before.coins or _in_time(wait, claim, schedule)):
+        ledger.postpone(claim, wait, run.told(before, fetched))
         return Outcome("received", 0)
-    latest = store.latest()
-    if substitute is not None and not fetched.quotes:
+    if substitute is not None and not fetched.quotes and not before.coins:
         fetched = substitute.fetch(fetched, wanted, currency, store.coins(), latest)
         lease.check()
     hops = {"fetched": datetime.now(UTC)}
+    part, is_last = run.part(fetched)
+    ledger.tell(claim, "storing", run.gone(0), joined([before, part]).counts)
     quotes = list(fetched.quotes.values())
-    counts = {
-        "asked": len(quotes) + len(fetched.left_out),
-        "answered": len(quotes),
-        "left_out": len(fetched.left_out),
-    }
-    ledger.tell(claim, "storing", 0, counts)
     # A row that stands still is no new quote; leaving it out here saves MongoDB from refusing it.
     moved = [quote for quote in quotes if not latest.has(quote)]
     sifted = sieve.sift(lease, moved, latest)
@@ -90,30 +104,82 @@ def carry_out(
     stored = store.record(sifted.good, source=label, recorded_at=hops["fetched"])
     hops["stored"] = datetime.now(UTC)
     lease.check()
-    store.describe(quotes, latest)
+    store.describe(quotes, latest, away)
     store.merge_latest(latest, sifted.by_time, source=label, recorded_at=hops["fetched"])
     hops["merged"] = datetime.now(UTC)
-    for coin, state, successor in _absent(fetched, wanted):
+    part = part.counted(sifted.counts(claim.id, quotes, stored))
+    whole = joined([before, part])
+    if not is_last:
+        wait = fetched.longest_wait
+        ledger.postpone(claim, wait or 0, run.told(whole, fetched), part.document())
+        return Outcome("received", stored + released, goes_on=wait is None)
+    for coin, state, successor in _absent(whole, wanted):
         store.mark(coin, state=state, successor=successor)
-    if left := _left(fetched, wanted, latest.coins):
+    if left := _left(whole, wanted, latest.coins):
         store.mark_left(left)
-    state = "done" if quotes else "failed"
-    reasons = [str(failure) for failure in fetched.failures]
-    if not quotes and not reasons:
+    state = _end(
+        claim,
+        whole,
+        ledger=ledger,
+        sieve=sieve,
+        sifted=sifted,
+        hops=hops,
+        source=fetched.instead,
+    )
+    return Outcome(state, stored + released)
+
+
+@dataclass(frozen=True)
+class _Hopeless:
+    """How an update ends that nothing can be had for any more, and why."""
+
+    state: str
+    reason: str
+
+
+def _hopeless(claim: Claim, schedule: Schedule) -> _Hopeless | None:
+    if claim.slot is not None and schedule.current(datetime.now(UTC)) != claim.slot:
+        # An old slot is never filled with a present price.
+        late = "its slot was over before "
+        if claim.fence == 1:
+            return _Hopeless("missed", late + "anyone could fetch it")
+        if claim.parts:
+            return _Hopeless("done", late + "all of it was had")
+        known = f"; {claim.error}" if claim.error else ""
+        return _Hopeless("failed", late + "a try at it succeeded" + known)
+    if claim.tries > MAX_TRIES:
+        return _Hopeless("failed", f"{MAX_TRIES} tries at it did not end")
+    return None
+
+
+def _end(
+    claim: Claim,
+    whole: Part,
+    *,
+    ledger: Ledger,
+    sieve: Sieve,
+    sifted: Sifted,
+    hops: Mapping[str, datetime],
+    source: str | None = None,
+) -> str:
+    """Closes an update of which all is stored that was had; its state."""
+    state = "done" if whole.coins else "failed"
+    reasons = whole.reasons
+    if not whole.coins and not reasons:
         reasons = [f"the source {NO_QUOTE}"]
     ledger.close(
         claim,
         state=state,
         hops=hops,
-        counts=counts | sifted.counts(claim.id, quotes, stored),
-        left_out=fetched.left_out,
+        counts={**sifted.counts(claim.id, (), 0), **whole.counts},
+        left_out=whole.left_out,
         ticks=sifted.entries(claim.id),
-        error="; ".join(dict.fromkeys(reasons)) or None,
-        source=fetched.instead,
+        error="; ".join(reasons) or None,
+        source=source,
     )
     if sifted.ticks:
         sieve.forget()
-    return Outcome(state, stored + released)
+    return state
 
 
 def _in_time(wait: float, claim: Claim, schedule: Schedule) -> bool:
@@ -122,26 +188,21 @@ def _in_time(wait: float, claim: Claim, schedule: Schedule) -> bool:
     return claim.slot is None or schedule.current(then) == claim.slot
 
 
-def _absent(fetched: Fetched, wanted: Wanted) -> list[tuple[str, str, str | None]]:
+def _absent(whole: Part, wanted: Wanted) -> list[tuple[str, str, str | None]]:
     """(coin, state, successor) of the coins wanted by id that a complete answer left out."""
-    if fetched.failures:
+    if whole.reasons:
         return []
+    quoted = set(whole.coins)
     return [
         (coin, "retired" if coin in SUCCESSORS else "missing", SUCCESSORS.get(coin))
         for coin in wanted.ids
-        if coin not in fetched.quotes
+        if coin not in quoted
     ]
 
 
-def _left(fetched: Fetched, wanted: Wanted, known: Iterable[str]) -> list[str]:
+def _left(whole: Part, wanted: Wanted, known: Iterable[str]) -> list[str]:
     """The coins that were collected once and that a complete answer no longer has."""
-    if fetched.failures or not fetched.quotes:
+    if whole.reasons or not whole.coins:
         return []
-    named = {one.coin for one in fetched.left_out}
-    there = fetched.quotes.keys() | named | set(wanted.ids)
+    there = {*whole.coins, *(one.coin for one in whole.left_out), *wanted.ids}
     return [coin for coin in known if coin not in there]
-
-
-def _give_up(lease: Lease, ledger: Ledger, state: str, reason: str) -> Outcome:
-    ledger.close(lease.claim, state=state, hops={}, counts={}, left_out=[], error=reason)
-    return Outcome(state, 0)

@@ -110,6 +110,7 @@ class Update(Document):
     ticks = ListField(DictField())  # coin, at, price, state, reason
     error = StringField(null=True)
     source = StringField(null=True)  # of its quotes, when it is not the first one
+    parts = ListField(DictField())  # while it is open: what was stored of it. Their form: `parts`
     run = DictField()  # what the run with this `fence` says of itself: stage, share, counts
     number = IntField(null=True)  # of its end, its newest one if it was opened again
     numbers = ListField(IntField())  # of all its ends: no number is given twice

@@ -7,7 +7,7 @@ MongoDB's own (`$$NOW`), so that two hosts whose clocks differ never both hold a
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,7 +28,15 @@ CLOCK_JUMP_SECONDS = 60  # what lies further ahead than it can was written befor
 MAX_LEFT_OUT = 1000  # entries kept; `counts` has the true number
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPEN = ("received", "running")
-CLAIMED = ("fence", "tries", "slot", "received_at", "error")  # what a claim says of its update
+CLAIMED = (
+    "fence",
+    "tries",
+    "slot",
+    "received_at",
+    "error",
+    "parts",
+)  # what a claim says of its update
+WITHOUT_PARTS = {"parts": 0}  # they name thousands of coins, for the next run alone
 DUPLICATE_KEY = 11000
 
 Document = dict[str, Any]
@@ -48,6 +56,9 @@ class Claim:
     slot: datetime | None
     received_at: datetime
     error: str | None = None  # why the last try came to nothing
+    parts: Sequence[Document] = field(
+        default_factory=list
+    )  # what earlier runs have stored of a large update
 
 
 class Ledger:
@@ -178,7 +189,11 @@ class Ledger:
         }
         while True:
             number = newest_number(self._updates) + 1
-            change = {"$set": fields | {"number": number}, "$push": {"numbers": number}}
+            change = {
+                "$set": fields | {"number": number},
+                "$push": {"numbers": number},
+                "$unset": {"parts": ""},
+            }
             with suppress(DuplicateKeyError):  # else another update ended meanwhile
                 self._write(claim, change)
                 return
@@ -194,15 +209,23 @@ class Ledger:
         with suppress(PyMongoError):
             self._unacknowledged.update_one(_held(claim), {"$set": {"run": run}})
 
-    def postpone(self, claim: Claim, seconds: float, reason: str) -> None:
-        """Puts an update back to `received`, to be tried in `seconds`; raises LeaseLost."""
-        fields = {
+    def postpone(
+        self, claim: Claim, seconds: float, reason: str | None, part: Document | None = None
+    ) -> None:
+        """Puts an update back to `received`, to be tried in `seconds`; raises LeaseLost.
+
+        `part` is what this run has stored of it: the next run goes on behind it.
+        """
+        fields: Document = {
             "state": "received",
             "tries": 0,
             "lease_until": None,
             "not_before": _from_now(seconds),
             "error": {"$literal": reason},
         }
+        if part is not None:
+            known = {"$ifNull": ["$parts", []]}
+            fields["parts"] = {"$concatArrays": [known, [{"$literal": part}]]}
         self._write(claim, [{"$set": fields}])
 
     def sweep(self) -> list[str]:
@@ -246,7 +269,7 @@ class Ledger:
 
     def get(self, update_id: str) -> Document | None:
         """One update as it is stored."""
-        return self._updates.find_one({"_id": update_id})
+        return self._updates.find_one({"_id": update_id}, WITHOUT_PARTS)
 
     def newest(
         self,
@@ -257,7 +280,9 @@ class Ledger:
         trigger: str | None = None,
     ) -> list[Document]:
         """Updates as they are stored, the newest received first; all, or of a state or trigger."""
-        found = self._updates.find(_which(state, trigger)).sort("received_at", DESCENDING)
+        found = self._updates.find(_which(state, trigger), WITHOUT_PARTS).sort(
+            "received_at", DESCENDING
+        )
         return list(found.skip(skip).limit(limit))
 
     def count(self, *, state: str | None = None, trigger: str | None = None) -> int:

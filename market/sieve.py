@@ -98,6 +98,10 @@ class Sieve:
             ticks = self._held.all()
         return Sifted([one for one in quotes if one in good], ticks)
 
+    def sifted(self) -> Sifted:
+        """The ticks alone, for an update that ends without an answer of its own."""
+        return Sifted([], self._held.all())
+
     def forget(self) -> None:
         """Removes old ticks; to be called once those that were found are stored."""
         self._held.forget()

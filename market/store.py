@@ -1,12 +1,12 @@
 """Quotes in MongoDB: each once, read back newest first; the latest of all coins in one document."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bson import MaxKey, MinKey
-from pymongo import DESCENDING, InsertOne, UpdateOne
+from pymongo import DESCENDING, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -20,6 +20,7 @@ from market.quotes import Quote
 
 RECORDS = 100  # a deviation's window
 MERGE_TRIES = 50
+DESCRIBED_AT_ONCE = 1000  # each write has 3 s, and the first of 5,000 coins was seen to take longer
 
 Document = dict[str, Any]
 
@@ -57,22 +58,9 @@ class Store:
         """
         if not quotes:
             return 0
-        inserts = [
-            InsertOne(
-                {
-                    "_id": {"coin": quote.coin, "at": quote.at},
-                    "price": quote.price,
-                    "market_cap": quote.market_cap,
-                    "change_24h": quote.change_24h,
-                    "volume_24h": quote.volume_24h,
-                    "source": quote.source or source,
-                    "recorded_at": recorded_at,
-                }
-            )
-            for quote in quotes
-        ]
+        documents = [quote_document(quote, source, recorded_at) for quote in quotes]
         try:
-            return self._quotes.bulk_write(inserts, ordered=False).inserted_count
+            return len(self._quotes.insert_many(documents, ordered=False).inserted_ids)
         except BulkWriteError as error:
             if not only_doubles(error):
                 raise
@@ -109,13 +97,16 @@ class Store:
             latest = self.latest()
         raise RuntimeError(f"the latest quotes changed {MERGE_TRIES} times while merging")
 
-    def describe(self, quotes: Iterable[Quote], latest: Latest) -> None:
+    def away(self) -> set[str]:
+        """The coins that are missing, retired or no longer among those collected."""
+        return {one["_id"] for one in self._coins.find({"state": {"$ne": "active"}}, {"_id": 1})}
+
+    def describe(self, quotes: Iterable[Quote], latest: Latest, away: Container[str]) -> None:
         """Keeps names, symbols and ranks that differ from what the latest says.
 
-        A coin that was missing or retired is active again. Goes before `merge_latest`: an update
-        that dies between the two would leave coins that no later one describes.
+        A coin that was `away` is active again. Goes before `merge_latest`: an update that dies
+        between the two would leave coins that no later one describes.
         """
-        away = {one["_id"] for one in self._coins.find({"state": {"$ne": "active"}}, {"_id": 1})}
         changes = [
             UpdateOne(
                 {"_id": q.coin},
@@ -134,8 +125,8 @@ class Store:
             for q in quotes
             if q.coin in away or not _same_coin(q, latest.coins.get(q.coin))
         ]
-        if changes:
-            self._coins.bulk_write(changes, ordered=False)
+        for first in range(0, len(changes), DESCRIBED_AT_ONCE):
+            self._coins.bulk_write(changes[first : first + DESCRIBED_AT_ONCE], ordered=False)
 
     def mark(self, coin: str, *, state: str, successor: str | None = None) -> None:
         """Notes that a coin is missing or retired; its name and quotes stay."""
@@ -165,6 +156,19 @@ class Store:
         return True
 
 
+def quote_document(quote: Quote, source: str, recorded_at: datetime) -> Document:
+    """A quote as it is stored; `source` marks one that does not name its own."""
+    return {
+        "_id": {"coin": quote.coin, "at": quote.at},
+        "price": quote.price,
+        "market_cap": quote.market_cap,
+        "change_24h": quote.change_24h,
+        "volume_24h": quote.volume_24h,
+        "source": quote.source or source,
+        "recorded_at": recorded_at,
+    }
+
+
 def _latest_entry(quote: Quote, source: str, recorded_at: datetime) -> Document:
     return {
         "coin": quote.coin,
@@ -182,6 +186,8 @@ def _latest_entry(quote: Quote, source: str, recorded_at: datetime) -> Document:
 
 
 def _same_coin(quote: Quote, known: Document | None) -> bool:
-    return known is not None and all(
-        known.get(name) == getattr(quote, name) for name in ("name", "symbol", "rank")
+    return known is not None and (
+        known.get("name") == quote.name
+        and known.get("symbol") == quote.symbol
+        and known.get("rank") == quote.rank
     )

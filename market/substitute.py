@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 from market.coingecko import MAX_PER_PAGE
-from market.fetching import NO_QUOTE, Fetched, Wanted, fetch
+from market.fetching import NO_QUOTE, Fetched, Wanted, absent, fetch, pages
 from market.http_source import Deadline, SourceError
 from market.matching import match
 from market.quotes import LeftOut, Quote
@@ -41,7 +41,8 @@ class Substitute:
         `coins` is what is known of every coin, by id.
         """
         stand_in = StandIn(self._source, coins)
-        found = fetch(stand_in, wanted, currency, label=self.name, seconds=SECONDS)
+        found = fetch(stand_in, pages(wanted), currency, label=self.name, seconds=SECONDS)
+        left_out = _with_absent(found, wanted)
         doubted = {
             coin: LeftOut(coin, f"{self.name}: {why}")
             for coin, quote in found.quotes.items()
@@ -51,13 +52,18 @@ class Substitute:
         # Never empty: a coin that the second source does not have is not missing at the first.
         failures = nothing.failures or [SourceError(f"the source {NO_QUOTE}")]
         if not quotes:
-            others = [one for one in nothing.left_out if one.coin not in doubted]
+            named = _with_absent(nothing, wanted)
+            others = [one for one in named if one.coin not in doubted]
             also = found.failures or [SourceError(f"{self.name} {NO_QUOTE}")]
             return Fetched({}, [*others, *doubted.values()], [*failures, *also])
         share = f"{len(quotes)} of {len(stand_in.collected)} coins"
         told = SourceError(f"{share} are quoted from {self.name} instead")
-        left_out = [*found.left_out, *doubted.values()]
-        return Fetched(quotes, left_out, [*failures, *found.failures, told], self.name)
+        return Fetched(
+            quotes,
+            [*left_out, *doubted.values()],
+            [*failures, *found.failures, told],
+            self.name,
+        )
 
 
 class StandIn:
@@ -127,6 +133,11 @@ def doubt(quote: Quote, known: Document | None) -> str | None:
             "known before: it may be another coin"
         )
     return None
+
+
+def _with_absent(fetched: Fetched, wanted: Wanted) -> list[LeftOut]:
+    quoted, complete = fetched.quotes, not fetched.failures
+    return [*fetched.left_out, *absent(wanted, quoted, fetched.left_out, complete=complete)]
 
 
 def _identity(coin: str, known: Document) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
 from croniter import croniter
 
@@ -11,6 +12,7 @@ from settings.coins import CoinSelection
 
 PAGE = 250  # coins in one call
 MONTH = timedelta(days=31)
+TURN = timedelta(seconds=75)  # a minute for which the calls are used up, and the sweep after it
 SAMPLE = 300  # slots whose distance is measured
 
 # (calls a minute, calls a month): https://www.coingecko.com/en/api/pricing. Without a key the
@@ -46,19 +48,29 @@ class Budget:
         return cls(per_minute or minute, per_month or month)
 
     def allows(self, calls: int, rate: "Rate") -> bool:
-        """Whether so many calls at each update are within both limits."""
+        """Whether so many calls at each update are within both limits.
+
+        An update may wait for its calls, but not until the next one begins.
+        """
+        at_once = calls * rate.a_minute <= self.per_minute
         a_month = math.ceil(calls * rate.a_month)
-        return calls * rate.a_minute <= self.per_minute and (
+        return (at_once or self.duration(calls) <= rate.shortest) and (
             self.per_month is None or a_month <= self.per_month
         )
+
+    def duration(self, calls: int) -> timedelta:
+        """How long an update of so many calls takes at most, when it has to wait for some."""
+        return math.ceil(calls / self.per_minute) * TURN
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Updates of a schedule: the most that fall into one minute, and the mean of 31 days."""
+    """Updates of a schedule: the most in one minute, the mean of 31 days, the shortest time between
+    two."""
 
     a_minute: int
     a_month: float
+    shortest: timedelta
 
 
 def calls_an_update(selection: CoinSelection) -> int:
@@ -77,7 +89,8 @@ def rate(schedule: str) -> Rate:
         for slot, later in zip(slots, slots[in_a_minute:], strict=False)
     ):
         in_a_minute += 1
-    return Rate(in_a_minute, MONTH / ((slots[-1] - slots[0]) / SAMPLE))
+    shortest = min(later - slot for slot, later in pairwise(slots))
+    return Rate(in_a_minute, MONTH / ((slots[-1] - slots[0]) / SAMPLE), shortest)
 
 
 def refusal(selection: CoinSelection, schedule: str, budget: Budget) -> str | None:
@@ -85,10 +98,11 @@ def refusal(selection: CoinSelection, schedule: str, budget: Budget) -> str | No
     calls, updates = calls_an_update(selection), rate(schedule)
     if budget.allows(calls, updates):
         return None
-    needed = f"{calls * updates.a_minute:,} calls a minute"
+    minutes = budget.duration(calls) / timedelta(minutes=1)
+    needed = f"{calls * updates.a_minute:,} calls a minute, or {minutes:.0f} minutes for each"
     allowed = f"{budget.per_minute:,} a minute"
     if budget.per_month is not None:
-        needed += f" and {math.ceil(calls * updates.a_month):,} in 31 days"
+        needed += f", and {math.ceil(calls * updates.a_month):,} in 31 days"
         allowed += f" and {budget.per_month:,} a month"
     return (
         f"{_coins(selection)} every {_every(updates)} need more calls than the source allows: "

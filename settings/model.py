@@ -27,6 +27,7 @@ from settings.second_source import refusal as no_second_source
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_URL = "https://api.coingecko.com/api/v3"
 PRO_URL = "https://pro-api.coingecko.com/api/v3"
+MOST_CALLS = 100_000  # a minute: more than any source allows
 CRON_FIELD = re.compile(r"(?:\d+|\*|[a-z]{3}|[,/-])+", re.IGNORECASE)
 
 Port = Annotated[int, Field(ge=1, le=65535, description="a whole number from 1 to 65535")]
@@ -60,7 +61,7 @@ class Settings(BaseModel):
     coingecko_api_key: SecretStr | None = None
     coingecko_plan: Literal["demo", "pro"] | None = None
     coingecko_calls_per_minute: int | None = Field(
-        default=None, ge=1, le=100_000, description="a whole number from 1 to 100000"
+        default=None, ge=1, le=MOST_CALLS, description=f"a whole number from 1 to {MOST_CALLS}"
     )
     coingecko_calls_per_month: int | None = Field(
         default=None, ge=1, le=100_000_000, description="a whole number from 1 to 100000000"
@@ -185,12 +186,11 @@ class Settings(BaseModel):
 
     @cached_property
     def budget(self) -> Budget | None:
-        """The calls to the source that are allowed; None for a source on this machine."""
+        """The calls to the source that are allowed; None for one on this machine without limits."""
+        given = self.coingecko_calls_per_minute, self.coingecko_calls_per_month
         if self.market != "live" or is_loopback(urlsplit(self.coingecko_api_url).hostname or ""):
-            return None
-        return Budget.of(
-            self.coingecko_plan, self.coingecko_calls_per_minute, self.coingecko_calls_per_month
-        )
+            return Budget(given[0] or MOST_CALLS, given[1]) if any(given) else None
+        return Budget.of(self.coingecko_plan, *given)
 
     @property
     def database(self) -> str:

@@ -13,11 +13,13 @@ from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
 from market.http_source import Deadline, SourceError
+from market.runs import PAGES
 from settings import Budget, Settings, calls_an_update, rate
 
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 1.0
+PATIENCE = 3.0
 REPAIR_LATER_SECONDS = 3600.0  # as updates are made, fewer calls are kept for the rest of the month
 WHO = "source"
 SPARE = 1.1  # some calls of updates fail, and are made again
@@ -28,7 +30,7 @@ class Calls:
 
     The minute is a moving one, the month the calendar's, in UTC. `kept_a_minute` and
     `kept_a_month(now)` are calls that are kept for others: a repair leaves the live updates
-    theirs.
+    theirs. A turn that is further off than `patience` (seconds) is not waited for.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Calls:
         *,
         kept_a_minute: int = 0,
         kept_a_month: Callable[[datetime], int] = lambda _: 0,
+        patience: float = math.inf,
     ) -> None:
         self._minutes = MovingWindowRateLimiter(storage)
         self._months = FixedWindowRateLimiter(storage)
@@ -50,19 +53,21 @@ class Calls:
         )
         self._kept_a_minute = kept_a_minute
         self._kept_a_month = kept_a_month
+        self._patience = patience
 
     def take(self, deadline: Deadline) -> None:
-        """Waits for a call's turn, within the deadline; raises SourceError when there is none.
+        """Waits for a call's turn, within the deadline; raises SourceError when it is not near.
 
         Without Redis a live update goes on uncounted, since it depends on one server less then;
         what leaves calls to others does not.
         """
         try:
             while (wait := self._wait()) is not None:
-                if wait >= deadline.remaining():
+                if wait >= min(deadline.remaining(), self._patience):
                     raise SourceError(
                         f"{self._minute.amount - self._kept_a_minute} calls were made within a "
                         "minute: COINGECKO_CALLS_PER_MINUTE",
+                        permanent=True,
                         retry_after=wait,
                     )
                 time.sleep(min(wait, LOOK_AGAIN_SECONDS))
@@ -105,11 +110,18 @@ class Calls:
         return None
 
 
+def pages_at_once(settings: Settings) -> int:
+    """How many pages a run of an update may ask for, without waiting for a call's turn."""
+    return min(PAGES, settings.budget.per_minute) if settings.budget else PAGES
+
+
 def for_updates(storage: RedisStorage, settings: Settings) -> Callable[[Deadline], None]:
     """What an update's calls go through: the whole budget, or nothing where there is none."""
     if settings.budget is None:
         return _unlimited
-    return Calls(storage, settings.budget).take
+    # One that is carried out in parts goes on when there are calls, and holds no worker till then.
+    in_parts = calls_an_update(settings.selection) > pages_at_once(settings)
+    return Calls(storage, settings.budget, patience=PATIENCE if in_parts else math.inf).take
 
 
 def for_repairs(storage: RedisStorage, settings: Settings) -> Callable[[Deadline], None]:

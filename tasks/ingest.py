@@ -4,6 +4,7 @@ import logging
 from datetime import UTC, datetime
 
 from celery import Task
+from kombu.exceptions import OperationalError
 
 from bridge.events import UpdateFinished
 from bridge.publisher import NotPublished, announce
@@ -36,6 +37,7 @@ def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
                 wanted=on.settings.selection,
                 currency=on.settings.currency,
                 label=on.settings.source,
+                at_once=on.at_once,
                 obstacle=on.room.shortage,
                 substitute=on.substitute,
             )
@@ -43,9 +45,19 @@ def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
         log.warning("%s", lost)
         return None
     log.info("update %s: %s, %d stored", update_id, outcome.state, outcome.stored)
-    if outcome.state != "received":
+    if outcome.goes_on:
+        _go_on(update_id)
+    if outcome.state != "received" or outcome.stored:
         try:
             announce(on.nats, UpdateFinished(update_id, outcome.state, outcome.stored))
         except NotPublished as error:
             log.warning("%s", error)  # listeners look for themselves every few seconds
     return outcome.state
+
+
+def _go_on(update_id: str) -> None:
+    """Starts the update's next part, in whichever worker is free."""
+    try:
+        ingest.apply_async((update_id,), retry=False)
+    except OperationalError as error:
+        log.warning("%s", error)  # the sweeper starts it in seconds

@@ -44,6 +44,7 @@ class Services:
         redis_url = settings.server("redis_url")
         self.redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
         storage = RedisCounts(redis_url, socket_timeout=3, socket_connect_timeout=3)
+        self.at_once = calls.pages_at_once(settings)
         self.source = _source(settings, calls.for_updates(storage, settings))
         self.charts = _source(settings, calls.for_repairs(storage, settings))
         self.substitute = _substitute(settings)

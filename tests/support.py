@@ -92,7 +92,7 @@ def keep(store: Store, *quotes: Quote, recorded_at: datetime | None = None) -> N
     latest = store.latest()
     store.record(quotes, source="simulator", recorded_at=at)
     store.merge_latest(latest, quotes, source="simulator", recorded_at=at)
-    store.describe(quotes, latest)
+    store.describe(quotes, latest, store.away())
 
 
 class SimulatorControl:

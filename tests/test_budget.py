@@ -1,5 +1,7 @@
 """The calls that a selection and a schedule need, and what is refused."""
 
+from datetime import timedelta
+
 import pytest
 
 from settings.budget import Budget, Rate, calls_an_update, rate, refusal
@@ -51,10 +53,27 @@ def test_the_defaults_fit_every_plan() -> None:
 def test_what_cannot_be_met_is_refused_with_the_arithmetic() -> None:
     assert refusal(parse_coins("top:10000"), QUARTERS, DEMO) == (
         "the top 10,000 every 15 minutes need more calls than the source allows: 40 calls an "
-        "update (one for 250 coins) x 2,976 updates make 40 calls a minute and 119,040 in 31 "
-        "days; allowed are 30 a minute and 10,000 a month (COINGECKO_CALLS_PER_MINUTE, "
-        "COINGECKO_CALLS_PER_MONTH). Within them are: top:750 with this CRON_SCHEDULE"
+        "update (one for 250 coins) x 2,976 updates make 40 calls a minute, or 2 minutes for each, "
+        "and 119,040 in 31 days; allowed are 30 a minute and 10,000 a month "
+        "(COINGECKO_CALLS_PER_MINUTE, COINGECKO_CALLS_PER_MONTH). Within them are: top:750 with "
+        "this CRON_SCHEDULE; or these coins with CRON_SCHEDULE=0 */4 * * * (every 4 hours)"
     )
+
+
+def test_an_update_may_take_minutes_but_not_until_the_next() -> None:
+    # Given 80 calls, of which 30 may be made in a minute
+    everything, limited = parse_coins("top:20000"), Budget(30, None)
+    # Then three turns of a little over a minute fit into 15 minutes, and not into 3
+    assert limited.duration(80) == timedelta(minutes=3, seconds=45)
+    assert refusal(everything, QUARTERS, limited) is None
+    told = refusal(everything, "*/3 * * * *", limited)
+    assert told is not None
+    assert "make 80 calls a minute, or 4 minutes for each; allowed are 30 a minute" in told
+    # and 5 calls a minute bring 15,000 coins
+    assert refusal(parse_coins("top:15000"), QUARTERS, Budget(5, None)) is None
+    told = refusal(everything, QUARTERS, Budget(5, None))
+    assert told is not None
+    assert told.endswith("these coins with CRON_SCHEDULE=*/20 * * * * (every 20 minutes)")
 
 
 def test_the_nearest_that_fits_does_fit() -> None:
@@ -82,7 +101,7 @@ def test_a_limit_that_nothing_meets_says_so() -> None:
 def test_a_limit_that_is_given_goes_before_the_plans() -> None:
     assert Budget.of("demo", 100, None) == Budget(100, 10_000)
     assert Budget.of(None, None, 5000) == Budget(5, 5000)
-    assert not Budget(10, None).allows(2, Rate(6, 1.0))
+    assert not Budget(10, None).allows(2, Rate(6, 1.0, timedelta(seconds=10)))
 
 
 def test_a_source_on_this_machine_has_no_limit() -> None:
@@ -90,6 +109,13 @@ def test_a_source_on_this_machine_has_no_limit() -> None:
     assert Settings(coins="top:20000", coingecko_api_url=local).budget is None
     assert Settings(coins="top:20000", market="demo").budget is None
     assert Settings().budget == Budget(5, None)
+
+
+def test_a_source_on_this_machine_has_the_limits_that_are_given() -> None:
+    given = Settings(coins="top:20000", market="demo", coingecko_calls_per_minute=30)
+    assert given.budget == Budget(30, None)
+    given = Settings(coins="top:250", market="demo", coingecko_calls_per_month=5000)
+    assert given.budget == Budget(100_000, 5000)
 
 
 def test_settings_that_need_too_many_calls_do_not_load() -> None:

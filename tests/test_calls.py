@@ -10,8 +10,9 @@ from limits.storage import RedisStorage
 
 from market.coingecko import CoinGecko
 from market.http_source import Deadline, SourceError
+from market.runs import PAGES
 from settings import Budget, Settings, calls_an_update, rate
-from tasks.calls import Calls
+from tasks.calls import Calls, for_updates, pages_at_once
 from tests.support import SimulatorControl, free_port
 
 START = datetime(2026, 12, 1, tzinfo=UTC)
@@ -76,6 +77,33 @@ def test_a_turn_that_comes_too_late_is_refused_with_the_wait(storage: RedisStora
     assert str(error) == "2 calls were made within a minute: COINGECKO_CALLS_PER_MINUTE"
     assert error.retry_after == pytest.approx(60, abs=1)
     assert calls.left() == (0, None)
+
+
+@pytest.mark.usefixtures("clock")
+def test_an_update_in_parts_does_not_wait_for_a_turn_that_is_far_off(
+    storage: RedisStorage,
+) -> None:
+    # Given 5 calls a minute
+    limited = Settings(coins="top:2000", coingecko_calls_per_minute=5)
+    assert pages_at_once(limited) == 5
+    take = for_updates(storage, limited)
+    for _ in range(5):
+        take(Deadline(90))
+    # When
+    with pytest.raises(SourceError) as refused:
+        take(Deadline(90))
+    # Then it is to come back, and is not tried again at once
+    assert refused.value.retry_after == pytest.approx(60, abs=1)
+    assert refused.value.permanent
+    # while one that needs no more calls than that waits
+    small = Settings(coins="top:1000", coingecko_calls_per_minute=5)
+    for_updates(storage, small)(Deadline(90))
+
+
+def test_a_run_asks_for_20_pages_or_for_as_many_as_a_minute_allows() -> None:
+    assert pages_at_once(Settings(market="demo")) == PAGES == 20
+    assert pages_at_once(Settings(coingecko_calls_per_minute=500)) == 20
+    assert pages_at_once(Settings(coingecko_calls_per_minute=7)) == 7
 
 
 @pytest.mark.usefixtures("clock")

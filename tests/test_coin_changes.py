@@ -32,7 +32,7 @@ def test_a_renamed_symbol_is_entered_once(store: Store, database: Database[Docum
     # When the same update is carried out twice, as after a worker's death
     latest, new = store.latest(), quote("bitcoin", 2.0, symbol="xbt", name="Bitcoin II")
     for _ in range(2):
-        store.describe([new], latest)
+        store.describe([new], latest, store.away())
     # Then
     assert sorted(told(database)) == [
         ("name", "Bitcoin", "Bitcoin II"),
@@ -53,7 +53,7 @@ def test_a_coin_leaves_and_comes_back(store: Store, database: Database[Document]
     store.mark_left(["bitcoin"])
     store.mark_left(["bitcoin"])
     assert store.coins()["bitcoin"]["state"] == "left"
-    store.describe([quote("bitcoin", 2.0)], store.latest())
+    store.describe([quote("bitcoin", 2.0)], store.latest(), store.away())
     # Then
     assert told(database)[1:] == [("state", "active", "left"), ("state", "left", "active")]
     assert told(database, "ethereum") == [("state", None, "active")]

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from market.coingecko import CoinGecko
 from market.collect import MAX_TRIES, Outcome, carry_out
 from market.database import Document
-from market.fetching import Source, fetch
+from market.fetching import Source, fetch, pages
 from market.http_source import Deadline
 from market.lease import Lease
 from market.ledger import Claim, LeaseLost, Ledger
@@ -168,7 +168,7 @@ def test_whoever_watches_is_told_of_each_page_and_of_what_came(
     run: Run, update: Callable[..., Document], source: CoinGecko
 ) -> None:
     shares: list[float] = []
-    fetch(source, parse_coins("top:1000"), "usd", shares.append)
+    fetch(source, pages(parse_coins("top:1000")), "usd", shares.append)
     assert sorted(shares) == [0.25, 0.5, 0.75, 1]
     run("bitcoin,unknown")
     counts = {"asked": 2, "answered": 1, "left_out": 1}

@@ -76,7 +76,7 @@ def test_an_update_reads_back_in_every_state_and_is_valid(ledger: Ledger) -> Non
 
 
 def test_a_coin_reads_back_and_is_valid(store: Store) -> None:
-    store.describe([parsed("bitcoin")], Latest(0, {}))
+    store.describe([parsed("bitcoin")], Latest(0, {}), store.away())
     store.mark("matic-network", state="retired", successor="polygon-ecosystem-token")
     for coin in Coin.objects:
         coin.validate()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import redis as redis_client
+from kombu.exceptions import OperationalError
 
 from bridge.connection import Connection
 from bridge.events import UpdateFinished
@@ -98,6 +99,39 @@ def test_an_update_is_done_and_announced(on: Services, heard: list[UpdateFinishe
     assert set(Quote.objects.distinct("source")) == {"simulator"}
     wait_until(lambda: announced(heard), "the announcement")
     assert announced(heard) == [UpdateFinished("a", "done", update["counts"]["stored"])]
+
+
+def test_a_large_update_goes_on_with_its_next_part(
+    on: Services,
+    heard: list[UpdateFinished],
+    redis: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given two pages, of which a run takes one: that of the ids, then that of the greatest
+    monkeypatch.setattr(on, "at_once", 1)
+    receive(on, "a")
+    with redis_client.Redis.from_url(redis) as client:
+        assert run("a") == "received"
+        assert client.llen("updates") == 1  # the next part's task, for whichever worker is free
+        assert run("a") == "done"
+        assert client.llen("updates") == 1
+    wait_until(lambda: len(announced(heard)) == 2, "the announcements")
+    assert [(news.state, news.stored) for news in announced(heard)] == [
+        ("received", 2),
+        ("done", Quote.objects.count() - 2),
+    ]
+
+
+def test_without_redis_the_next_part_is_left_to_the_sweeper(
+    on: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise OperationalError("no Redis")
+
+    monkeypatch.setattr(on, "at_once", 1)
+    monkeypatch.setattr(ingest.ingest, "apply_async", lost)
+    receive(on, "a")
+    assert run("a") == "received"
 
 
 def test_an_update_that_failed_is_announced_as_such(

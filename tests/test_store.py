@@ -204,11 +204,11 @@ def test_what_is_known_of_a_coin_is_written_when_it_changes(
     store: Store, database: Database[Document]
 ) -> None:
     # Given
-    store.describe([quote(), quote("dash")], store.latest())
+    store.describe([quote(), quote("dash")], store.latest(), store.away())
     merge(store, store.latest(), quote(), quote("dash"))
     database["coins"].update_many({}, {"$set": {"untouched": True}})
     # When one of them has another rank
-    store.describe([quote(step=1, rank=2), quote("dash", 1)], store.latest())
+    store.describe([quote(step=1, rank=2), quote("dash", 1)], store.latest(), store.away())
     # Then
     coins = store.coins()
     assert (coins["bitcoin"]["rank"], coins["dash"]["rank"]) == (2, 1)
@@ -227,7 +227,7 @@ def test_what_is_known_of_a_coin_is_written_when_it_changes(
 
 def test_a_coin_that_is_marked_keeps_its_name_until_it_comes_back(store: Store) -> None:
     # Given
-    store.describe([quote()], store.latest())
+    store.describe([quote()], store.latest(), store.away())
     merge(store, store.latest(), quote())
     store.mark("nobody", state="missing")
     store.mark("bitcoin", state="retired", successor="bitcoin-2")
@@ -238,7 +238,7 @@ def test_a_coin_that_is_marked_keeps_its_name_until_it_comes_back(store: Store) 
         "bitcoin-2",
     )
     # When it is quoted again, under the same name and rank
-    store.describe([quote(step=1)], store.latest())
+    store.describe([quote(step=1)], store.latest(), store.away())
     # Then
     back = store.coins()
     assert (back["bitcoin"]["state"], back["bitcoin"]["successor"]) == ("active", None)
