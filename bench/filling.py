@@ -64,7 +64,7 @@ def update(
     ledger.receive(name, trigger="request", slot=None, hops={})
     claim = ledger.claim(name, "bench", now)
     assert claim is not None, f"{name} is claimed by another"
-    quotes = list(_quotes(coins, at, dice))
+    quotes = list(quotes_of(coins, at, dice))
     latest = store.latest()
     store.record(quotes, source=SOURCE, recorded_at=now)
     store.describe(quotes, latest, store.away())
@@ -73,7 +73,8 @@ def update(
     ledger.close(claim, state="done", hops={}, counts=counts, left_out=[], error=None)
 
 
-def _quotes(coins: Sequence[str], at: datetime, dice: random.Random) -> Iterator[Quote]:
+def quotes_of(coins: Sequence[str], at: datetime, dice: random.Random) -> Iterator[Quote]:
+    """One quote of every coin at `at`, ranked in their order."""
     for rank, coin in enumerate(coins, 1):
         price = 10 ** dice.uniform(-6, 5)
         yield Quote(
