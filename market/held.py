@@ -5,7 +5,7 @@ one wins, and the other reads what became of it. `market.sieve` says which, and 
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,7 +67,7 @@ class Held:
             InsertOne(
                 {
                     "_id": {"coin": quote.coin, "at": quote.at},
-                    "quote": asdict(quote),
+                    "quote": quote._asdict(),
                     "held_by": update,
                     "doubt": doubt,
                     "state": "held",

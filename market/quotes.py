@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_ID_LENGTH = 128
 MAX_TEXT_LENGTH = 100  # CoinGecko's longest name had 71 characters in August 2025
@@ -16,12 +16,12 @@ CLOCK_SKEW = timedelta(minutes=10)
 SUCCESSORS = {"matic-network": "polygon-ecosystem-token"}
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """What the source said of one coin: prices in the collection's currency, change in percent.
 
     `at` is the source's own `last_updated`. A number that the source left out is None. `source`
-    is the source's name; without one, it is told when the quote is stored.
+    is the source's name; without one, it is told when the quote is stored. A tuple, since 20,000 of
+    them are made for an update: a frozen dataclass takes three times as long.
     """
 
     coin: str
@@ -93,10 +93,12 @@ def timestamp(value: Any) -> datetime | None:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             return None
-        moment = moment.astimezone(UTC)
+        if moment.tzinfo is not UTC:
+            moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    beyond = moment.microsecond % 1000
+    return moment.replace(microsecond=moment.microsecond - beyond) if beyond else moment
 
 
 def _not_negative(value: Any) -> float | None:
