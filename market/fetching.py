@@ -110,7 +110,8 @@ def fetch(
 
     fetched = Fetched()
     with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="page") as threads:
-        for place, found in enumerate(threads.map(page, asked)):
+        side_by_side = threads.map if len(asked) > 1 else map  # one page needs no thread
+        for place, found in enumerate(side_by_side(page, asked)):
             if not isinstance(found, SourceError):
                 _sort_out(found, fetched)
                 continue
