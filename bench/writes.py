@@ -27,6 +27,7 @@ from market.ledger import Claim, Ledger
 from market.quotes import Quote
 from market.sieve import Sieve
 from market.store import Store, quote_document
+from market.storing import keep
 from tests.support import server
 
 TARGET = 0.8
@@ -48,19 +49,15 @@ class Ways:
         return {
             "insert_many": lambda: self.plain[QUOTES].insert_many(documents, ordered=False),
             "record": lambda: Store(self.ours).record(quotes, source=SOURCE, recorded_at=now),
-            "all": lambda: _store(self.whole, quotes, now),
+            "all": lambda: _store(self.whole, quotes),
         }
 
 
-def _store(database: Database[Document], quotes: Sequence[Quote], now: datetime) -> None:
-    """All that an update does with what it has fetched, as `market.collect` does it."""
+def _store(database: Database[Document], quotes: Sequence[Quote]) -> None:
+    """All that an update does with what it has fetched, but for its ledger."""
     store, lease = Store(database), Lease(Ledger(database), CLAIM)
-    latest, away = store.latest(), store.away()
-    moved = [quote for quote in quotes if not latest.has(quote)]
-    sifted = Sieve(database).sift(lease, moved, latest)
-    store.record(sifted.good, source=SOURCE, recorded_at=now)
-    store.describe(quotes, latest, away)
-    store.merge_latest(latest, sifted.by_time, source=SOURCE, recorded_at=now)
+    known = store.latest(), store.away()
+    keep(lease, quotes, *known, store=store, sieve=Sieve(database), source=SOURCE)
 
 
 def measure(ways: Ways, coins: int, rounds: int) -> dict[str, list[float]]:

@@ -15,6 +15,7 @@ from market.runs import PAGES, Run
 from market.sieve import Sieve, Sifted
 from market.slots import Schedule
 from market.store import Store
+from market.storing import keep
 from market.substitute import Substitute
 
 log = logging.getLogger(__name__)
@@ -92,27 +93,17 @@ def carry_out(
     if substitute is not None and not fetched.quotes and not before.coins:
         fetched = substitute.fetch(fetched, wanted, currency, store.coins(), latest)
         lease.check()
-    hops = {"fetched": datetime.now(UTC)}
     part, is_last = run.part(fetched)
     ledger.tell(claim, "storing", run.gone(0), joined([before, part]).counts)
     quotes = list(fetched.quotes.values())
-    # A row that stands still is no new quote; leaving it out here saves MongoDB from refusing it.
-    moved = [quote for quote in quotes if not latest.has(quote)]
-    sifted = sieve.sift(lease, moved, latest)
-    # Released ones go first, for they are older. Recorded now: what was known before stays so.
-    released = store.record(sifted.released, source=label, recorded_at=hops["fetched"])
-    stored = store.record(sifted.good, source=label, recorded_at=hops["fetched"])
-    hops["stored"] = datetime.now(UTC)
-    lease.check()
-    store.describe(quotes, latest, away)
-    store.merge_latest(latest, sifted.by_time, source=label, recorded_at=hops["fetched"])
-    hops["merged"] = datetime.now(UTC)
-    part = part.counted(sifted.counts(claim.id, quotes, stored))
+    stored = keep(lease, quotes, latest, away, store=store, sieve=sieve, source=label)
+    number = stored.new + stored.released
+    part = part.counted(stored.sifted.counts(claim.id, quotes, stored.new))
     whole = joined([before, part])
     if not is_last:
         wait = fetched.longest_wait
         ledger.postpone(claim, wait or 0, run.told(whole, fetched), part.document())
-        return Outcome("received", stored + released, goes_on=wait is None)
+        return Outcome("received", number, goes_on=wait is None)
     for coin, state, successor in _absent(whole, wanted):
         store.mark(coin, state=state, successor=successor)
     if left := _left(whole, wanted, latest.coins):
@@ -122,11 +113,11 @@ def carry_out(
         whole,
         ledger=ledger,
         sieve=sieve,
-        sifted=sifted,
-        hops=hops,
+        sifted=stored.sifted,
+        hops=stored.hops,
         source=fetched.instead,
     )
-    return Outcome(state, stored + released)
+    return Outcome(state, number)
 
 
 @dataclass(frozen=True)
