@@ -56,8 +56,9 @@ class Inbox:
     def _hear(self, news: UpdateFinished) -> None:
         # First of all: who waited for the update reads what it brought.
         self._services.snapshot.drop()
-        self._services.waiting.tell(news.id)
-        self._services.feed.wake()
+        if news.state != "received":
+            self._services.waiting.tell(news.id)
+            self._services.feed.wake()
 
 
 def _start(name: str) -> None:

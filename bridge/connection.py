@@ -62,6 +62,10 @@ class Connection:
             future.cancel()
             raise
 
+    def start(self, work: Callable[[Client], Awaitable[Result]], timeout: float) -> None:
+        """Begins what `run` does, and does not wait for it; what it raises is lost."""
+        asyncio.run_coroutine_threadsafe(self._with_client(work, timeout), self.loop())
+
     def loop(self) -> asyncio.AbstractEventLoop:
         """This process's event loop, running in its own thread."""
         with self._lock:

@@ -52,7 +52,7 @@ class UpdateRequested:
 class UpdateFinished:
     """An update ended, as `done`, `failed` or `missed`, with `stored` new quotes.
 
-    `received`: a part of it is stored, and the rest comes later.
+    `received`: so many can be read, and the update has not ended yet.
     """
 
     id: str

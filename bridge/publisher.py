@@ -57,6 +57,15 @@ def publish(
     return sequence
 
 
+def hint(connection: Connection, event: UpdateFinished) -> None:
+    """Sends what `announce` sends without waiting for NATS, and without a word should it fail."""
+
+    async def once(client: Client) -> None:
+        await client.publish(FINISHED, event.encode())
+
+    connection.start(once, ACK_SECONDS)
+
+
 def announce(connection: Connection, event: UpdateFinished) -> None:
     """Tells whoever listens that an update ended; raises NotPublished when NATS is out of reach.
 

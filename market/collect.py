@@ -50,6 +50,7 @@ def carry_out(
     at_once: int = PAGES,
     obstacle: Callable[[], str | None] = lambda: None,
     substitute: Substitute | None = None,
+    readable: Callable[[int], None] = lambda _: None,
 ) -> Outcome:
     """Carries out a claimed update and closes it in the ledger; raises LeaseLost.
 
@@ -58,6 +59,7 @@ def carry_out(
     stored, it is put off. Quotes are marked with `label`, the source's name. When the source gives
     none, and asks for no wait that ends within the slot, `substitute` is asked; its quotes are
     marked with its own name. What can't be had, and what was not credible, is named in the ledger.
+    `readable` is called with the number of new quotes once they are stored, before the update ends.
     """
     claim = lease.claim
     run = Run.following(claim.parts, wanted, at_once)
@@ -98,6 +100,7 @@ def carry_out(
     quotes = list(fetched.quotes.values())
     stored = keep(lease, quotes, latest, away, store=store, sieve=sieve, source=label)
     number = stored.new + stored.released
+    readable(number)
     part = part.counted(stored.sifted.counts(claim.id, quotes, stored.new))
     whole = joined([before, part])
     if not is_last:

@@ -7,7 +7,7 @@ from celery import Task
 from kombu.exceptions import OperationalError
 
 from bridge.events import UpdateFinished
-from bridge.publisher import NotPublished, announce
+from bridge.publisher import NotPublished, announce, hint
 from market.collect import carry_out
 from market.lease import Lease
 from market.ledger import LeaseLost
@@ -40,6 +40,10 @@ def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
                 at_once=on.at_once,
                 obstacle=on.room.shortage,
                 substitute=on.substitute,
+                # Early, so that no process shows an older quote once somebody knows of the end.
+                readable=lambda stored: hint(
+                    on.nats, UpdateFinished(update_id, "received", stored)
+                ),
             )
     except LeaseLost as lost:
         log.warning("%s", lost)
@@ -47,7 +51,7 @@ def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
     log.info("update %s: %s, %d stored", update_id, outcome.state, outcome.stored)
     if outcome.goes_on:
         _go_on(update_id)
-    if outcome.state != "received" or outcome.stored:
+    if outcome.state != "received":
         try:
             announce(on.nats, UpdateFinished(update_id, outcome.state, outcome.stored))
         except NotPublished as error:

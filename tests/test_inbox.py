@@ -173,3 +173,16 @@ def test_whoever_listens_is_told_that_the_ledger_has_news(
 
         wait_until(told, "the news")
     assert [event.number for event in waiting.result()] == [1]
+
+
+@pytest.mark.parametrize("state", ["received", "done"])
+def test_kept_answers_are_dropped_with_the_news(
+    started: Inbox, services: Services, connection: Connection, state: str
+) -> None:
+    known = services.snapshot.generation
+
+    def dropped() -> bool:
+        announce(connection, UpdateFinished("a", state, 3))
+        return services.snapshot.generation > known
+
+    wait_until(dropped, "a drop")
