@@ -1,9 +1,10 @@
-"""How far an update is on its way."""
+"""How far an update is on its way, and where it stopped."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 STAGES = ("waiting", "postponed", "fetching", "storing", "ended")
+HOPS = ("published", "streamed", "received", "started", "claimed", "fetched", "stored")
 FETCHING = 0.8  # the part of the way that the source's pages are; storing them takes the rest
 
 
@@ -18,6 +19,24 @@ def progress(update: dict[str, Any]) -> tuple[str, float]:
     if run.get("stage") == "storing":
         return "storing", FETCHING
     return "fetching", FETCHING * run.get("share", 0)
+
+
+def stopped_before(update: dict[str, Any]) -> str | None:
+    """The hop that an update is on its way to, or that a failed one did not get to.
+
+    None once it is done. The hops of an earlier try are in the ledger as well, so those of an open
+    update do not say how far it is.
+    """
+    if update["state"] == "done":
+        return None
+    stage, _ = progress(update)
+    open_at = {"waiting": "started", "postponed": "fetched", "fetching": "fetched"}
+    if stage != "ended":
+        return open_at.get(stage, "stored")
+    if update["state"] == "failed":
+        # What was stored is not lost when the source gave nothing: the hops go on without quotes.
+        return "fetched"
+    return next((hop for hop in HOPS if hop not in update["hops"]), None)
 
 
 def told(update: dict[str, Any]) -> dict[str, Any]:

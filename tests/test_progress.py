@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.progress import progress, told
+from api.progress import progress, stopped_before, told
 
 NOW = datetime.now(UTC)
 
@@ -41,3 +41,23 @@ def test_what_an_earlier_run_said_is_not_told_of_this_one() -> None:
     assert told(update) == {}
     assert progress(update) == ("fetching", 0)
     assert told(running(stage="storing") | {"state": "done"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("update", "hop"),
+    [
+        ({"state": "received"}, "started"),
+        ({"state": "received", "not_before": NOW + timedelta(days=1)}, "fetched"),
+        (running(stage="fetching"), "fetched"),
+        (running(stage="storing"), "stored"),
+        ({"state": "done"}, None),
+        ({"state": "failed"}, "fetched"),
+        ({"state": "missed"}, "published"),
+        (
+            {"state": "missed", "hops": dict.fromkeys(("published", "streamed", "received"))},
+            "started",
+        ),
+    ],
+)
+def test_where_it_stopped(update: dict[str, Any], hop: str | None) -> None:
+    assert stopped_before({"hops": {}, **update}) == hop

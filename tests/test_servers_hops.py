@@ -1,22 +1,16 @@
-"""How long each hop of an update took."""
+"""An update's way as the Servers page shows it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pytest
 
 from dash_ui.pages import servers_hops as hops
-
-BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
-
-
-def reached(**seconds: float) -> dict[str, datetime]:
-    return {name: BEGIN + timedelta(seconds=after) for name, after in seconds.items()}
+from tests.test_hops import reached
 
 
-def test_each_hop_takes_what_lies_between_it_and_the_one_before() -> None:
+def test_each_hop_has_its_time() -> None:
     way = reached(finished=5.5, published=0, streamed=0.003, fetched=1.5)
     assert hops.words(way) == "streamed 3 ms · fetched 1.5 s · finished 4.0 s"
-    assert hops.total(way) == pytest.approx(5.5)
 
 
 def test_the_bar_s_stripes_fill_it_in_that_proportion() -> None:
@@ -27,19 +21,6 @@ def test_the_bar_s_stripes_fill_it_in_that_proportion() -> None:
     )
 
 
-def test_a_clock_that_is_behind_makes_no_negative_hop() -> None:
-    way = reached(published=2, streamed=1, finished=3)
-    assert hops.durations(way) == [("streamed", 0), ("finished", 2)]
-
-
 @pytest.mark.parametrize("way", [{}, reached(streamed=0), reached(streamed=0, received=0)])
 def test_no_bar_before_there_is_a_hop_that_took_time(way: dict[str, datetime]) -> None:
     assert hops.bar(way) == "none"
-    assert not hops.total(way)
-
-
-@pytest.mark.parametrize(
-    ("took", "text"), [(0.0004, "0 ms"), (0.25, "250 ms"), (1.25, "1.2 s"), (75, "75 s")]
-)
-def test_a_short_time(took: float, text: str) -> None:
-    assert hops.seconds(took) == text

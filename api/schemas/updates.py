@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, pre_dump, validate
 from marshmallow.fields import Dict, Float, Integer, List, Nested, String
 
-from api.progress import STAGES, progress, told
+from api.progress import HOPS, STAGES, progress, stopped_before, told
 from api.schemas.fields import COIN, Moment, shown
 from market.documents import TICK_STATES, UPDATE_STATES, UPDATE_TRIGGERS
 
@@ -126,6 +126,14 @@ class Update(Schema):
             "merged, finished"
         },
     )
+    stopped_before = String(
+        allow_none=True,
+        validate=validate.OneOf(HOPS),
+        metadata={
+            "description": "The hop that an open update is on its way to, and that a failed or "
+            "missed one did not get to: error says why. null once it is done",
+        },
+    )
     counts = Dict(
         keys=String(),
         values=Integer(),
@@ -146,4 +154,9 @@ class Update(Schema):
         if update["finished_at"] is None:
             known["number"] = None  # of an end that was taken back
         counts = told(update).get("counts") or known["counts"]
-        return known | {"stage": stage, "progress": share, "counts": counts}
+        return known | {
+            "stage": stage,
+            "progress": share,
+            "stopped_before": stopped_before(update),
+            "counts": counts,
+        }

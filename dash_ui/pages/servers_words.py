@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from dash_ui import format as fmt
-from dash_ui.pages.servers_hops import seconds, total
+from dash_ui.hops import seconds, total
 from dash_ui.processes import Detail, Overview
 from dash_ui.work import Readiness, Repairs, Run
 
