@@ -77,12 +77,16 @@ class RepairProgress(MethodView):
     @blp.response(200, schemas.RepairProgress)
     @may_answer(blp, 503)
     def get(self) -> dict[str, Any]:
-        """How many repairs wait, run, and ended"""
+        """How many repairs wait, run, and ended; and since when they are paused, if they are"""
         on = services()
         counts = {state: on.repairs.count(state=state) for state in STATES}
         total = sum(counts.values())
         ended = counts["done"] + counts["failed"]
-        return {**counts, "progress": ended / total if total else None}
+        return {
+            **counts,
+            "progress": ended / total if total else None,
+            "paused_since": on.pause.since(),
+        }
 
 
 def _missing(repair: dict[str, Any]) -> int | None:

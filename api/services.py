@@ -19,6 +19,7 @@ from market.closings import Closings
 from market.database import connect
 from market.history import History
 from market.ledger import Ledger
+from market.pause import Pause
 from market.recent import RecentQuotes
 from market.repairs import Repairs
 from market.slots import Schedule
@@ -40,6 +41,7 @@ class Services:
     store: Store
     history: History
     repairs: Repairs
+    pause: Pause
     candles: Candles
     recents: Recents
     nats: Connection
@@ -66,6 +68,7 @@ def attach(app: Flask, settings: Settings) -> Services:
         store=store,
         history=History(database),
         repairs=Repairs(database),
+        pause=Pause(database),
         candles=Candles(database),
         recents=Recents(RecentQuotes(database)),
         nats=Connection(settings.server("nats_url"), "koinx-api"),

@@ -42,14 +42,15 @@ def backfill(
 
 def _progress(url: str, key: str | None) -> Iterator[str]:
     """A line each time that more has ended, until nothing is left."""
-    shown = None
+    shown: object = None
     while True:
         now = _ask("GET", f"{url}/v1/repairs/progress", key)
         ended = now["done"] + now["failed"]
         total = ended + now["waiting"] + now["running"]
-        if (ended, total) != shown:
-            shown = (ended, total)
-            yield bar(ended, total, now["failed"])
+        paused = f", paused since {now['paused_since']}" if now["paused_since"] else ""
+        if (line := bar(ended, total, now["failed"]) + paused) != shown:
+            shown = line
+            yield line
         if ended == total:
             return
         time.sleep(LOOK_SECONDS)

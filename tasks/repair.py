@@ -31,12 +31,16 @@ def plan() -> int:
 
 @app.task(name="tasks.repair.mend", time_limit=110, soft_time_limit=100)
 def mend() -> int:
-    """Carries out repairs for up to 20 s, unless another process does; the number ended.
+    """Carries out repairs for up to 20 s, unless another process does, or they are paused.
+
+    Returns the number ended.
 
     One at a time in the whole system: the calls are bounded anyway, and updates keep the workers.
     A source that fails is left alone for 5 minutes, or for as long as it asks to be.
     """
     on = services()
+    if on.pause.since():
+        return 0
     lock = on.redis.lock(LOCK, timeout=LOCK_SECONDS, blocking=False)
     if not lock.acquire():
         return 0
@@ -45,6 +49,7 @@ def mend() -> int:
         while (
             time.monotonic() < end
             and not on.room.shortage()
+            and not on.pause.since()
             and (repair := on.repairs.claim()) is not None
         ):
             carry_out(

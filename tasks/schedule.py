@@ -18,7 +18,14 @@ RECENT = 100
 MISSED_AT_ONCE = 1000  # the rest of a very long outage is entered by the next runs
 
 
-@app.task(bind=True, name="tasks.schedule.publish_update", time_limit=30, soft_time_limit=25)
+# Its result is kept for an hour: whoever called it finds the id of the update by it.
+@app.task(
+    bind=True,
+    name="tasks.schedule.publish_update",
+    time_limit=30,
+    soft_time_limit=25,
+    ignore_result=False,
+)
 def publish_update(self: "Task[[bool], str]", scheduled: bool = False) -> str:
     """Publishes `crypto.update` and returns the event's id.
 

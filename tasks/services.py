@@ -14,6 +14,7 @@ from market.database import connect
 from market.history import History
 from market.http_source import Deadline
 from market.ledger import Ledger
+from market.pause import Pause
 from market.planner import Planner
 from market.repairs import Repairs
 from market.sieve import Sieve
@@ -40,6 +41,7 @@ class Services:
         self.nats = Connection(settings.server("nats_url"), "koinx-worker")
         self.history = History(database)
         self.repairs = Repairs(database)
+        self.pause = Pause(database)
         self.planner = Planner(database, self.schedule)
         redis_url = settings.server("redis_url")
         self.redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)

@@ -1,6 +1,7 @@
 """The tasks that mend history, run in this process on real servers."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import redis as redis_client
@@ -44,6 +45,15 @@ def test_one_process_mends_at_a_time(on: Services, redis: str) -> None:
         assert lock.acquire()
         assert repair.mend() == 0
         lock.release()
+    assert repair.mend() > 0
+
+
+def test_paused_repairs_wait_until_they_may_go_on(on: Services) -> None:
+    repair.plan()
+    on.pause.begin(datetime.now(UTC))
+    assert repair.mend() == 0
+    assert on.repairs.count(state="waiting") == 20
+    on.pause.end()
     assert repair.mend() > 0
 
 

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 
 from market.database import REPAIRS, Document
+from market.pause import Pause
 from market.repairs import Repairs, Wanted
 from market.slots import Schedule
 from market.store import Store
@@ -64,7 +65,16 @@ def test_progress_is_the_share_that_ended(client: FlaskClient) -> None:
         "done": 1,
         "failed": 0,
         "progress": pytest.approx(1 / 3),
+        "paused_since": None,
     }
+
+
+def test_progress_says_since_when_repairs_are_paused(
+    client: FlaskClient, database: Database[Document]
+) -> None:
+    Pause(database).begin(START)
+    told = client.get("/v1/repairs/progress").json or {}
+    assert told["paused_since"] == START.isoformat()
 
 
 @pytest.mark.usefixtures("database")

@@ -99,3 +99,4 @@ class RepairProgress(Schema):
     done = Integer(metadata={"example": 103})
     failed = Integer(metadata={"example": 0})
     progress = Number("Share of them that ended, 0 to 1; null where there is none", 1.0)
+    paused_since = Moment("When they were paused by an operator; null while they go on")
