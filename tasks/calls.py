@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import redis
-from limits import RateLimitItemPerMinute, RateLimitItemPerMonth
 from limits.errors import StorageError
 from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
@@ -15,13 +14,13 @@ from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from market.http_source import Deadline, SourceError
 from market.runs import PAGES
 from settings import Budget, Settings, calls_an_update, rate
+from settings.windows import WHO, Windows, month_name
 
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS = 1.0
 PATIENCE = 3.0
 REPAIR_LATER_SECONDS = 3600.0  # as updates are made, fewer calls are kept for the rest of the month
-WHO = "source"
 SPARE = 1.1  # some calls of updates fail, and are made again
 
 
@@ -44,13 +43,9 @@ class Calls:
     ) -> None:
         self._minutes = MovingWindowRateLimiter(storage)
         self._months = FixedWindowRateLimiter(storage)
-        self._minute = RateLimitItemPerMinute(budget.per_minute, namespace="koinx")
-        self._month = (
-            # `limits` forgets after 30 days a month, and a month can have 31.
-            RateLimitItemPerMonth(budget.per_month, multiples=2, namespace="koinx")
-            if budget.per_month is not None
-            else None
-        )
+        self._storage = storage
+        self._windows = Windows.of(budget)
+        self._minute, self._month = self._windows.minute, self._windows.month
         self._kept_a_minute = kept_a_minute
         self._kept_a_month = kept_a_month
         self._patience = patience
@@ -80,17 +75,14 @@ class Calls:
 
     def left(self) -> tuple[int, int | None]:
         """Calls left in this minute and, where there is such a limit, in this month."""
-        minute = self._minutes.get_window_stats(self._minute, WHO).remaining
-        if self._month is None:
-            return minute, None
-        return minute, self._months.get_window_stats(self._month, WHO, _month(_now())).remaining
+        return self._windows.left(self._storage, _now())
 
     def _wait(self) -> float | None:
         """Takes a call; None when it was to be had, else the seconds until the next may be."""
         now = _now()
         if self._month is not None:
             kept = self._kept_a_month(now)
-            if not self._months.test(self._month, WHO, _month(now), cost=1 + kept):
+            if not self._months.test(self._month, WHO, month_name(now), cost=1 + kept):
                 raise SourceError(
                     f"of the {self._month.amount} calls of this month none is left"
                     + (f" beside the {kept} kept for updates" if kept else "")
@@ -106,7 +98,7 @@ class Calls:
             reset, _ = self._minutes.get_window_stats(self._minute, WHO)
             return max(reset - time.time(), 0.01)
         if self._month is not None:
-            self._months.hit(self._month, WHO, _month(now))
+            self._months.hit(self._month, WHO, month_name(now))
         return None
 
 
@@ -146,7 +138,3 @@ def _unlimited(_: Deadline) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _month(now: datetime) -> str:
-    return f"{now:%Y-%m}"

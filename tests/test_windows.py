@@ -1,0 +1,20 @@
+"""The windows in which calls are counted."""
+
+from datetime import UTC, datetime
+
+from limits.storage import RedisStorage
+
+from settings import Budget
+from settings.windows import Windows
+from tasks.calls import Calls
+
+
+def test_what_calls_took_is_seen_from_elsewhere(redis: str) -> None:
+    storage = RedisStorage(redis)
+    budget, now = Budget(5, 100), datetime.now(UTC)
+    assert Windows.of(budget).left(storage, now) == (5, 100)
+    from market.http_source import Deadline
+
+    Calls(storage, budget).take(Deadline(1))
+    assert Windows.of(budget).left(storage, now) == (4, 99)
+    assert Windows.of(Budget(5, None)).left(storage, now) == (4, None)
