@@ -5,16 +5,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import settings as project
-from dash_ui import follow, specs
+from dash_ui import follow, reach, specs
 from dash_ui.backfill import Refused, backfill
 from dash_ui.client import ApiError
 from dash_ui.link import MINUTES
 from dash_ui.processes import Process, Processes, SupervisorError
 from dash_ui.terminal import complain, say, table
+from dash_ui.trace import NEWEST, trace
 from dash_ui.up import await_ready, down, tell_link, up
 from settings import ROOT, Settings, SettingsError
 from settings.room import Room
@@ -47,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--coins", metavar="A,B", help="ids; left out: all that are collected")
     one.add_argument("--from", dest="start", metavar="TIME", help="such as 2026-11-20T00:00Z")
     one.add_argument("--to", dest="end", metavar="TIME", help="left out: now")
+    one = commands.add_parser("trace", help="an update's way, hop by hop, and where it stopped")
+    one.add_argument("id", metavar="ID", nargs="?", default=NEWEST, help="left out: the newest")
+    one.add_argument("--json", action="store_true", help="for programs")
     commands.add_parser("test", help="run the tests; takes pytest's arguments")
     return top
 
@@ -58,13 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _test(arguments[1:])
     options = parser().parse_args(arguments)
     try:
-        return _carry_out(options)
+        return COMMANDS[options.command](Processes(), options)
     except SettingsError as error:
         for line in error.errors:
             complain(line)
         return 2
     except (ApiError, OSError, Refused, SupervisorError) as error:
-        complain(str(error))
+        complain(f"{error} {error.next_step}" if isinstance(error, ApiError) else str(error))
         return 1
     except BrokenPipeError:
         return 1
@@ -72,20 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _carry_out(options: argparse.Namespace) -> int:
-    processes = Processes()
-    if options.command == "up":
-        return up(_settings(options), processes, detach=options.detach)
-    if options.command == "down":
-        down(processes)
-        return 0
-    if options.command == "status":
-        return _status(processes, as_json=options.json)
-    if options.command == "logs":
-        return _logs(processes, options)
-    if options.command == "backfill":
-        return _backfill(processes, options)
-    return _one(processes, options.command, options.name)
+def _up(processes: Processes, options: argparse.Namespace) -> int:
+    return up(_settings(options), processes, detach=options.detach)
+
+
+def _down(processes: Processes, _: argparse.Namespace) -> int:
+    down(processes)
+    return 0
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -99,9 +96,9 @@ def _settings(options: argparse.Namespace) -> Settings:
     return project.load(environment, running=False)
 
 
-def _status(processes: Processes, *, as_json: bool) -> int:
+def _status(processes: Processes, options: argparse.Namespace) -> int:
     overview = processes.overview()
-    if as_json:
+    if options.json:
         shown = [
             {key: process[key] for key in Process.__annotations__}  # type: ignore[literal-required]
             for process in overview.processes
@@ -119,8 +116,9 @@ def _status(processes: Processes, *, as_json: bool) -> int:
     return 0
 
 
-def _one(processes: Processes, verb: str, name: str) -> int:
+def _one(processes: Processes, options: argparse.Namespace) -> int:
     """Start, stop or restart one process, and wait until that is done."""
+    verb, name = options.command, options.name
     if verb == "stop":
         process = processes.overview().get(name)
         if not processes.supervised() and (process is None or process["pid"] is None):
@@ -174,6 +172,10 @@ def _backfill(processes: Processes, options: argparse.Namespace) -> int:
     return 0
 
 
+def _trace(processes: Processes, options: argparse.Namespace) -> int:
+    return trace(reach.api(reach.in_force(processes)), options.id, as_json=options.json)
+
+
 def _test(arguments: list[str]) -> int:
     # A developer's own .env must not decide whether the tests pass.
     environment = {**os.environ, "KOINX_ENV_FILE": ""}
@@ -181,6 +183,18 @@ def _test(arguments: list[str]) -> int:
     command = [sys.executable, "-m", "pytest", *(arguments or ["-n", "3", "--dist", "loadfile"])]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
+
+COMMANDS: dict[str, Callable[[Processes, argparse.Namespace], int]] = {
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "start": _one,
+    "stop": _one,
+    "restart": _one,
+    "logs": _logs,
+    "backfill": _backfill,
+    "trace": _trace,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
