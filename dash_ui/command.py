@@ -48,6 +48,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--coins", metavar="A,B", help="ids; left out: all that are collected")
     one.add_argument("--from", dest="start", metavar="TIME", help="such as 2026-11-20T00:00Z")
     one.add_argument("--to", dest="end", metavar="TIME", help="left out: now")
+    one = commands.add_parser("doctor", help="look for faults, each with its cure")
+    one.add_argument("--json", action="store_true", help="for programs")
     one = commands.add_parser("trace", help="an update's way, hop by hop, and where it stopped")
     one.add_argument("id", metavar="ID", nargs="?", default=NEWEST, help="left out: the newest")
     one.add_argument("--json", action="store_true", help="for programs")
@@ -172,6 +174,12 @@ def _backfill(processes: Processes, options: argparse.Namespace) -> int:
     return 0
 
 
+def _doctor(processes: Processes, options: argparse.Namespace) -> int:
+    from dash_ui.doctor import doctor  # noqa: PLC0415 - takes its time to import
+
+    return doctor(processes, as_json=options.json)
+
+
 def _trace(processes: Processes, options: argparse.Namespace) -> int:
     return trace(reach.api(reach.in_force(processes)), options.id, as_json=options.json)
 
@@ -193,6 +201,7 @@ COMMANDS: dict[str, Callable[[Processes, argparse.Namespace], int]] = {
     "restart": _one,
     "logs": _logs,
     "backfill": _backfill,
+    "doctor": _doctor,
     "trace": _trace,
 }
 

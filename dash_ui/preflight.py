@@ -15,8 +15,8 @@ FOR_A_NEW_MONGOD = 350 * MEGABYTE  # it takes 315 MB at once: its journal, its o
 def complaints(settings: Settings, processes: Processes) -> list[str]:
     """A line for each obstacle to `up`, with its cure; [] if there is none."""
     return _folder(settings, processes) or [
-        *_ports(settings, processes.overview().processes),
-        *_servers(settings),
+        *port_complaints(settings, processes.overview().processes),
+        *server_complaints(settings),
     ]
 
 
@@ -31,14 +31,17 @@ def _folder(settings: Settings, processes: Processes) -> list[str]:
             f"KOINX_HOME={home} cannot be written ({error.strerror}): "
             "make room there, or set KOINX_HOME to another folder"
         ]
-    return _room(settings, processes.folder)
+    return room_complaints(settings, processes.folder)
 
 
-def _room(settings: Settings, folder: Folder) -> list[str]:
+def room_complaints(settings: Settings, folder: Folder) -> list[str]:
+    """A line for each disk under a home, which is there, without room for a start."""
     own = [data_folder(settings, name) for name in servers.embedded(settings)]
     mongodb = data_folder(settings, "mongodb")
     begins = mongodb in own and not any(mongodb.glob("*"))
-    device = next(path for path in (mongodb, folder.data) if path.exists()).stat().st_dev
+    device = (
+        next(path for path in (mongodb, folder.data, folder.home) if path.exists()).stat().st_dev
+    )
     found = []
     for disk in disks([folder.home, *own, folder.logs, folder.run]):
         needed = disk.reserve + FOR_A_NEW_MONGOD * (begins and disk.device == device)
@@ -51,7 +54,8 @@ def _room(settings: Settings, folder: Folder) -> list[str]:
     return found
 
 
-def _ports(settings: Settings, running: list[Detail]) -> list[str]:
+def port_complaints(settings: Settings, running: list[Detail]) -> list[str]:
+    """A line for each port that neither is free nor is held by what runs."""
     if settings.api_port == settings.dash_port:
         return [f"API_PORT and DASH_PORT are both {settings.api_port}: set one to another port"]
     wanted = (
@@ -71,7 +75,8 @@ def _is_ours(port: int, running: list[Detail]) -> bool:
     return any(pid in by_session.get(leader, ()) for leader in ours for pid in ports.holders(port))
 
 
-def _servers(settings: Settings) -> list[str]:
+def server_complaints(settings: Settings) -> list[str]:
+    """A line for each server that is ours to start and has no program on this machine."""
     found = []
     for name in servers.embedded(settings):
         try:
