@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -131,6 +132,15 @@ class Client:
         answer. What `parse` cannot read is an ApiError like every other failure."""
         ask = partial(self._ask, "GET", path, query, also=also)
         return self._within(self.timeout, lambda: parse(ask().json()))
+
+    def last_modified(self, path: str, query: dict[str, str]) -> datetime | None:
+        """When the answer there changed last, by its header; None where it does not say."""
+
+        def read() -> datetime | None:
+            header = self._ask("GET", path, query).headers.get("Last-Modified")
+            return parsedate_to_datetime(header) if header else None
+
+        return self._within(self.timeout, read)
 
     def _pages(self, path: str) -> Iterator[dict[str, Any]]:
         number = last = 1

@@ -53,6 +53,8 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("trace", help="an update's way, hop by hop, and where it stopped")
     one.add_argument("id", metavar="ID", nargs="?", default=NEWEST, help="left out: the newest")
     one.add_argument("--json", action="store_true", help="for programs")
+    one = commands.add_parser("selftest", help="send one update the whole way")
+    one.add_argument("--json", action="store_true", help="for programs")
     commands.add_parser("test", help="run the tests; takes pytest's arguments")
     return top
 
@@ -184,6 +186,13 @@ def _trace(processes: Processes, options: argparse.Namespace) -> int:
     return trace(reach.api(reach.in_force(processes)), options.id, as_json=options.json)
 
 
+def _selftest(processes: Processes, options: argparse.Namespace) -> int:
+    from dash_ui.selftest import selftest  # noqa: PLC0415 - Celery takes a third of a second
+
+    settings = reach.in_force(processes)
+    return selftest(processes, settings, reach.api(settings), as_json=options.json)
+
+
 def _test(arguments: list[str]) -> int:
     # A developer's own .env must not decide whether the tests pass.
     environment = {**os.environ, "KOINX_ENV_FILE": ""}
@@ -203,6 +212,7 @@ COMMANDS: dict[str, Callable[[Processes, argparse.Namespace], int]] = {
     "backfill": _backfill,
     "doctor": _doctor,
     "trace": _trace,
+    "selftest": _selftest,
 }
 
 if __name__ == "__main__":
