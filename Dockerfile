@@ -13,6 +13,7 @@ RUN useradd --system --uid 10001 --create-home koinx \
 COPY --from=build /venv /venv
 WORKDIR /koinx
 COPY celeryconfig.py ./
+COPY logbook logbook
 COPY settings settings
 COPY market market
 COPY bridge bridge
@@ -26,4 +27,4 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 KOINX_ENV_
 USER koinx
 VOLUME /koinx/var
 EXPOSE 3000 8050
-CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "3000", "--workers", "2", "--blocking-threads", "512", "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10", "--no-ws", "api.wsgi:app"]
+CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "3000", "--workers", "2", "--blocking-threads", "512", "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10", "--log-config", "logbook/granian.json", "--no-ws", "api.wsgi:app"]

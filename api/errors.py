@@ -15,11 +15,12 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
-from api.redaction import WITHOUT_CREDENTIALS
+import logbook
 from api.schemas.errors import Error
 from api.schemas.fields import SHOWN, shown
 from api.validation import in_words
 
+log = logbook.get(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
 
 # The seed's own endpoints answer errors under the key `error` as well.
@@ -99,11 +100,10 @@ def _allowed(error: MethodNotAllowed) -> str:
 
 def translate_database_errors(app: Flask, api: ErrorsInOneForm) -> None:
     """A database that does not answer is a 503, in one place for all views."""
-    app.logger.addFilter(WITHOUT_CREDENTIALS)
 
     @app.errorhandler(PyMongoError)
     def unavailable(error: PyMongoError) -> tuple[dict[str, Any], int, Any]:
-        app.logger.warning("MongoDB: %s", str(error)[:300])
+        log.warning("MongoDB failed", path=request.path, reason=str(error)[:300])
         return api.handle_http_exception(
             ServiceUnavailable("The database does not answer; try again in a few seconds")
         )

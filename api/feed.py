@@ -1,6 +1,5 @@
 """Follows the updates that end, once for all who listen at this process."""
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -10,11 +9,12 @@ from dataclasses import dataclass
 import orjson
 from pymongo.errors import PyMongoError
 
+import logbook
 from api.schemas.events import EndedUpdate
 from api.waiting import TooMany
 from market.closings import Closings, Document
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 MAX_LISTENERS = 200  # each holds one of the process's 256 threads
 LOOK_SECONDS = 1.0  # how often the ledger is looked at, should the news be lost
@@ -101,7 +101,7 @@ class Feed:
             # An end that nobody can read any more is no reason to wait for it.
             return self._read(number) or [Event(before, b"")]
         except PyMongoError as error:
-            log.warning("events: %s", str(error)[:300])
+            log.warning("events cannot be read", reason=str(error)[:300])
             self._pause()
             return []
 
@@ -140,7 +140,8 @@ class Feed:
                 has_more = self._look()
             except Exception as error:
                 # Whatever it was: without this thread everybody would wait in vain.
-                log.warning("events: %s: %s", type(error).__name__, str(error)[:300])
+                reason = f"{type(error).__name__}: {str(error)[:300]}"
+                log.warning("events cannot be followed", reason=reason)
                 has_more = False
             if not has_more:
                 self._news.wait(LOOK_SECONDS)

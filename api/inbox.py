@@ -1,9 +1,9 @@
 """Takes `crypto.update` events into the ledger, and starts their ingest tasks."""
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import logbook
 from api.services import Services
 from bridge.consumer import Consumer, Delivery
 from bridge.events import MalformedEvent, UpdateFinished
@@ -11,7 +11,7 @@ from bridge.listener import listen
 from market.quotes import CLOCK_SKEW
 from tasks.app import app
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 INGEST = "tasks.ingest.ingest"
 REQUEST_PREFIX = "request-"  # ids of updates that someone asked for over HTTP
@@ -51,6 +51,8 @@ class Inbox:
         is_new = self._services.ledger.receive(
             name, trigger=trigger, slot=slot, hops={**hops, "streamed": delivery.at}
         )
+        what = "entered in the ledger" if is_new else "it is in the ledger already"
+        log.info(what, update=name, trigger=trigger, sequence=delivery.sequence)
         return (lambda: _start(name)) if is_new else None
 
     def _hear(self, news: UpdateFinished) -> None:
@@ -62,5 +64,11 @@ class Inbox:
 
 
 def _start(name: str) -> None:
-    # No retry here: what Redis does not take now, the sweeper starts in seconds.
-    app.send_task(INGEST, (name,), retry=False, ignore_result=True)
+    with logbook.about(update=name):
+        try:
+            # No retry here: what Redis does not take now, the sweeper starts in seconds.
+            app.send_task(INGEST, (name,), retry=False, ignore_result=True)
+        except Exception as error:
+            log.warning("its task is not started yet", reason=str(error) or type(error).__name__)
+        else:
+            log.info("its task is started")

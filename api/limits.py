@@ -1,6 +1,5 @@
 """How often one address may ask for a change, counted in Redis for all processes together."""
 
-import logging
 import time
 
 import redis
@@ -8,9 +7,10 @@ from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
 from limits.strategies import FixedWindowRateLimiter
 
+import logbook
 from tasks.counts import RedisCounts
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 CHANGES_PER_MINUTE = 60
 
@@ -34,6 +34,6 @@ class Limits:
                 return None
             end, _ = self._limiter.get_window_stats(self._item, address)
         except (StorageError, redis.RedisError) as error:
-            log.warning("changes are not counted: %s", type(error).__name__)
+            log.warning("changes are not counted", reason=type(error).__name__)
             return None
         return max(1, round(end - time.time()))

@@ -1,15 +1,15 @@
 """Looks for updates that ended unheard, so that no kept answer outlives its time by much."""
 
-import logging
 import threading
 import time
 
 from pymongo.errors import PyMongoError
 
+import logbook
 from api.snapshot import Snapshot
 from market.closings import Closings
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 LOOK_SECONDS = 0.5
 TRUST_SECONDS = 2.0  # without a look that went well, after which the snapshot gives no answers
@@ -29,7 +29,7 @@ def look_out(closings: Closings, snapshot: Snapshot) -> None:
             try:
                 newest = closings.newest()
             except PyMongoError as error:
-                log.debug("the ledger: %s", str(error)[:300])
+                log.debug("the ledger was not read", reason=str(error)[:300])
             else:
                 if newest != known:
                     known = newest

@@ -6,12 +6,13 @@ from contextlib import suppress
 from nats.errors import Error as NatsError
 from pymongo.errors import PyMongoError
 
+import logbook
 from bridge import streams
 from bridge.connection import Connection, NotConnected
 from market import database, schema
 from market.database import WrongCollection
 from market.schema import TooNew
-from settings import Settings, load_or_exit
+from settings import Settings, load_or_exit, secret_texts
 
 NATS_SECONDS = 10.0
 
@@ -31,6 +32,7 @@ def prepare(settings: Settings) -> None:
 def main() -> None:
     """Prepares, or ends with the reason in one line."""
     settings = load_or_exit()
+    logbook.set_up("prepare", secret_texts(settings))
     try:
         prepare(settings)
     except (TooNew, WrongCollection, streams.WrongStream, NotConnected) as error:

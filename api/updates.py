@@ -12,6 +12,7 @@ from flask.views import MethodView
 from flask_smorest.pagination import PaginationParameters
 from pymongo.errors import PyMongoError
 
+import logbook
 from api.errors import CHANGES, may_answer, refuse
 from api.guard import guarded
 from api.inbox import REQUEST_PREFIX
@@ -25,6 +26,8 @@ from bridge.events import UpdateRequested
 from bridge.publisher import NotPublished, publish
 
 blp = Blueprint("updates", __name__, description="Updates, and the ledger of them")
+
+log = logbook.get(__name__)
 
 WAIT_SECONDS = 8.0
 PUBLISH_SECONDS = 3.0
@@ -140,9 +143,10 @@ def _publish(on: Services, name: str) -> None:
         refuse(503, f"Nothing can be stored now: {short}")
     event = UpdateRequested(name, datetime.now(UTC))
     try:
-        publish(on.nats, event, message_id=name, within=PUBLISH_SECONDS)
+        sequence = publish(on.nats, event, message_id=name, within=PUBLISH_SECONDS)
     except NotPublished as error:
         refuse(503, str(error))
+    log.info("published", update=name, sequence=sequence)
 
 
 def _await_entry(on: Services, name: str) -> None:

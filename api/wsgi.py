@@ -1,8 +1,8 @@
 """The app as a server's worker runs it: with its share of the consumer."""
 
-import logging
 from multiprocessing.util import Finalize
 
+import logbook
 from api.app import create_app
 from api.ending import when_told_to_end
 from api.fast_path import FastPath
@@ -10,11 +10,11 @@ from api.inbox import Inbox
 from api.lookout import look_out
 from api.overload import refuse_too_many
 from api.services import EXTENSION
-from settings import load_or_exit
+from settings import load_or_exit, secret_texts
 
-logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-
-app = create_app(load_or_exit())
+settings = load_or_exit()
+logbook.set_up("api", secret_texts(settings))
+app = create_app(settings)
 refuse_too_many(app)
 on = app.extensions[EXTENSION]
 app.wsgi_app = FastPath(app.wsgi_app, on.snapshot)  # type: ignore[method-assign]

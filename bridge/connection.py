@@ -6,7 +6,6 @@ whoever calls after a fork gets a new loop and a new connection.
 
 import asyncio
 import contextlib
-import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -16,7 +15,9 @@ from urllib.parse import unquote, urlsplit
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-log = logging.getLogger(__name__)
+import logbook
+
+log = logbook.get(__name__)
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 2
@@ -123,7 +124,7 @@ class Connection:
 
         async def note(error: Exception) -> None:
             if self._client is client:
-                log.warning("NATS: %s", str(error) or type(error).__name__)
+                log.warning("NATS failed", reason=str(error) or type(error).__name__)
             else:
                 failures.append(error)  # why the connection was not made; told with NotConnected
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,12 +12,13 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+import logbook
 from bridge import dead_letters, streams
 from bridge.connection import Connection, NotConnected
 from bridge.events import MalformedEvent, UpdateRequested
 from bridge.streams import CONSUMER, EVENTS, WrongStream
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 AT_ONCE = 16
 FOLLOWERS = 4
@@ -120,7 +120,8 @@ class Consumer:
         except TimeoutError:
             raise
         except _LOST as error:
-            log.warning("consumer: %s; trying again", str(error) or type(error).__name__)
+            reason = str(error) or type(error).__name__
+            log.warning("the consumer failed; trying again", reason=reason)
             self._subscription = None
             await asyncio.sleep(PAUSE_SECONDS)
             raise
@@ -143,9 +144,11 @@ class Consumer:
         loop = asyncio.get_running_loop()
         metadata = message.metadata
         sequence, at = metadata.sequence.stream, metadata.timestamp.astimezone(UTC)
+        about: dict[str, object] = {"sequence": sequence}
         try:
             try:
                 event = UpdateRequested.decode(message.data)
+                about["update"] = event.id
                 delivery = Delivery(event, sequence, at)
                 after = await loop.run_in_executor(self._handlers, self._handler, delivery)
             except MalformedEvent as error:
@@ -154,7 +157,7 @@ class Consumer:
             await message.ack_sync(timeout=2)
         except Exception as error:
             pause = min(LONGEST_NAK_SECONDS, 0.5 * 2 ** min(metadata.num_delivered or 1, 10))
-            log.warning("event %d failed, again in %.0f s: %s", sequence, pause, error)
+            log.warning("the event failed", again_in=pause, reason=str(error), **about)
             with contextlib.suppress(NatsError, OSError):
                 await message.nak(delay=pause)
             return
@@ -164,7 +167,7 @@ class Consumer:
             following.add_done_callback(self._following.discard)
 
     async def _set_aside(self, message: Msg, sequence: int, at: datetime, reason: str) -> None:
-        log.warning("event %d set aside: %s", sequence, reason)
+        log.warning("the event is set aside", sequence=sequence, reason=reason)
         # First kept, then ended: a crash between makes it come again, and its id makes it one.
         client = await self._connection.client()
         await dead_letters.put(client, message.data, sequence=sequence, at=at, reason=reason)
@@ -176,4 +179,4 @@ def _call(after: Callable[[], None]) -> None:
         after()
     except Exception as error:
         # The event is in the ledger: whoever sweeps it goes on from there.
-        log.warning("after the acknowledgement: %s", error)
+        log.warning("what follows the acknowledgement failed", reason=str(error))

@@ -1,17 +1,17 @@
 """Hears finished updates, for whoever has something to drop or to tell then."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+import logbook
 from bridge.connection import Connection, NotConnected
 from bridge.events import FINISHED, MalformedEvent, UpdateFinished
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 PAUSE_SECONDS = 1.0
 
@@ -27,7 +27,7 @@ def listen(connection: Connection, handler: Callable[[UpdateFinished], None]) ->
         try:
             handler(UpdateFinished.decode(message.data))
         except MalformedEvent as error:
-            log.warning("%s: %s", FINISHED, error)
+            log.warning("no news", subject=FINISHED, reason=str(error))
 
     async def keep_subscribed() -> None:
         subscribed: Client | None = None
@@ -38,7 +38,7 @@ def listen(connection: Connection, handler: Callable[[UpdateFinished], None]) ->
                     await client.subscribe(FINISHED, cb=hear)
                     subscribed = client
             except (NatsError, NotConnected, OSError) as error:
-                log.debug("%s: %s; trying again", FINISHED, error)
+                log.debug("not subscribed; trying again", subject=FINISHED, reason=str(error))
             await asyncio.sleep(PAUSE_SECONDS)
 
     asyncio.run_coroutine_threadsafe(keep_subscribed(), connection.loop())

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from logbook.reading import readable
+
 MAX_BYTES = 10 * 1024 * 1024
 KEPT = 3
 BLOCK = 64 * 1024
@@ -35,7 +37,7 @@ def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """The last lines of a log; [] if there is none."""
+    """The last lines of a log, made for people to read; [] if there is none."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
@@ -47,11 +49,12 @@ def last_lines(path: Path, count: int) -> list[str]:
                 data = file.read(step) + data
     except OSError:
         return []
-    return data.decode(errors="replace").splitlines()[-count:] if count else []
+    found = data.decode(errors="replace").splitlines()[-count:] if count else []
+    return [line for one in found for line in readable(one)]
 
 
 class Tail:
-    """Follows one log from where it ends now (or `start`), over its rotations."""
+    """Follows one log from where it ends now (or `start`), over its rotations, for people."""
 
     def __init__(self, path: Path, start: int | None = None) -> None:
         self._path = path
@@ -77,4 +80,4 @@ class Tail:
         self._at += len(data)
         *whole, self._rest = (self._rest + data).split(b"\n")
         for line in whole:
-            yield line.decode(errors="replace").rstrip("\r")
+            yield from readable(line.decode(errors="replace").rstrip("\r"))

@@ -23,6 +23,7 @@ FOR_THE_BACKEND = ("MONGODB_", "NATS_", "REDIS_", "COINGECKO_")
 # A page's files have megabytes, and glibc keeps what such took: in an area for each thread, and in
 # larger pieces the more it has seen. So: few areas, and what is large goes back at once.
 THRIFTY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
+FOR_THE_WORKER = ("WEBHOOK_",)
 
 
 def names(settings: Settings) -> list[str]:
@@ -132,7 +133,7 @@ def _prepare(environment: dict[str, str], needs: tuple[str, ...]) -> Spec:
     return Spec(
         name="prepare",
         command=_python("api.prepare"),
-        environment=_environment(environment, *FOR_THE_WEB, *FOR_THE_MARKET),
+        environment=_environment(environment, *FOR_THE_WEB, *FOR_THE_MARKET, *FOR_THE_WORKER),
         needs=needs,
         stuck_after=60,
         once=True,
@@ -146,6 +147,7 @@ def _granian(name: str, address: tuple[str, int], app: str, *options: object) ->
         name=name,
         command=_python(
             *("granian", "--interface", "wsgi", "--host", host, "--port", port, *options),
+            *("--log-config", "logbook/granian.json"),
             *("--respawn-failed-workers", "--respawn-interval", 0.5, "--no-ws", app),
         ),
         probe=Probe("http", f"{url}/health"),
@@ -160,7 +162,7 @@ def _api(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]
     address = (settings.api_host, settings.api_port)
     return replace(
         _granian("api", address, "api.wsgi:app", *options, "--workers-kill-timeout", 10),
-        environment=_environment(environment, "DASH_", *FOR_THE_MARKET),
+        environment=_environment(environment, "DASH_", *FOR_THE_MARKET, *FOR_THE_WORKER),
         needs=needs,
         stage=2,
         patience=15,
@@ -193,7 +195,7 @@ def _beat(settings: Settings, environment: dict[str, str], needs: tuple[str, ...
     return Spec(
         name="beat",
         command=_celery("beat", "-l", "INFO"),
-        environment=_environment(environment, *FOR_THE_WEB, *FOR_THE_MARKET),
+        environment=_environment(environment, *FOR_THE_WEB, *FOR_THE_MARKET, *FOR_THE_WORKER),
         probe=Probe("heartbeat", str(settings.run_folder / "beat.json"), calm=1),
         needs=needs,
         stuck_after=30,
@@ -205,5 +207,6 @@ def _dashboard(settings: Settings, environment: dict[str, str]) -> Spec:
     address = (settings.dash_host, settings.dash_port)
     return replace(
         _granian("dashboard", address, "dash_ui.wsgi:server", *options),
-        environment=_environment(environment, *FOR_THE_BACKEND, *FOR_THE_MARKET) | THRIFTY,
+        environment=_environment(environment, *FOR_THE_BACKEND, *FOR_THE_MARKET, *FOR_THE_WORKER)
+        | THRIFTY,
     )

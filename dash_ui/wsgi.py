@@ -2,11 +2,13 @@
 
 import sys
 
+import logbook
 from dash_ui.app import create_app
 from dash_ui.specs import local_url
-from settings import load_or_exit
+from settings import load_or_exit, secret_texts
 
 settings = load_or_exit()
+logbook.set_up("dashboard", secret_texts(settings))
 try:
     app = create_app(
         settings.dash_api_url or local_url(settings.api_host, settings.api_port),

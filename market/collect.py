@@ -1,6 +1,5 @@
 """One update from its claim to its end: fetch, sift, store, merge, close."""
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from market.slots import Schedule
 from market.store import Store
 from market.storing import keep
 from market.substitute import Substitute
-
-log = logging.getLogger(__name__)
 
 MAX_TRIES = 10  # an update that kills its worker each time must not do so for ever
 OBSTACLE_SECONDS = 5.0  # after which an update that could not be stored is tried again

@@ -19,6 +19,7 @@ from types import FrameType
 
 from flask import Flask, Response, request
 
+import logbook
 from market.fault_book import FaultBook
 from market.faults import PREFIX, read_faults
 from market.replay import Replay
@@ -88,6 +89,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT. Returns 0, or 2 with a line that says what is wrong."""
     options = _options(argv)
+    logbook.set_up("market")
     stop = Event()
 
     def stopped(_number: int, _frame: FrameType | None) -> None:

@@ -84,6 +84,8 @@ class Settings(BaseModel):
     dash_api_url: str | None = None
     dash_read_only: bool = Field(default=False, description="true or false")
 
+    webhook_url: SecretStr | None = None
+
     simulator_seed: int = Field(default=1, description="a whole number")
     simulator_coins: int = Field(
         default=300, ge=1, le=MAX_TOP, description=f"a whole number from 1 to {MAX_TOP}"
@@ -124,6 +126,13 @@ class Settings(BaseModel):
                 "an address that begins with http:// or https://, without a query or a password"
             )
         return url.rstrip("/") if url else url
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url.get_secret_value()):
+            raise ValueError("an address that begins with http:// or https://")
+        return url
 
     @field_validator("mongodb_uri", "nats_url", "redis_url")
     @classmethod

@@ -4,7 +4,6 @@ import contextlib
 import difflib
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
+from logbook.masking import without_credentials
 from settings.model import NAMES, ROOT, SECRETS, Settings, clashes
 
 RUNNING_FILE = "running.json"  # in KOINX_HOME/run: what the supervisor started its processes with
@@ -119,6 +119,6 @@ def _line(error: Any, values: Mapping[str, str]) -> str:
     name = str(error["loc"][0]).upper()
     allowed = Settings.model_fields[name.lower()].description
     message = allowed if error["type"] != "value_error" and allowed else message
-    value = re.sub(r"//[^/]*@", "//…@", values.get(name, ""))  # a password in an address
+    value = without_credentials(values.get(name, ""))
     shown = "a secret value" if name in SECRETS else repr(value)
     return f"{name}={shown}: {message}"

@@ -6,11 +6,12 @@ from importlib import import_module
 from celery import Celery
 from celery.signals import celeryd_init, task_prerun, worker_before_create_process
 
-from tasks import broker, ending, heartbeat
+from tasks import broker, ending, heartbeat, lines
 
 TASKS = ("tasks.ingest", "tasks.repair", "tasks.schedule")
 
 broker.outlive_lost_connections()
+lines.write_as_ours()
 
 app = Celery("koinx")
 app.config_from_object("celeryconfig")

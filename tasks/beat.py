@@ -1,17 +1,17 @@
 """When beat is due: slots instead of intervals, a heartbeat, and no trust in the wall clock."""
 
-import logging
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from celery.beat import Scheduler
+from celery.beat import ScheduleEntry, Scheduler
 from celery.schedules import BaseSchedule, schedstate
 
+import logbook
 from market.slots import Schedule
 from tasks import heartbeat
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 CLOCK_JUMP_SECONDS = 2.0
 
@@ -67,6 +67,13 @@ class SlotScheduler(Scheduler):
         heartbeat.leave(heartbeat.BEAT)
         return wait
 
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        """Sends what is due; a slot's lines say which update it will be."""
+        slots = getattr(entry.schedule, "slots", None)
+        update = {"update": slots.name(slots.current(datetime.now(UTC)))} if slots else {}
+        with logbook.about(**update):
+            super().apply_entry(entry, producer)
+
     def close(self) -> None:
         """Celery's handler of SIGTERM calls this, then raises SystemExit."""
         # In the middle of a read redis-py makes a ValueError of that, which Celery survives
@@ -81,7 +88,7 @@ class SlotScheduler(Scheduler):
         if drift < -CLOCK_JUMP_SECONDS:
             # Intervals count from the last run, which now lies in the future: beat would send
             # nothing until the clock got there again (measured: 0 of 6 slots).
-            log.warning("the clock jumped back by %.0f s: the schedule starts anew", -drift)
+            log.warning("the clock jumped back: the schedule starts anew", seconds=-drift)
             for entry in self.schedule.values():
                 entry.last_run_at = datetime.fromtimestamp(0, UTC)
             self._heap = None

@@ -1,6 +1,5 @@
 """The calls to the source, counted in Redis for all processes and hosts together."""
 
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -11,12 +10,13 @@ from limits.errors import StorageError
 from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
+import logbook
 from market.http_source import Deadline, SourceError
 from market.runs import PAGES
 from settings import Budget, Settings, calls_an_update, rate
 from settings.windows import WHO, Windows, month_name
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 LOOK_AGAIN_SECONDS = 1.0
 PATIENCE = 3.0
@@ -71,7 +71,7 @@ class Calls:
                 raise SourceError(
                     "Redis, which counts the calls, does not answer", retry_after=60.0
                 ) from error
-            log.warning("calls to the source are not counted: %s", type(error).__name__)
+            log.warning("calls to the source are not counted", reason=type(error).__name__)
 
     def left(self) -> tuple[int, int | None]:
         """Calls left in this minute and, where there is such a limit, in this month."""

@@ -1,6 +1,5 @@
 """A worker's end on an error that nobody knows: at once, instead of with its last task."""
 
-import logging
 import os
 from typing import Any
 
@@ -8,7 +7,9 @@ from celery import Celery
 from celery.bootsteps import StartStopStep
 from celery.platforms import EX_FAILURE
 
-log = logging.getLogger(__name__)
+import logbook
+
+log = logbook.get(__name__)
 
 
 class EndAtOnce(StartStopStep):

@@ -1,14 +1,14 @@
 """Signs of life, left in a file for whoever watches: work goes on, not only the answers."""
 
 import json
-import logging
 import os
 import time
 from pathlib import Path
 
+import logbook
 from settings import home
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 BEAT = "beat.json"  # left in each of beat's rounds
 WORKER = "worker.json"  # left before each task; beat's sweep makes one every 5 s
@@ -22,7 +22,7 @@ def leave(name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / name, json.dumps({"pid": os.getpid(), "at": time.time()}).ljust(LENGTH))
     except OSError as error:
-        log.warning("no sign of life could be left: %s", error)
+        log.warning("no sign of life could be left", reason=str(error))
 
 
 def _write(file: Path, text: str) -> None:

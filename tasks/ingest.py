@@ -1,11 +1,11 @@
 """Carries out one update: fetches its quotes, stores them, closes it, tells of it."""
 
-import logging
 from datetime import UTC, datetime
 
 from celery import Task
 from kombu.exceptions import OperationalError
 
+import logbook
 from bridge.events import UpdateFinished
 from bridge.publisher import NotPublished, announce, hint
 from market.collect import carry_out
@@ -14,17 +14,20 @@ from market.ledger import LeaseLost
 from tasks.app import app
 from tasks.services import services
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 
 @app.task(bind=True, name="tasks.ingest.ingest")
 def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
     """Carries out an update of the ledger; its state then, or None when another has it."""
+    logbook.note(update=update_id)
     started = datetime.now(UTC)
     on = services()
     claim = on.ledger.claim(update_id, self.request.hostname or "", started)
     if claim is None:
+        log.info("it is closed, held by another, or not yet due")
         return None
+    log.info("claimed", fence=claim.fence, tries=claim.tries)
     try:
         with Lease(on.ledger, claim) as lease:
             outcome = carry_out(
@@ -46,16 +49,19 @@ def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
                 ),
             )
     except LeaseLost as lost:
-        log.warning("%s", lost)
+        log.warning("the lease is lost", reason=str(lost))
         return None
-    log.info("update %s: %s, %d stored", update_id, outcome.state, outcome.stored)
+    what = "closed in the ledger" if outcome.state != "received" else "put off"
+    log.info(what, state=outcome.state, stored=outcome.stored)
     if outcome.goes_on:
         _go_on(update_id)
     if outcome.state != "received":
         try:
             announce(on.nats, UpdateFinished(update_id, outcome.state, outcome.stored))
         except NotPublished as error:
-            log.warning("%s", error)  # listeners look for themselves every few seconds
+            log.warning(
+                "not announced", reason=str(error)
+            )  # listeners look for themselves every few seconds
     return outcome.state
 
 
@@ -64,4 +70,6 @@ def _go_on(update_id: str) -> None:
     try:
         ingest.apply_async((update_id,), retry=False)
     except OperationalError as error:
-        log.warning("%s", error)  # the sweeper starts it in seconds
+        log.warning(
+            "its next part is not started", reason=str(error)
+        )  # the sweeper starts it in seconds

@@ -1,18 +1,18 @@
 """Mends history: finds what is missing, and fills it from the source's charts."""
 
-import logging
 import time
 from datetime import UTC, datetime
 
 import redis
 from redis.lock import Lock
 
+import logbook
 from market.http_source import SourceError
 from market.repairing import REST_SECONDS, carry_out
 from tasks.app import app
 from tasks.services import services
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 RUN_SECONDS = 20.0
 LOCK = "koinx:repair"
@@ -25,7 +25,7 @@ def plan() -> int:
     on = services()
     count = on.planner.run(on.settings.selection.ids, datetime.now(UTC))
     if count:
-        log.info("%d repairs are wanted", count)
+        log.info("repairs are wanted", count=count)
     return count
 
 
@@ -63,7 +63,7 @@ def mend() -> int:
             )
             count += 1
     except SourceError as error:
-        log.info("repairs wait: %s", error)
+        log.info("repairs wait", reason=str(error))
         _leave(lock, error.retry_after or REST_SECONDS)
     except BaseException:
         _leave(lock)
@@ -81,4 +81,4 @@ def _leave(lock: Lock, after: float = 0) -> None:
         else:
             lock.release()
     except redis.RedisError as error:
-        log.warning("the lock of repairs ends by itself: %s", type(error).__name__)
+        log.warning("the lock of repairs ends by itself", reason=type(error).__name__)

@@ -1,18 +1,18 @@
 """Publishes each slot's event, and makes sure that no slot and no update is forgotten."""
 
-import logging
 from datetime import UTC, datetime
 from itertools import islice
 
 from celery import Task
 
+import logbook
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from tasks.app import app
 from tasks.ingest import ingest
 from tasks.services import Services, services
 
-log = logging.getLogger(__name__)
+log = logbook.get(__name__)
 
 RECENT = 100
 MISSED_AT_ONCE = 1000  # the rest of a very long outage is entered by the next runs
@@ -35,7 +35,7 @@ def publish_update(self: "Task[[bool], str]", scheduled: bool = False) -> str:
     on = services()
     now = datetime.now(UTC)
     name = on.schedule.name(on.schedule.current(now)) if scheduled else f"call-{self.request.id}"
-    publish(on.nats, UpdateRequested(name, now), message_id=name)
+    _publish(on, name, now, message_id=name)
     return name
 
 
@@ -50,15 +50,22 @@ def ensure_slot() -> None:
     now = datetime.now(UTC)
     current = on.schedule.current(now)
     if missed := on.ledger.enter_missed(_forgotten(on, current)):
-        log.warning("%d slots were missed", missed)
+        log.warning("slots were missed", count=missed)
     name = on.schedule.name(current)
     update = on.ledger.get(name)
     if update is None:
         # Without a message id: JetStream would drop it as the double of one whose ledger entry
         # was lost.
-        publish(on.nats, UpdateRequested(name, now))
+        _publish(on, name, now)
     elif update["state"] == "failed" and on.ledger.reopen(name):
+        log.info("opened again", update=name)
         ingest.apply_async((name,))
+
+
+def _publish(on: Services, name: str, now: datetime, message_id: str | None = None) -> None:
+    logbook.note(update=name)
+    sequence = publish(on.nats, UpdateRequested(name, now), message_id=message_id)
+    log.info("published", sequence=sequence)
 
 
 def _forgotten(on: Services, current: datetime) -> dict[str, datetime]:
@@ -82,5 +89,5 @@ def _forgotten(on: Services, current: datetime) -> dict[str, datetime]:
 def sweep() -> None:
     """Starts again every update whose task was lost or whose worker died."""
     for name in services().ledger.sweep():
-        log.warning("update %s is started again", name)
+        log.warning("started again", update=name)
         ingest.apply_async((name,))

@@ -1,0 +1,64 @@
+"""What a line looks like: JSON for programs, `time level event key=value` for people."""
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from structlog.contextvars import merge_contextvars
+from structlog.processors import TimeStamper, format_exc_info
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
+from structlog.typing import EventDict, WrappedLogger
+
+from logbook.masking import masker
+
+FIRST = ("time", "level", "event")
+UNSHOWN = ("process", "pid", "exception")  # a prefix says the first, the last has its own lines
+
+
+def formatter(process: str, secrets: Iterable[str] = (), plain: bool = False) -> logging.Formatter:
+    """Formats every record of a process, whoever logs it; `secrets` are masked wherever they are.
+
+    A record's own fields go before those of what the thread is about.
+    """
+    mask = masker(secrets)
+
+    def identify(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        return {**event, "process": process, "pid": os.getpid()}
+
+    def written(_: WrappedLogger, __: str, event: EventDict) -> str:
+        return mask(for_people(event) if plain else _json(event))
+
+    return ProcessorFormatter(
+        foreign_pre_chain=[add_log_level, add_logger_name, ExtraAdder(), merge_contextvars],
+        processors=[
+            ProcessorFormatter.remove_processors_meta,
+            TimeStamper(fmt="iso", utc=True, key="time"),
+            identify,
+            format_exc_info,
+            written,
+        ],
+    )
+
+
+def for_people(event: Mapping[str, Any]) -> str:
+    """`time level event key=value`; a traceback follows in lines of its own."""
+    fields = [
+        f"{key}={_shown(value)}" for key, value in event.items() if key not in (*FIRST, *UNSHOWN)
+    ]
+    head = f"{event.get('time', '')} {event.get('level', ''):<7} {event.get('event', '')}"
+    text = "  ".join([head, " ".join(fields)]) if fields else head
+    return "\n".join([text, str(event["exception"])]) if event.get("exception") else text
+
+
+def _json(event: EventDict) -> str:
+    rest = {key: value for key, value in event.items() if key not in FIRST}
+    return json.dumps(
+        {key: event.get(key) for key in FIRST} | rest, ensure_ascii=False, default=str
+    )
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(text, ensure_ascii=False) if not text or set(text) & set(' "=\n') else text

@@ -1,0 +1,32 @@
+"""A line of a log as people read it."""
+
+import json
+from typing import Any
+
+from logbook.formatting import for_people
+
+MONGOD_LEVELS = {"F": "critical", "E": "error", "W": "warning", "I": "info"}
+
+
+def readable(line: str) -> list[str]:
+    """A line that is JSON, as ours and mongod's are, as `time level event key=value`.
+
+    A traceback brings lines of its own. Any other line stays as it is.
+    """
+    if line.startswith('{"t'):
+        try:
+            found = json.loads(line)
+            event = found if "event" in found else _of_mongod(found)
+            return for_people(event).splitlines()
+        except (ValueError, TypeError, KeyError, RecursionError):
+            pass  # cut short, or another's
+    return [line]
+
+
+def _of_mongod(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "time": found["t"]["$date"],
+        "level": MONGOD_LEVELS.get(found["s"], "debug"),
+        "event": found["msg"],
+        **found.get("attr", {}),
+    }

@@ -1,0 +1,97 @@
+"""The lines that records become."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+import logbook
+from logbook.formatting import for_people, formatter
+
+
+class Lines(logging.Handler):
+    """Keeps what the formatter makes of each record."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.setFormatter(formatter("test", **options))
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(self.format(record))
+
+
+@pytest.fixture
+def logger() -> logging.Logger:
+    made = logging.getLogger("tests.formatting")
+    made.setLevel(logging.INFO)
+    return made
+
+
+def one(logger: logging.Logger, handler: Lines) -> str:
+    """The only line, and no part of it that begins another."""
+    logger.removeHandler(handler)
+    [text] = handler.texts
+    return text
+
+
+def test_ours_and_anothers_records_become_the_same_json(logger: logging.Logger) -> None:
+    found = []
+    for write in (
+        lambda: logbook.get(logger.name).warning("it fails", fence=3),
+        lambda: logger.warning("it %s", "fails", extra={"fence": 3}),
+    ):
+        handler = Lines()
+        logger.addHandler(handler)
+        with logbook.about(update="2026-11-22T08:30Z"):
+            write()
+        line = json.loads(one(logger, handler))
+        assert list(line)[:3] == ["time", "level", "event"]
+        assert line.pop("time").endswith("Z")
+        found.append(line)
+    assert found[0] == found[1]
+    assert {key: found[0][key] for key in ("event", "level", "fence", "update", "process")} == {
+        "event": "it fails",
+        "level": "warning",
+        "fence": 3,
+        "update": "2026-11-22T08:30Z",
+        "process": "test",
+    }
+
+
+def test_a_traceback_is_part_of_its_line_and_masked(logger: logging.Logger) -> None:
+    handler = Lines(secrets=["hunter2"])
+    logger.addHandler(handler)
+    error = RuntimeError("mongodb://koinx:other@db and hunter2")
+    try:
+        raise error
+    except RuntimeError:
+        logger.exception("failed\nin two lines")
+    text = one(logger, handler)
+    assert "\n" not in text
+    assert "hunter2" not in text
+    line = json.loads(text)
+    assert line["exception"].endswith("RuntimeError: mongodb://…@db and …")
+    assert line["event"] == "failed\nin two lines"
+
+
+def test_what_json_does_not_know_is_written_as_text(logger: logging.Logger) -> None:
+    handler = Lines()
+    logger.addHandler(handler)
+    logger.warning("x", extra={"what": {1}})
+    assert json.loads(one(logger, handler))["what"] == "{1}"
+
+
+def test_on_a_terminal_it_is_plain(logger: logging.Logger) -> None:
+    handler = Lines(plain=True)
+    logger.addHandler(handler)
+    logbook.get(logger.name).warning("it fails", why="no room", count=2)
+    text = one(logger, handler)
+    assert text.split("Z ")[1].startswith('warning it fails  logger=tests.formatting why="no room"')
+    assert text.endswith("count=2")
+
+
+def test_fields_for_people() -> None:
+    event = {"time": "T", "level": "info", "event": "done", "a": None, "b": "", "pid": 7}
+    assert for_people(event) == 'T info    done  a=null b=""'
