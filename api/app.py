@@ -24,6 +24,7 @@ from api.caching import cache_answers
 from api.document import config, serve_document
 from api.errors import ErrorsInOneForm, refuse, translate_database_errors
 from api.headers import guard_browsers
+from api.metering import count_answers
 from api.services import attach
 from settings import Settings
 
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> Flask:
     app.before_request(_refuse_large_bodies)
     cache_answers(app, on)
     guard_browsers(app)
+    count_answers(app, on.requests)
     return app
 
 

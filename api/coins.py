@@ -101,13 +101,14 @@ def _coin(quote: Document, known: Document, now: datetime, interval: timedelta) 
         "as_of": quote.get("at"),
         "recorded_at": quote.get("recorded_at"),
         "age_seconds": age.total_seconds() if age is not None else None,
-        "freshness": _freshness(age, interval),
+        "freshness": freshness(age, interval),
         "source": quote.get("source"),
         "changes": known.get("changes", []),
     }
 
 
-def _freshness(age: timedelta | None, interval: timedelta) -> str:
+def freshness(age: timedelta | None, interval: timedelta) -> str:
+    """In one word how old a quote is, counted in slots; None: there is none."""
     if age is None:
         return "never"
     if age <= FRESH_SLOTS * interval:

@@ -14,6 +14,7 @@ from flask_smorest import Blueprint, abort
 
 from api.errors import may_answer
 from api.feed import Feed
+from api.metering import Requests
 from api.schemas import events as schemas
 from api.services import services
 from api.waiting import TooMany
@@ -63,6 +64,7 @@ class Events(MethodView):
         after = since["last_event_id"]
         events = _stream(
             services().feed,
+            services().requests,
             after=query["last_event_id"] if after is None else after,
             seconds=query["seconds"],
             limit=query["limit"],
@@ -80,12 +82,18 @@ class Events(MethodView):
 
 
 def _stream(
-    feed: Feed, *, after: int | None, seconds: int | None, limit: int | None, ledger: str
+    feed: Feed,
+    requests: Requests,
+    *,
+    after: int | None,
+    seconds: int | None,
+    limit: int | None,
+    ledger: str,
 ) -> Iterator[bytes]:
     """What goes over the wire; the first piece, once there is a place, is empty."""
     end = time.monotonic() + (seconds or math.inf)
     left = limit or sys.maxsize
-    with feed.place():
+    with feed.place(), requests.listening():
         number, reason = feed.start(after)
         yield b""
         yield b"retry: %d\n\n" % RETRY_MILLISECONDS

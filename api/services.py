@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from flask import Flask, current_app
-from redis import ConnectionPool
+from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from api.feed import Feed
 from api.limits import Limits
+from api.metering import Requests
 from api.recents import Recents
 from api.snapshot import Snapshot
 from api.waiting import Waiting
@@ -18,6 +19,7 @@ from market.candles import Candles
 from market.closings import Closings
 from market.database import connect
 from market.history import History
+from market.hop_times import HopTimes
 from market.ledger import Ledger
 from market.pause import Pause
 from market.recent import RecentQuotes
@@ -26,6 +28,8 @@ from market.slots import Schedule
 from market.store import Store
 from settings import Settings
 from settings.room import Room
+from tasks.calls import Calls
+from tasks.counts import RedisCounts
 
 EXTENSION = "koinx"
 REDIS_SECONDS = 1.0
@@ -50,8 +54,15 @@ class Services:
     room: Room
     closings: Closings
     feed: Feed
+    requests: Requests
+    hop_times: HopTimes
+    calls: Calls | None  # None: they are not limited
     waiting: Waiting = field(default_factory=Waiting)
     snapshot: Snapshot = field(default_factory=Snapshot)
+
+    def ping_redis(self) -> None:
+        """Raises redis.RedisError when Redis does not answer within a second."""
+        Redis(connection_pool=self.redis).ping()
 
 
 def attach(app: Flask, settings: Settings) -> Services:
@@ -77,6 +88,11 @@ def attach(app: Flask, settings: Settings) -> Services:
         room=Room(settings),
         closings=closings,
         feed=Feed(closings, settings.source),
+        requests=Requests(settings.run_folder / "metrics"),
+        hop_times=HopTimes(database),
+        calls=Calls(RedisCounts(redis_url, connection_pool=pool), settings.budget)
+        if settings.budget
+        else None,
     )
     app.extensions[EXTENSION] = made
     return made

@@ -138,6 +138,10 @@ class Store:
         active = {"_id": {"$in": list(coins)}, "state": "active"}
         self._coins.update_many(active, noted({"state": "left"}))
 
+    def count(self) -> int:
+        """How many quotes are stored, by the collection's own count."""
+        return self._quotes.estimated_document_count()
+
     def coins(self, ids: Sequence[str] | None = None) -> dict[str, Document]:
         """What is known of every coin, or of these, by id."""
         which = {} if ids is None else {"_id": {"$in": list(ids)}}

@@ -77,6 +77,14 @@ class Calls:
         """Calls left in this minute and, where there is such a limit, in this month."""
         return self._windows.left(self._storage, _now())
 
+    def windows(self) -> dict[str, tuple[int, int]]:
+        """The calls allowed, and those left, by `minute` and, where it is limited, `month`."""
+        minute, month = self.left()
+        found = {"minute": (self._minute.amount, minute)}
+        if self._month is not None and month is not None:
+            found["month"] = (self._month.amount, month)
+        return found
+
     def _wait(self) -> float | None:
         """Takes a call; None when it was to be had, else the seconds until the next may be."""
         now = _now()
