@@ -42,6 +42,7 @@ enable_utc = True
 task_default_queue = "updates"
 task_routes = {
     "tasks.ingest.*": {"queue": "updates"},
+    "tasks.notify.*": {"queue": "maintenance"},
     "tasks.repair.*": {"queue": "maintenance"},
     "tasks.schedule.*": {"queue": "maintenance"},
 }
@@ -80,6 +81,11 @@ beat_schedule = {
         "task": "tasks.schedule.sweep",
         "schedule": 5.0,
         "options": {"expires": 5},
+    },
+    "notify": {
+        "task": "tasks.notify.tell",
+        "schedule": 10.0,
+        "options": {"expires": 10},
     },
     "plan-repairs": {
         "task": "tasks.repair.plan",

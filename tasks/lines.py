@@ -13,7 +13,7 @@ from settings import load_or_exit, secret_texts
 ROUTINE = frozenset(
     {
         *("tasks.schedule.sweep", "tasks.schedule.ensure_slot"),
-        *("tasks.repair.plan", "tasks.repair.mend"),
+        *("tasks.repair.plan", "tasks.repair.mend", "tasks.notify.tell"),
     }
 )
 OF_TASKS = ("celery.worker.strategy", "celery.app.trace", "celery.beat")

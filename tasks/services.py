@@ -10,10 +10,12 @@ import redis
 from bridge.connection import Connection
 from market.coingecko import CoinGecko
 from market.coinpaprika import KEEP_SECONDS, CoinPaprika
+from market.condition import Conditions
 from market.database import connect
 from market.history import History
 from market.http_source import Deadline
 from market.ledger import Ledger
+from market.notices import Notices
 from market.pause import Pause
 from market.planner import Planner
 from market.repairs import Repairs
@@ -43,6 +45,8 @@ class Services:
         self.repairs = Repairs(database)
         self.pause = Pause(database)
         self.planner = Planner(database, self.schedule)
+        self.conditions = Conditions(database, self.schedule)
+        self.notices = Notices(database)
         redis_url = settings.server("redis_url")
         self.redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
         storage = RedisCounts(redis_url, socket_timeout=3, socket_connect_timeout=3)

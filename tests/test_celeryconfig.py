@@ -59,6 +59,7 @@ def test_the_broker_s_connection_never_hangs_nor_gives_a_running_task_out_again(
     ("task", "queue"),
     [
         ("tasks.ingest.ingest", "updates"),
+        ("tasks.notify.tell", "maintenance"),
         ("tasks.schedule.publish_update", "maintenance"),
         ("tasks.schedule.ensure_slot", "maintenance"),
         ("tasks.schedule.sweep", "maintenance"),
@@ -74,6 +75,7 @@ def test_beat_sends_each_task_in_time_and_none_that_is_stale() -> None:
         "tasks.schedule.publish_update": 60,
         "tasks.schedule.ensure_slot": 60,
         "tasks.schedule.sweep": 5,
+        "tasks.notify.tell": 10,
         "tasks.repair.plan": 10,
         "tasks.repair.mend": 5,
     }

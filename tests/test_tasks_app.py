@@ -27,6 +27,7 @@ def test_the_app_knows_its_tasks_and_connects_to_nothing_by_itself() -> None:
     know_tasks()
     assert {name for name in app.tasks if not name.startswith("celery.")} == {
         "tasks.ingest.ingest",
+        "tasks.notify.tell",
         "tasks.repair.mend",
         "tasks.repair.plan",
         "tasks.schedule.ensure_slot",
