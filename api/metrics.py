@@ -22,7 +22,9 @@ log = logbook.get(__name__)
 
 CHECK_SECONDS = 3.0
 HOPS_SECONDS = 1.0
-STALEST = 20  # of the coins that are not named by a setting: the number of series is bounded
+# The coins with a series of their own: their number is bounded.
+NAMED = 100
+STALEST = 20  # of those that COINS does not name
 FRESHNESS = ("fresh", "late", "stale", "never")
 
 Families = list[Metric]
@@ -121,7 +123,8 @@ def _freshness(on: Services, now: datetime) -> Iterator[Metric]:
         labels=["coin"],
     )
     others = sorted(set(collected) & ages.keys() - set(pinned), key=lambda coin: -ages[coin])
-    for coin in [*(coin for coin in pinned if coin in ages), *others[:STALEST]]:
+    named = [coin for coin in pinned if coin in ages]
+    for coin in [*named[:NAMED], *others[:STALEST]]:
         age.add_metric([coin], ages[coin].total_seconds())
     yield age
 

@@ -61,7 +61,7 @@ class Tally:
         self._is_kept = False
 
     def add(self, name: str, seconds: float) -> None:
-        """Counts one more of that name, up to 128 bytes; takes about a microsecond."""
+        """Counts one more of that name, of up to 128 bytes; takes about a microsecond."""
         bucket = bisect_left(BOUNDS, seconds)
         with self._lock:
             words = self._words or self._begin()

@@ -43,6 +43,12 @@ def test_a_key_for_coingecko_never_reaches_the_simulator(tmp_path: Path) -> None
     assert "CG-secret" not in str(plan(tmp_path, **key, MARKET="demo"))
 
 
+def test_the_webhook_is_the_worker_s_alone(tmp_path: Path) -> None:
+    found = plan(tmp_path, WEBHOOK_URL="https://hooks.example/key")
+    told = {name for name, spec in found.items() if "hooks.example" in str(spec)}
+    assert told == {"worker"}
+
+
 @pytest.mark.row("secret-leak")
 def test_no_secret_stands_on_a_command_line(tmp_path: Path) -> None:
     values = {
