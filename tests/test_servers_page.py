@@ -133,10 +133,12 @@ def test_output_is_shown_filtered_paused_and_downloaded(page: Page, system: Syst
     output = page.locator("#servers-output-text")
     log = system.home / "logs" / "supervisor.log"
     page.get_by_label("Process", exact=True).select_option("supervisor")
-    expect(output).to_contain_text("dashboard started, pid")
-    page.get_by_label("Only lines with").fill("REDIS STARTED")
-    expect(output).to_have_text(re.compile(r"^\S+ \S+ INFO redis started, pid \d+$"))
-    expect(page.locator("#servers-output-said")).to_contain_text('1 contain "REDIS STARTED"')
+    expect(output).to_contain_text("of=dashboard")
+    page.get_by_label("Only lines with").fill("OF=REDIS")
+    expect(output).to_have_text(
+        re.compile(r"^\S+ info +started +logger=supervisor of=redis its_pid=\d+$")
+    )
+    expect(page.locator("#servers-output-said")).to_contain_text('1 contain "OF=REDIS"')
     page.get_by_label("Only lines with").fill("a mark")
     with log.open("a") as file:
         file.write("here is a mark <b>\n")
