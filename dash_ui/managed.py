@@ -1,5 +1,6 @@
 """One process's life under the supervisor: start, watch, end, and start again."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -9,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import logbook
 from dash_ui import identity, ports
 from dash_ui.folder import Folder
 from dash_ui.identity import Identity
@@ -18,7 +18,7 @@ from dash_ui.spec import Spec
 from settings import NAMES as SETTINGS
 from settings import ROOT
 
-log = logbook.get("supervisor")
+log = logging.getLogger("supervisor")
 
 MAX_STARTS = 5  # in a row that never got ready
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -131,7 +131,7 @@ class Managed:
         try:
             self._child = self._popen(spec)
         except OSError as error:
-            log.warning("it cannot be started", of=self.name, reason=str(error))
+            log.warning("it cannot be started: %s", error, extra={"of": self.name})
             self._fall()
             return
         pid = self._child.pid
@@ -225,7 +225,7 @@ class Managed:
         limit = self.spec.stuck_after if self.spec else None
         answered = max((self._watch and self._watch.last_answer) or 0, self._able_since)
         if limit and self._ending is None and now - answered > limit:
-            log.warning("no answer: it is started anew", of=self.name, seconds=limit)
+            log.warning("no answer for %.0f s: it is started anew", limit, extra={"of": self.name})
             self._stuck = self._restarting = True
 
     def _fall(self) -> None:

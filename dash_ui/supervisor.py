@@ -1,5 +1,6 @@
 """Keep running what is wished for: `python -m dash_ui.supervisor`."""
 
+import logging
 import os
 import signal
 import sys
@@ -24,7 +25,8 @@ TICK = 0.1
 EVERY = 1.0  # seconds between two measurements, and at most between two writings of the state
 ROTATE_EVERY = 10.0
 
-log = logbook.get("supervisor")
+# The standard library's: the command imports this, and is to be quick.
+log = logging.getLogger("supervisor")
 Plan = Callable[[Settings, Callable[[str], int], str], dict[str, Spec]]
 
 
@@ -90,7 +92,7 @@ class Supervisor:
         if mark == self._wish_mark:
             return
         before, self._wish, self._wish_mark = self._wish, wishes.read(self._folder), mark
-        log.info("wish", number=self._wish.serial, wanted=list(self._wish.wanted))
+        log.info("wish", extra={"number": self._wish.serial, "wanted": list(self._wish.wanted)})
         self._make_plan()
         for name, managed in self._managed.items():
             managed.wanted = name in self._wish.wanted
@@ -115,7 +117,7 @@ class Supervisor:
             self._resolved = specs.resolved(values, self._ports.get, key)
         except (project.SettingsError, ServerMissingError, OSError) as error:
             self._problem = str(error)
-            log.error("no plan", reason=str(error))  # noqa: TRY400 - the reason says it all
+            log.error("no plan", extra={"reason": str(error)})  # noqa: TRY400 - the reason says it all
             return
         self._problem = None
         for name in plan:
@@ -171,12 +173,16 @@ class Supervisor:
                 continue
             spec = managed.spec
             if spec and spec.movable and spec.address and is_busy(*spec.address):
-                log.warning("its port was taken by another", of=name, port=spec.address[1])
+                log.warning(
+                    "its port was taken by another", extra={"of": name, "port": spec.address[1]}
+                )
                 self._ports.renew(name)
                 self._make_plan()
                 return
             managed.start()
-            log.info("started", of=name, its_pid=managed.identity and managed.identity.pid)
+            log.info(
+                "started", extra={"of": name, "its_pid": managed.identity and managed.identity.pid}
+            )
             # At once: a supervisor that is killed now must leave the pid behind.
             self._publish()
 
@@ -222,7 +228,7 @@ class Supervisor:
             found = Identity.from_record(record.get("identity"))
             if found and (found.alive() or identity.members(found, self._folder.home)):
                 managed.adopt(found, record.get("fingerprint"), record.get("restarts", 0))
-                log.info("taken over", of=name, its_pid=found.pid)
+                log.info("taken over", extra={"of": name, "its_pid": found.pid})
         for name, managed in self._managed.items():
             # A supervisor that was killed between a start and its note left it in no record.
             if (
@@ -231,7 +237,7 @@ class Supervisor:
                 and (lost := identity.find(managed.spec.command, self._folder.home))
             ):
                 managed.adopt(lost, managed.spec.fingerprint, 0)
-                log.info("found", of=name, its_pid=lost.pid)
+                log.info("found", extra={"of": name, "its_pid": lost.pid})
         if "prepare" in self._managed and any(m.alive for m in self._managed.values()):
             self._managed["prepare"].done = state.get("prepared")
 
@@ -251,7 +257,7 @@ def supervise(folder: Folder, ended: threading.Event, plan: Plan = specs.plan) -
     folder.make()
     with folder.locked(SUPERVISOR_LOCK, wait=2) as held:
         if not held:
-            log.info("another supervisor runs", home=str(folder.home))
+            log.info("another supervisor runs", extra={"home": str(folder.home)})
             return 1
         me = Identity.of(os.getpid())
         folder.write(SUPERVISOR_FILE, me.record() if me else {})

@@ -1,10 +1,9 @@
-"""What a line looks like: JSON for programs, `time level event key=value` for people."""
+"""What a process's lines look like: JSON, or plain text on a terminal."""
 
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from structlog.contextvars import merge_contextvars
 from structlog.processors import TimeStamper, format_exc_info
@@ -12,9 +11,7 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_
 from structlog.typing import EventDict, WrappedLogger
 
 from logbook.masking import masker
-
-FIRST = ("time", "level", "event")
-UNSHOWN = ("process", "pid", "exception")  # a prefix says the first, the last has its own lines
+from logbook.plain import FIRST, for_people
 
 
 def formatter(process: str, secrets: Iterable[str] = (), plain: bool = False) -> logging.Formatter:
@@ -42,23 +39,8 @@ def formatter(process: str, secrets: Iterable[str] = (), plain: bool = False) ->
     )
 
 
-def for_people(event: Mapping[str, Any]) -> str:
-    """`time level event key=value`; a traceback follows in lines of its own."""
-    fields = [
-        f"{key}={_shown(value)}" for key, value in event.items() if key not in (*FIRST, *UNSHOWN)
-    ]
-    head = f"{event.get('time', '')} {event.get('level', ''):<7} {event.get('event', '')}"
-    text = "  ".join([head, " ".join(fields)]) if fields else head
-    return "\n".join([text, str(event["exception"])]) if event.get("exception") else text
-
-
 def _json(event: EventDict) -> str:
     rest = {key: value for key, value in event.items() if key not in FIRST}
     return json.dumps(
         {key: event.get(key) for key in FIRST} | rest, ensure_ascii=False, default=str
     )
-
-
-def _shown(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return json.dumps(text, ensure_ascii=False) if not text or set(text) & set(' "=\n') else text

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from logbook.formatting import for_people
+from logbook.plain import for_people
 
 MONGOD_LEVELS = {"F": "critical", "E": "error", "W": "warning", "I": "info"}
 

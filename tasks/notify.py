@@ -17,8 +17,8 @@ SECONDS = (3.0, 5.0)  # to connect, to answer
 WORDS = {
     "failing": (
         "updates fail",
-        "The reason is the source's or a server's: README.md, \"When something is wrong\". "
-        "It is tried again each minute of its slot, and in the next one.",
+        "It is tried again each minute of its slot, and in the next one. Should that not help, "
+        'README.md says what the reason means: "When something is wrong".',
     ),
     "stale": (
         "no update ends well any more",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import logbook
-from logbook.formatting import for_people, formatter
+from logbook.formatting import formatter
 
 
 class Lines(logging.Handler):
@@ -90,8 +90,3 @@ def test_on_a_terminal_it_is_plain(logger: logging.Logger) -> None:
     text = one(logger, handler)
     assert text.split("Z ")[1].startswith('warning it fails  logger=tests.formatting why="no room"')
     assert text.endswith("count=2")
-
-
-def test_fields_for_people() -> None:
-    event = {"time": "T", "level": "info", "event": "done", "a": None, "b": "", "pid": 7}
-    assert for_people(event) == 'T info    done  a=null b=""'
