@@ -24,6 +24,10 @@ from tasks.beat import SlotSchedule, SlotScheduler
 from tests.support import wait_until
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EXPIRES = {
+    **{"publish_update": 60, "ensure_slot": 60, "sweep": 5},
+    **{"plan": 10, "mend": 5, "tell": 10},
+}
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 EVERY_2_S = "*/2 * * * * *"
 
@@ -77,7 +81,7 @@ def sent(redis: str) -> list[tuple[str, datetime]]:
         if name == "publish_update":
             arguments = json.loads(base64.b64decode(message["body"]))[1]
             assert arguments == {"scheduled": True}
-        seconds = {"publish_update": 60, "ensure_slot": 60, "sweep": 5, "plan": 10, "mend": 5}[name]
+        seconds = EXPIRES[name]
         found.append(
             (name, datetime.fromisoformat(headers["expires"]) - timedelta(seconds=seconds))
         )
@@ -163,6 +167,7 @@ def test_each_slot_is_sent_once_and_upkeep_in_its_time(
         "ensure_slot": 1,
         "plan": 5,
         "mend": 11,
+        "tell": 5,
     }
     tick(scheduler)
     assert [name for name, _ in sent(redis)].count("ensure_slot") == 2
