@@ -8,7 +8,7 @@ from pymongo.errors import PyMongoError
 
 from api.backup import tell
 from market import database, schema
-from market.archive import BadArchive
+from market.backup_file import BadArchive
 from market.restore import Occupied, restore
 from market.schema import TooNew
 from settings import load_or_exit

@@ -12,7 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from market import schema
-from market.archive import Manifest, writing
+from market.backup_file import Manifest, writing
 from market.database import Document
 
 BATCH_SECONDS = 60.0  # for one batch of documents

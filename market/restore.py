@@ -8,7 +8,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
 from market import backup, schema
-from market.archive import BadArchive, Manifest, Reader, reading
+from market.backup_file import BadArchive, Manifest, Reader, reading
 from market.database import Document
 
 PREFIX = "restoring_"

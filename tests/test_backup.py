@@ -12,10 +12,10 @@ from bson import decode, json_util
 from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout, PyMongoError
 
-from market import archive, backup, schema
+from market import backup, backup_file, schema
 from market import database as market_database
-from market.archive import BadArchive, reading, split
 from market.backup import back_up
+from market.backup_file import BadArchive, reading, split
 from market.database import Document
 from market.ledger import Ledger
 from market.restore import PREFIX, Occupied, restore
@@ -205,7 +205,7 @@ def test_other_tools_can_read_it(filled: Database[Document], file: Path) -> None
 
 
 def test_a_large_collection_comes_in_parts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "AT_ONCE_BYTES", 1000)
+    monkeypatch.setattr(backup_file, "AT_ONCE_BYTES", 1000)
     with reading(file) as one:
         parts = list(one.chunks("quotes"))
     assert len(parts) > 20
