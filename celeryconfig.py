@@ -44,6 +44,7 @@ task_routes = {
     "tasks.ingest.*": {"queue": "updates"},
     "tasks.notify.*": {"queue": "maintenance"},
     "tasks.repair.*": {"queue": "maintenance"},
+    "tasks.rollup.*": {"queue": "maintenance"},
     "tasks.schedule.*": {"queue": "maintenance"},
 }
 task_acks_late = True
@@ -96,5 +97,11 @@ beat_schedule = {
         "task": "tasks.repair.mend",
         "schedule": 5.0,
         "options": {"expires": 5},
+    },
+    "roll-up": {
+        "task": "tasks.rollup.roll_up",
+        "schedule": 300.0,
+        "last_run_at": never,
+        "options": {"expires": 300},
     },
 }

@@ -6,12 +6,13 @@ from flask.views import MethodView
 
 from api.cursors import NEXT, next_page
 from api.errors import may_answer
+from api.kept import NOTED, noted
 from api.pages import Blueprint
 from api.schemas import candles as schemas
 from api.schemas.past import until
 from api.series import continued, saw
 from api.services import services
-from market.candles import INTERVALS, Candle
+from market.candle import HOUR, INTERVALS, Candle
 
 blp = Blueprint("candles", __name__, description="Candles, made from the quotes")
 
@@ -21,7 +22,7 @@ class Candles(MethodView):
     """One coin's candles."""
 
     @blp.arguments(schemas.CandleQuery, location="query")
-    @blp.response(200, schemas.Candle(many=True), headers=NEXT)
+    @blp.response(200, schemas.Candle(many=True), headers=NEXT | NOTED)
     @may_answer(blp, 404, 503)
     def get(self, query: dict[str, Any], coin: str) -> tuple[list[Candle], dict[str, str]]:
         """Open, high, low and close of a coin by interval, newest first
@@ -29,7 +30,8 @@ class Candles(MethodView):
         `from` and `to` are of a candle's start, so each candle is whole; only the newest may still
         grow. An interval without any quote has no candle. A page covers `limit` intervals, from
         its newest candle on: where quotes are missing it has fewer candles, and there may be more
-        behind it all the same, as its Link says.
+        behind it all the same, as its Link says. Candles of an hour and more are there also of
+        quotes that are no longer kept; those of 15m are not, and the last page says so.
         """
         on = services()
         answers = continued(on, coin, query.get("cursor"))
@@ -43,5 +45,8 @@ class Candles(MethodView):
         )
         # After them: they show no quote that is newer than this one.
         saw(on, on.history.records(answers, limit=1))
-        before = page.before
-        return page.candles, next_page(schemas.CandleQuery, answers, before) if before else {}
+        if page.before:
+            return page.candles, next_page(schemas.CandleQuery, answers, page.before)
+        if INTERVALS[query["interval"]] >= HOUR:
+            return page.candles, {}
+        return page.candles, noted(on, [answers], query.get("from"))

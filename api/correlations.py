@@ -25,7 +25,7 @@ class Correlations(MethodView):
 
     @blp.arguments(schemas.CorrelationQuery, location="query")
     @blp.response(200, schemas.Pair(many=True))
-    @may_answer(blp, 404, 503)
+    @may_answer(blp, 404, 410, 503)
     def get(self, query: dict[str, Any]) -> list[dict[str, Any]]:
         """The correlation of log returns of each two coins, in the order asked
 

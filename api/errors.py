@@ -38,6 +38,7 @@ REASONS = {
     401: "From another machine, without the key",
     403: "Sent by a page of another host",
     404: "There is no such thing, or nothing stored of it yet",
+    410: "The quotes that it rests on are no longer kept",
     413: "A body of more than 64 kB",
     429: "Too many calls in a minute; Retry-After says how long to wait",
     502: "The source failed",

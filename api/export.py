@@ -16,6 +16,7 @@ from api.errors import may_answer
 from api.exports.columns import names
 from api.exports.formats import FORMATS, Format
 from api.exports.sending import sent
+from api.kept import NOTED, noted
 from api.schemas import export as schemas
 from api.series import answering, collected
 from api.services import Services, services
@@ -34,7 +35,7 @@ class Export(MethodView):
     """A file of quotes."""
 
     @blp.arguments(schemas.ExportQuery, location="query")
-    @blp.doc(responses={"200": schemas.FILE})
+    @blp.doc(responses={"200": schemas.FILE | {"headers": NOTED}})
     @may_answer(blp, 404, 503)
     def get(self, query: dict[str, Any]) -> Response:
         """Stored quotes as CSV, NDJSON or Parquet
@@ -54,6 +55,8 @@ class Export(MethodView):
         CSV and NDJSON go compressed to who accepts gzip. If something fails on the way, the
         connection ends without the last chunk of its body, which a client reports as an error;
         the last line of CSV and NDJSON then says so, in a form that no reader takes for a quote.
+        Quotes that are no longer kept are not in it; a header says from when on they are.
+
         A connection from which nothing is read for 60 s is ended. At most 4 exports run at once
         in a process; one more is answered with 503.
         """
@@ -72,6 +75,7 @@ class Export(MethodView):
         response = Response(chunks, content_type=form.content_type)
         name = f"{on.settings.database}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{query['format']}"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        response.headers.update(noted(on, query["coin"] or None, query.get("from")))
         if form.is_text:
             response.vary.add("Accept-Encoding")
         if coded is not None:

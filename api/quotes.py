@@ -6,6 +6,7 @@ from flask.views import MethodView
 
 from api.cursors import NEXT, next_page
 from api.errors import may_answer
+from api.kept import NOTED, noted
 from api.pages import Blueprint
 from api.schemas import quotes as schemas
 from api.schemas.past import until
@@ -21,8 +22,8 @@ class Quotes(MethodView):
     """One coin's quotes."""
 
     @blp.arguments(schemas.QuoteQuery, location="query")
-    @blp.response(200, schemas.Quote(many=True), headers=NEXT)
-    @may_answer(blp, 404, 503)
+    @blp.response(200, schemas.Quote(many=True), headers=NEXT | NOTED)
+    @may_answer(blp, 404, 410, 503)
     def get(self, query: dict[str, Any], coin: str) -> tuple[list[Record], dict[str, str]]:
         """Stored quotes of a coin, newest first
 
@@ -43,4 +44,6 @@ class Quotes(MethodView):
         saw(on, found)
         page = found[:limit]
         more = len(found) > limit
-        return page, next_page(schemas.QuoteQuery, answers, page[-1].at) if more else {}
+        if more:
+            return page, next_page(schemas.QuoteQuery, answers, page[-1].at)
+        return page, noted(on, [answers], query.get("from"))

@@ -9,6 +9,7 @@ from flask_smorest import abort
 
 from api.cursors import Cursor
 from api.errors import refuse
+from api.kept import check_as_of
 from api.services import Services
 from market.history import Record
 from market.quotes import MAX_ID_LENGTH, SUCCESSORS
@@ -18,14 +19,17 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def answering(services: Services, coin: str, as_of: datetime | None = None) -> str:
-    """The id whose stored quotes answer for a coin; refuses with a 404 one that is not collected.
+    """The id whose stored quotes answer for a coin; refuses with a 404 one that is not collected,
+    and with a 410 an `as_of` of which nothing can be told any more.
 
     A retired id goes on with its successor's, once those are newer; with `as_of`, once they were.
     """
-    if coin in SUCCESSORS:
-        series = (coin, SUCCESSORS[coin])
-        if found := _newest_of(services, series, as_of) or _newest_of(services, series, None):
-            return found
+    series = (coin, SUCCESSORS[coin]) if coin in SUCCESSORS else (coin,)
+    check_as_of(services, series, as_of)
+    if coin in SUCCESSORS and (
+        found := _newest_of(services, series, as_of) or _newest_of(services, series, None)
+    ):
+        return found
     # What is stored is collected; the list of all that is takes ten times as long to read.
     if not services.store.newest(coin, 1) and coin not in collected(services):
         refuse(404, f"{coin!r} is not collected; /v1/coins lists what is")
@@ -65,12 +69,13 @@ def asked_records(
     """The records of the coin in the query, newest first, for the seed's endpoints.
 
     Answers 400 without a coin or with one that is not collected, 404 with nothing stored yet, or
-    nothing that was known by `as_of`.
+    nothing that was known by `as_of`, 410 if that can't be told any more.
     """
     coin = request.args.get("coin", "")
     if not coin:
         refuse(400, "Coin parameter is required")
     series = (coin, SUCCESSORS[coin]) if coin in SUCCESSORS else (coin,)
+    check_as_of(services, series, as_of)
     read = services.history.records
     found = [
         read(one, limit=limit, repaired=repaired, as_of=as_of)

@@ -21,6 +21,7 @@ from market.database import connect
 from market.history import History
 from market.hop_times import HopTimes
 from market.ledger import Ledger
+from market.marks import Marks
 from market.pause import Pause
 from market.recent import RecentQuotes
 from market.repairs import Repairs
@@ -47,6 +48,7 @@ class Services:
     repairs: Repairs
     pause: Pause
     candles: Candles
+    marks: Marks
     recents: Recents
     nats: Connection
     redis: ConnectionPool
@@ -81,6 +83,7 @@ def attach(app: Flask, settings: Settings) -> Services:
         repairs=Repairs(database),
         pause=Pause(database),
         candles=Candles(database),
+        marks=Marks(database),
         recents=Recents(RecentQuotes(database)),
         nats=Connection(settings.server("nats_url"), "koinx-api"),
         redis=pool,

@@ -24,7 +24,7 @@ class Statistics(MethodView):
 
     @blp.arguments(StretchQuery, location="query")
     @blp.response(200, schemas.Statistics)
-    @may_answer(blp, 404, 503)
+    @may_answer(blp, 404, 410, 503)
     def get(self, query: dict[str, Any], coin: str) -> dict[str, Any]:
         """Measures over the newest records or a window, with their evidence
 

@@ -41,7 +41,7 @@ class StatsView(MethodView):
     @blp.doc(parameters=[COIN])
     @blp.arguments(schemas.StatsQuery, location="query")
     @blp.response(200, schemas.Stats)
-    @may_answer(blp, 400, 404, 503, schema=SeedError)
+    @may_answer(blp, 400, 404, 410, 503, schema=SeedError)
     def get(self, query: dict[str, Any]) -> Response:
         """Latest price, market cap and 24-hour change of a coin"""
         newest = asked_records(services(), 1, as_of=query.get("as_of"))[0]
@@ -62,7 +62,7 @@ class DeviationView(MethodView):
     @blp.doc(parameters=[COIN])
     @blp.arguments(schemas.DeviationQuery, location="query")
     @blp.response(200, schemas.Deviation)
-    @may_answer(blp, 400, 404, 503, schema=SeedError)
+    @may_answer(blp, 400, 404, 410, 503, schema=SeedError)
     def get(self, query: dict[str, Any]) -> Response:
         """Standard deviation of a coin's newest 100 recorded prices
 

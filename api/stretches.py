@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.errors import refuse
+from api.kept import gone_before
 from api.series import saw
 from api.services import Services
 from market.history import MILLISECOND, Record
@@ -39,7 +40,8 @@ class Stretch:
         )
 
     def read(self, services: Services, coin: str, most: int) -> list[Record]:
-        """A coin's records, newest first; refuses a window that holds more than `most`."""
+        """A coin's records, newest first; refuses a window that holds more than `most`, and one,
+        or a number of records, that reaches back to where originals are no longer kept."""
         limit = most + 1 if self.records is None else self.records
         start = self._start + MILLISECOND if self._start else None
         found = self._records(services, coin, start, None, limit)
@@ -50,7 +52,19 @@ class Stretch:
                 f"The window holds more than the {most} records of {coin!r} that are allowed; ask "
                 "for a shorter one, or for its newest by records",
             )
+        if self.records is None or len(found) < self.records:
+            self._check(services, coin)
         return found
+
+    def _check(self, services: Services, coin: str) -> None:
+        """Refuses with a 410 what reaches back to where some originals are gone."""
+        if kept_from := gone_before(services, [coin], self._start):
+            refuse(
+                410,
+                f"It reaches back to before {kept_from.isoformat()}, and the quotes of {coin!r} "
+                "from before then are no longer kept (RETENTION). Ask for fewer records or a "
+                f"shorter window; /v1/coins/{coin}/candles has all times",
+            )
 
     def bounds(self, found: list[Record]) -> tuple[datetime, datetime] | None:
         """The window of the records found; None where their number bounds them and not time."""

@@ -1,48 +1,22 @@
-"""Candles: open, high, low and close of a coin's prices, by interval."""
+"""A coin's candles by pages: made from its quotes, or read from its rollups where they are."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import pymongo
-from pymongo import ASCENDING, DESCENDING
+from pymongo import DESCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from market.candle import HOUR, Candle, down, up
 from market.database import QUOTES, REPAIRED, Document
+from market.grouping import grouped
 from market.history import stretch
+from market.marks import Mark, Marks
+from market.rollups import Rollups
 
-INTERVALS = {
-    "15m": timedelta(minutes=15),
-    "1h": timedelta(hours=1),
-    "4h": timedelta(hours=4),
-    "1d": timedelta(days=1),
-}
-SECONDS = 2.0  # for one aggregation; a year of quotes takes 0.07
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Candle:
-    """The prices of start <= at < start + interval, in the collection's currency.
-
-    `volume_24h` is the source's rolling total at the close: never a sum over the candle. `count`
-    is the number of quotes, `repaired` how many of them were repaired from history. `as_of` and
-    `source` are the closing quote's.
-    """
-
-    coin: str
-    start: datetime
-    open: float
-    high: float
-    low: float
-    close: float
-    volume_24h: float | None
-    count: int
-    repaired: int
-    source: str
-    as_of: datetime
+SECONDS = 2.0  # for one page; a year of quotes takes 0.07
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +28,11 @@ class Page:
 
 
 class Candles:
-    """The candles of one database, made from its quotes when they are asked for."""
+    """The candles of one database."""
 
     def __init__(self, database: Database[Document]) -> None:
-        self._quotes: Collection[Document] = database[QUOTES]
-        self._repaired: Collection[Document] = database[REPAIRED]
+        self._database = database
+        self._marks = Marks(database)
 
     def page(
         self,
@@ -76,82 +50,76 @@ class Candles:
         more than `limit` intervals' quotes, whatever is stored, and has fewer candles where quotes
         are missing. An interval without a quote has no candle.
         """
-        collections = [self._quotes, self._repaired] if repaired else [self._quotes]
-        first, last = _up(start, interval), _up(end, interval)
-        newest = _newest(collections, coin, first, last)
+        mark = self._marks.of(coin)
+        while True:
+            with pymongo.timeout(SECONDS):  # it becomes the aggregation's maxTimeMS
+                edge = _edge(mark, interval, repaired=repaired)
+                page = _Read(self._database, coin, interval, repaired, edge).page(start, end, limit)
+                now = self._marks.of(coin)
+            if now == mark:
+                return page
+            mark = now  # quotes went meanwhile from where they were looked for
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one page reads: rollups before its edge, quotes from there on.
+
+    The edge is the start of a day, or None where there is no rollup to read. With repaired quotes
+    it is where the originals begin, since what is still mended is in no rollup.
+    """
+
+    database: Database[Document]
+    coin: str
+    interval: timedelta
+    repaired: bool
+    edge: datetime | None
+
+    def page(self, start: datetime | None, end: datetime | None, limit: int) -> Page:
+        interval = self.interval
+        first = None if start is None else up(start, interval)
+        last = None if end is None else up(end, interval)
+        newest = self._newest(first, last)
         if newest is None:
             return Page([], None)
         top = down(newest, interval)
         oldest = top - (limit - 1) * interval
         if first is not None:
             oldest = max(oldest, first)
-        stages = pipeline(coin, interval, oldest, top + interval, repaired=repaired)
-        with pymongo.timeout(SECONDS):  # it becomes the aggregation's maxTimeMS
-            found = [_candle(coin, one) for one in self._quotes.aggregate(stages)]
-        found.sort(key=lambda candle: candle.start, reverse=True)
-        return Page(found, oldest if _newest(collections, coin, first, oldest) else None)
+        found = self._candles(oldest, top + interval)
+        return Page(found[::-1], oldest if self._newest(first, oldest) else None)
+
+    def _candles(self, start: datetime, end: datetime) -> list[Candle]:
+        """The candles of start <= at < end, oldest first."""
+        edge = start if self.edge is None else min(max(self.edge, start), end)
+        which = self.coin, self.interval
+        found: list[Candle] = []
+        if start < edge:
+            found += Rollups(self.database).candles(*which, start, edge, repaired=self.repaired)
+        if edge < end:
+            found += grouped(self.database, *which, edge, end, repaired=self.repaired)
+        return found
+
+    def _newest(self, start: datetime | None, end: datetime | None) -> datetime | None:
+        """A time in the newest candle of a coin in start <= at < end."""
+        edge = self.edge
+        names = (QUOTES, REPAIRED) if self.repaired else (QUOTES,)
+        collections = [self.database[name] for name in names]
+        if edge is None:
+            return _newest(collections, self.coin, start, end)
+        found = None
+        if end is None or edge < end:
+            found = _newest(collections, self.coin, max(filter(None, (start, edge))), end)
+        if found is None and (start is None or start < edge):
+            stop = edge if end is None else min(edge, end)
+            found = Rollups(self.database).newest(self.coin, start, stop, repaired=self.repaired)
+        return found
 
 
-def pipeline(
-    coin: str, interval: timedelta, start: datetime, end: datetime, *, repaired: bool
-) -> list[Document]:
-    """The stages that make candles of a coin's start <= at < end, in no order.
-
-    No stage sorts: recorded and repaired quotes, each in their collection's order, are made into
-    candles of their own, and those into one where an interval has both.
-    """
-    among = {"$match": {"_id": stretch(coin, start, end)}}
-    in_order: Document = {"$sort": {"_id": ASCENDING}}
-    recorded = [among, in_order, _grouped(interval, repaired=False)]
-    if not repaired:
-        return recorded
-    late = [among, in_order, *_WITHOUT_A_RECORDED, _grouped(interval, repaired=True)]
-    return [*recorded, {"$unionWith": {"coll": REPAIRED, "pipeline": late}}, _JOINED]
-
-
-def _grouped(interval: timedelta, *, repaired: bool) -> Document:
-    """Quotes, oldest first, as candles."""
-    minutes = interval // timedelta(minutes=1)
-    return {
-        "$group": {
-            "_id": {"$dateTrunc": {"date": "$_id.at", "unit": "minute", "binSize": minutes}},
-            "opened": {"$first": "$_id.at"},
-            "open": {"$first": "$price"},
-            "high": {"$max": "$price"},
-            "low": {"$min": "$price"},
-            **{name: {"$last": f"${field}"} for name, field in _AT_THE_CLOSE.items()},
-            "count": {"$sum": 1},
-            "repaired": {"$sum": int(repaired)},
-        }
-    }
-
-
-_AT_THE_CLOSE = {
-    "close": "price",
-    "volume_24h": "volume_24h",
-    "source": "source",
-    "as_of": "_id.at",
-}
-# Where a recorded quote has the same key, it stands.
-_WITHOUT_A_RECORDED: list[Document] = [
-    {"$lookup": {"from": QUOTES, "localField": "_id", "foreignField": "_id", "as": "recorded"}},
-    {"$match": {"recorded": []}},
-]
-_JOINED: Document = {
-    "$group": {
-        "_id": "$_id",
-        "opened": {"$min": "$opened"},
-        "open": {"$top": {"sortBy": {"opened": ASCENDING}, "output": "$open"}},
-        "high": {"$max": "$high"},
-        "low": {"$min": "$low"},
-        **{
-            name: {"$bottom": {"sortBy": {"as_of": ASCENDING}, "output": f"${name}"}}
-            for name in _AT_THE_CLOSE
-        },
-        "count": {"$sum": "$count"},
-        "repaired": {"$sum": "$repaired"},
-    }
-}
+def _edge(mark: Mark, interval: timedelta, *, repaired: bool) -> datetime | None:
+    if interval < HOUR:
+        return None
+    return mark.kept_from if repaired else mark.until
 
 
 def _newest(
@@ -164,17 +132,3 @@ def _newest(
     query = {"_id": stretch(coin, start, end)}
     found = [one.find_one(query, {"_id": 1}, sort=[("_id", DESCENDING)]) for one in collections]
     return max((one["_id"]["at"] for one in found if one), default=None)
-
-
-def down(moment: datetime, interval: timedelta) -> datetime:
-    """The start of the interval that a time is in; intervals are counted from 1970, UTC."""
-    return moment - (moment - EPOCH) % interval
-
-
-def _up(moment: datetime | None, interval: timedelta) -> datetime | None:
-    return None if moment is None else moment + (EPOCH - moment) % interval
-
-
-def _candle(coin: str, found: dict[str, Any]) -> Candle:
-    start, _ = found.pop("_id"), found.pop("opened")
-    return Candle(coin=coin, start=start, **found)

@@ -12,7 +12,7 @@ from pymongo import DESCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from market.database import QUOTES, REPAIRED, Document
+from market.database import MARKS, QUOTES, REPAIRED, Document
 from market.quotes import CLOCK_SKEW
 
 MILLISECOND = timedelta(milliseconds=1)  # the resolution of a record's time
@@ -48,6 +48,12 @@ class History:
     def __init__(self, database: Database[Document]) -> None:
         self._quotes: Collection[Document] = database[QUOTES]
         self._repaired: Collection[Document] = database[REPAIRED]
+        self._marks: Collection[Document] = database[MARKS]
+
+    def kept_from(self, coin: str) -> datetime | None:
+        """From when on all of a coin's quotes are kept; None if none was deleted."""
+        mark = self._marks.find_one({"_id": coin}, {"kept_from": 1})
+        return mark.get("kept_from") if mark else None
 
     def records(
         self,

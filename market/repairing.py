@@ -70,13 +70,22 @@ def carry_out(
 
 
 def _empty(repair: Repair, history: History, schedule: Schedule) -> list[datetime]:
-    """The slots of the stretch without any quote, recorded or repaired."""
+    """The slots of the stretch without any quote, recorded or repaired.
+
+    Where originals are no longer kept, no slot is known to be empty.
+    """
     margin = schedule.interval(repair.start)
+    start, kept_from = repair.start, history.kept_from(repair.coin)
+    if kept_from is not None:
+        # The first slot that is kept may have its quote shortly before, where it is gone.
+        start = max(start, kept_from + margin)
+    if start >= repair.end:
+        return []
     records = history.records(
         repair.coin,
-        start=repair.start - margin,
+        start=start - margin,
         end=repair.end + margin,
         limit=MOST,
         repaired=True,
     )
-    return empty_slots(schedule, repair.start, repair.end, [record.at for record in records])
+    return empty_slots(schedule, start, repair.end, [record.at for record in records])

@@ -16,6 +16,7 @@ from market.database import LATEST
 from market.documents import Coin
 from market.documents import Quote as QuoteDocument
 from market.ledger import only_doubles
+from market.marks import Marks
 from market.quotes import Quote
 
 RECORDS = 100  # a deviation's window
@@ -50,6 +51,7 @@ class Store:
         self._quotes: Collection[Document] = database[QuoteDocument._get_collection_name()]
         self._latest: Collection[Document] = database[LATEST]
         self._coins: Collection[Document] = database[Coin._get_collection_name()]
+        self._marks = Marks(database)
 
     def record(self, quotes: Sequence[Quote], *, source: str, recorded_at: datetime) -> int:
         """Inserts quotes; one whose (coin, at) is there already stays as it is. The number new.
@@ -60,11 +62,13 @@ class Store:
             return 0
         documents = [quote_document(quote, source, recorded_at) for quote in quotes]
         try:
-            return len(self._quotes.insert_many(documents, ordered=False).inserted_ids)
+            count = len(self._quotes.insert_many(documents, ordered=False).inserted_ids)
         except BulkWriteError as error:
             if not only_doubles(error):
                 raise
-            return int(error.details["nInserted"])
+            count = int(error.details["nInserted"])
+        self._marks.came_late(quotes, recorded_at)
+        return count
 
     def newest(self, coin: str, limit: int = RECORDS) -> list[Document]:
         """A coin's newest quotes as they are stored, newest first."""

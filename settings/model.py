@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_URL = "https://api.coingecko.com/api/v3"
 PRO_URL = "https://pro-api.coingecko.com/api/v3"
 MOST_CALLS = 100_000  # a minute: more than any source allows
+MAX_DAYS = 36_500
 CRON_FIELD = re.compile(r"(?:\d+|\*|[a-z]{3}|[,/-])+", re.IGNORECASE)
 
 Port = Annotated[int, Field(ge=1, le=65535, description="a whole number from 1 to 65535")]
@@ -69,6 +70,13 @@ class Settings(BaseModel):
 
     second_source: Literal["coinpaprika"] | None = None
     coinpaprika_api_url: str = "https://api.coinpaprika.com/v1"
+
+    rollup_after: int = Field(
+        default=7, ge=0, le=MAX_DAYS, description=f"days, a whole number from 0 (off) to {MAX_DAYS}"
+    )
+    retention: int = Field(
+        default=0, ge=0, le=MAX_DAYS, description=f"days, a whole number from 0 (off) to {MAX_DAYS}"
+    )
 
     mongodb_uri: SecretStr | None = None
     nats_url: SecretStr | None = None

@@ -8,7 +8,7 @@ from celery.signals import celeryd_init, task_prerun, worker_before_create_proce
 
 from tasks import broker, ending, heartbeat, lines
 
-TASKS = ("tasks.ingest", "tasks.notify", "tasks.repair", "tasks.schedule")
+TASKS = ("tasks.ingest", "tasks.notify", "tasks.repair", "tasks.rollup", "tasks.schedule")
 
 broker.outlive_lost_connections()
 lines.write_as_ours()

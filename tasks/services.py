@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import redis
 
 from bridge.connection import Connection
+from market.archive import Archive
 from market.coingecko import CoinGecko
 from market.coinpaprika import KEEP_SECONDS, CoinPaprika
 from market.condition import Conditions
@@ -44,6 +45,8 @@ class Services:
         self.history = History(database)
         self.repairs = Repairs(database)
         self.pause = Pause(database)
+        self.archive = Archive(database)
+        self.database = database
         self.planner = Planner(database, self.schedule)
         self.conditions = Conditions(database, self.schedule)
         self.notices = Notices(database)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from market.candles import INTERVALS
+from market.candle import INTERVALS
 from market.store import Store
 from tests.support import keep, quote
 from tests.test_api_quotes import all_pages, get

@@ -63,6 +63,7 @@ def test_the_broker_s_connection_never_hangs_nor_gives_a_running_task_out_again(
         ("tasks.schedule.publish_update", "maintenance"),
         ("tasks.schedule.ensure_slot", "maintenance"),
         ("tasks.schedule.sweep", "maintenance"),
+        ("tasks.rollup.roll_up", "maintenance"),
     ],
 )
 def test_upkeep_never_waits_behind_updates(task: str, queue: str) -> None:
@@ -78,6 +79,7 @@ def test_beat_sends_each_task_in_time_and_none_that_is_stale() -> None:
         "tasks.notify.tell": 10,
         "tasks.repair.plan": 10,
         "tasks.repair.mend": 5,
+        "tasks.rollup.roll_up": 300,
     }
     assert schedule["sweep"]["schedule"] == 5
     assert schedule["ensure-slot"]["schedule"] == 60

@@ -8,7 +8,7 @@ import pytest
 from pymongo.database import Database
 
 from market.coingecko import CoinGecko
-from market.database import REPAIRED, REPAIRS, Document
+from market.database import MARKS, REPAIRED, REPAIRS, Document
 from market.history import History
 from market.http_source import Deadline, SourceError
 from market.repairing import carry_out
@@ -203,3 +203,15 @@ def test_a_repair_that_died_goes_on_where_it_stopped(
     # Then
     assert second["empty"] == 128 - kept
     assert database[REPAIRED].count_documents({}) == kept + sum(second["mended"].values())
+
+
+def test_what_is_no_longer_kept_is_not_taken_for_empty(
+    mended: Mender, source: CoinGecko, database: Database[Document]
+) -> None:
+    kept_from = START + 8 * QUARTER
+    database[MARKS].insert_one({"_id": "bitcoin", "kept_from": kept_from})
+    first = kept_from + QUARTER  # the slot before it may have its quote where it is gone
+    done = mended(source, START, START + 16 * QUARTER)
+    assert done["empty"] == 7
+    assert all(one["_id"]["at"] > first - QUARTER / 2 for one in database[REPAIRED].find())
+    assert mended(source, START, kept_from)["empty"] == 0

@@ -79,6 +79,8 @@ def test_without_anything_set_the_defaults_are_in_force(environ: dict[str, str])
         ("COINGECKO_API_URL", "https://example.org/?key=1", "without a query"),
         ("SECOND_SOURCE", "kraken", "Input should be 'coinpaprika'"),
         ("COINPAPRIKA_API_URL", "api.coinpaprika.com", "http:// or https://"),
+        ("ROLLUP_AFTER", "-1", "days, a whole number from 0 (off) to 36500"),
+        ("RETENTION", "1.5", "days, a whole number from 0 (off) to 36500"),
         ("API_PORT", "0", "a whole number from 1 to 65535"),
         ("API_PORT", "30.5", "a whole number from 1 to 65535"),
         ("DASH_PORT", "65536", "a whole number from 1 to 65535"),

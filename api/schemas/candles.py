@@ -5,7 +5,7 @@ from marshmallow.fields import Integer, String
 
 from api.schemas.fields import COIN, CountIn, Moment, Number
 from api.schemas.past import PastQuery
-from market.candles import INTERVALS
+from market.candle import INTERVALS
 
 MOST = 500
 

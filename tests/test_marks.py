@@ -1,0 +1,64 @@
+"""Marks: moved on by who saw the newest one, set back by what comes late."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pymongo.database import Database
+
+from market.candle import DAY
+from market.database import MARKS, Document
+from market.marks import LATE, Mark, Marks
+from tests.support import quote
+
+TENTH = datetime(2026, 11, 10, tzinfo=UTC)
+NOW = TENTH + 8 * DAY
+
+
+@pytest.fixture
+def marks(database: Database[Document]) -> Marks:
+    return Marks(database)
+
+
+def test_it_moves_on_once_for_who_saw_the_same(marks: Marks) -> None:
+    nothing = marks.of("bitcoin")
+    assert nothing == Mark("bitcoin")
+    assert marks.rolled_up(nothing, TENTH)
+    assert not marks.rolled_up(nothing, TENTH + DAY)
+    assert marks.rolled_up(marks.of("bitcoin"), TENTH + DAY)
+    assert marks.all() == {"bitcoin": Mark("bitcoin", until=TENTH + DAY)}
+    assert marks.all(["ethereum"]) == {}
+
+
+def test_a_late_quote_sets_it_back_to_its_day(marks: Marks) -> None:
+    marks.rolled_up(Mark("bitcoin"), TENTH)
+    seen = marks.of("bitcoin")
+    marks.came_late([quote("bitcoin", 1.0, TENTH - timedelta(hours=30))], NOW)
+    assert marks.of("bitcoin") == Mark("bitcoin", until=TENTH - 2 * DAY, late=1)
+    assert not marks.rolled_up(seen, TENTH + DAY)
+    # One that is not rolled up yet may be just now
+    seen = marks.of("bitcoin")
+    marks.came_late([quote("bitcoin", 1.0, TENTH + DAY)], NOW)
+    assert marks.of("bitcoin") == Mark("bitcoin", until=TENTH - 2 * DAY, late=2)
+    assert not marks.rolled_up(seen, TENTH + 2 * DAY)
+    assert marks.rolled_up(marks.of("bitcoin"), TENTH + 2 * DAY)
+
+
+def test_it_is_not_set_back_to_where_originals_are_gone(
+    marks: Marks, database: Database[Document]
+) -> None:
+    gone = TENTH - 3 * DAY
+    database[MARKS].insert_one({"_id": "bitcoin", "until": TENTH, "kept_from": gone})
+    marks.came_late([quote("bitcoin", 1.0, TENTH - 9 * DAY)], NOW)
+    assert marks.of("bitcoin") == Mark("bitcoin", until=gone, kept_from=gone, late=1)
+
+
+def test_a_late_quote_of_a_coin_without_a_mark_is_noted_too(marks: Marks) -> None:
+    nothing = marks.of("bitcoin")
+    marks.came_late([quote("bitcoin", 1.0, TENTH)], NOW)
+    assert not marks.rolled_up(nothing, TENTH)
+    assert marks.rolled_up(marks.of("bitcoin"), TENTH)
+
+
+def test_a_quote_in_its_time_changes_nothing(marks: Marks, database: Database[Document]) -> None:
+    marks.came_late([quote("bitcoin", 1.0, NOW - LATE)], NOW)
+    assert database[MARKS].count_documents({}) == 0
