@@ -56,15 +56,13 @@ def together(start: datetime, candles: Sequence[Candle]) -> Candle:
     )
 
 
-def joined(candles: Iterable[Candle]) -> list[Candle]:
-    """Candles of one interval, those of the same start as one, oldest first."""
+def joined(candles: Iterable[Candle], interval: timedelta | None = None) -> list[Candle]:
+    """Candles of the same start, or within the same longer interval, as one; oldest first."""
     parts: dict[datetime, list[Candle]] = {}
     for one in candles:
-        parts.setdefault(one.start, []).append(one)
-    return [
-        together(start, parts[start]) if len(parts[start]) > 1 else parts[start][0]
-        for start in sorted(parts)
-    ]
+        start = one.start if interval is None else down(one.start, interval)
+        parts.setdefault(start, []).append(one)
+    return [_one(start, parts[start]) for start in sorted(parts)]
 
 
 def down(moment: datetime, interval: timedelta) -> datetime:
@@ -77,6 +75,7 @@ def up(moment: datetime, interval: timedelta) -> datetime:
     return moment + (EPOCH - moment) % interval
 
 
-def longer(candles: Iterable[Candle], interval: timedelta) -> list[Candle]:
-    """Candles of a shorter interval as those of a longer one, oldest first."""
-    return joined(replace(one, start=down(one.start, interval)) for one in candles)
+def _one(start: datetime, candles: Sequence[Candle]) -> Candle:
+    first = candles[0]
+    alone = len(candles) == 1 and first.start == start
+    return first if alone else together(start, candles)

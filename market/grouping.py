@@ -11,6 +11,8 @@ from market.candle import Candle, joined
 from market.database import QUOTES, REPAIRED, Document
 from market.history import stretch
 
+BATCH = 1000  # candles; MongoDB's own first batch has 101, and each more is a round trip
+
 
 def grouped(
     database: Database[Document],
@@ -37,7 +39,7 @@ def grouped(
     return joined(
         _candle(coin, one)
         for name, pipeline in stages.items()
-        for one in database[name].aggregate(pipeline, session=session)
+        for one in database[name].aggregate(pipeline, session=session, batchSize=BATCH)
     )
 
 

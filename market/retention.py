@@ -10,7 +10,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from market.candle import DAY, HOUR, down, joined, longer
+from market.candle import DAY, HOUR, down, joined
 from market.database import QUOTES, SERIES
 from market.grouping import grouped
 from market.history import stretch
@@ -95,7 +95,7 @@ class Retention:
         for repaired in (False, True):
             stretch_of_it = (coin, HOUR, start, end)
             hours = grouped(self._database, *stretch_of_it, repaired=repaired, session=session)
-            days = longer(hours, DAY)
+            days = joined(hours, DAY)
             if came_late:
                 read = partial(
                     self._rollups.candles, start=start, end=end, repaired=repaired, session=session

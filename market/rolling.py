@@ -7,7 +7,7 @@ import pymongo
 from pymongo import ASCENDING
 from pymongo.database import Database
 
-from market.candle import DAY, HOUR, down, longer
+from market.candle import DAY, HOUR, down, joined
 from market.database import QUOTES
 from market.grouping import grouped
 from market.history import stretch
@@ -41,7 +41,7 @@ class Roller:
         stop = min(end, start + AT_ONCE)
         with pymongo.timeout(SECONDS):
             candles = grouped(self._database, coin, HOUR, start, stop, repaired=False)
-            self._rollups.keep(candles, longer(candles, DAY), repaired=False)
+            self._rollups.keep(candles, joined(candles, DAY), repaired=False)
             self._marks.rolled_up(mark, stop)
         return True
 

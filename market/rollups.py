@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from market.candle import DAY, HOUR, Candle, down, longer, up
+from market.candle import DAY, HOUR, Candle, down, joined, up
 from market.database import DAILY, DAILY_REPAIRED, HOURLY, HOURLY_REPAIRED
 from market.digits import above, lowered, numbers, raised, steps, whole, wholes
 from market.history import MILLISECOND, stretch
@@ -56,7 +56,7 @@ class Rollups:
             days = documents.sort("_id", ASCENDING).batch_size(1000)
             found |= {one.start: one for day in days for one in read(day)}
         hours = [found[at] for at in sorted(found)]
-        made = hours if interval in (HOUR, DAY) else longer(hours, interval)
+        made = hours if interval in (HOUR, DAY) else joined(hours, interval)
         return [one for one in made if start <= one.start < end]
 
     def newest(
@@ -135,21 +135,22 @@ def _hours(document: Document) -> Iterator[Candle]:
     prices = [price for price in numbers(document["open_close"]) if price is not None]
     opens, closes = prices[::2], prices[1::2]
     sources = document["sources"]
-    columns = {
-        "start": starts,
-        "open": opens,
-        "high": raised(document["high"], map(max, opens, closes)),
-        "low": lowered(document["low"], map(min, opens, closes)),
-        "close": closes,
-        "volume_24h": numbers(document["volume_24h"]),
-        "count": wholes(document["count"]),
-        "repaired": wholes(document.get("repaired", "0 " * len(starts))),
-        "source": sources * len(starts) if len(sources) == 1 else sources,
-        "as_of": _times(document["last"], starts, MILLISECOND),
-        "first": _times(document["first"], starts, SECOND),
-    }
-    for values in zip(*columns.values(), strict=True):
-        yield Candle(coin=coin, market_cap=None, **dict(zip(columns, values, strict=True)))
+    return map(
+        Candle,
+        repeat(coin),
+        starts,
+        opens,
+        raised(document["high"], map(max, opens, closes)),
+        lowered(document["low"], map(min, opens, closes)),
+        closes,
+        numbers(document["volume_24h"]),
+        wholes(document["count"]),
+        wholes(document.get("repaired", "0 " * len(starts))),
+        sources * len(starts) if len(sources) == 1 else sources,
+        _times(document["last"], starts, MILLISECOND),
+        _times(document["first"], starts, SECOND),
+        repeat(None),
+    )
 
 
 def _times(text: str, starts: Sequence[datetime], unit: timedelta) -> list[datetime]:

@@ -51,22 +51,19 @@ def fill(database: Database[Document]) -> None:
 
 
 def asked(database: Database[Document]) -> list[Page]:
-    """Every candle of an hour and more, in pages of several lengths, and some stretches."""
+    """Every candle of an hour and more, in pages, and of some stretches."""
     candles = Candles(database)
     found = []
     for interval in LONG:
         for repaired in (False, True):
-            for limit in (70, 500):
-                end: datetime | None = None
-                while True:
-                    page = candles.page(
-                        "bitcoin", interval, end=end, limit=limit, repaired=repaired
-                    )
-                    found.append(page)
-                    if page.before is None:
-                        break
-                    end = page.before
-            for number in range(0, DAYS * 24, 131):
+            end: datetime | None = None
+            while True:
+                page = candles.page("bitcoin", interval, end=end, limit=170, repaired=repaired)
+                found.append(page)
+                if page.before is None:
+                    break
+                end = page.before
+            for number in range(0, DAYS * 24, 201):
                 moment = START + timedelta(hours=number)
                 stretch = {"start": moment, "end": moment + timedelta(hours=number % 61)}
                 found.append(

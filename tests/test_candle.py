@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from market.candle import DAY, FOUR_HOURS, HOUR, QUARTER, Candle, down, longer, together, up
+from market.candle import DAY, FOUR_HOURS, HOUR, QUARTER, Candle, down, joined, together, up
 
 NINE = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ def test_open_is_the_earliest_and_close_the_latest_in_whatever_order() -> None:
 
 def test_hours_make_longer_candles_where_there_are_any() -> None:
     hours = [candle(NINE + n * HOUR, 1, 50, n + 1.0) for n in (0, 1, 9)]
-    found = longer(hours, FOUR_HOURS)
+    found = joined(hours, FOUR_HOURS)
     assert [(one.start.hour, one.open, one.close, one.count) for one in found] == [
         (8, 1.0, 2.0, 2),
         (16, 10.0, 10.0, 1),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pymongo.database import Database
 
-from market.candle import DAY, FOUR_HOURS, HOUR, Candle, longer
+from market.candle import DAY, FOUR_HOURS, HOUR, Candle, joined
 from market.database import DAILY, HOURLY, Document
 from market.rollups import Rollups
 from tests.test_candle import candle
@@ -20,7 +20,7 @@ def hours(database: Database[Document]) -> list[Candle]:
     numbers = [0, 1, 5, 23, 30, 48, 49, 71]
     made = [candle(DAY_ONE + n * HOUR, 1, 50, 0.1 + n, n / 1000, 3.3) for n in numbers]
     made[2] = replace(made[2], source="another", volume_24h=None)
-    Rollups(database).keep(made, longer(made, DAY), repaired=False)
+    Rollups(database).keep(made, joined(made, DAY), repaired=False)
     return made
 
 
@@ -29,7 +29,7 @@ def test_they_come_back(database: Database[Document], hours: list[Candle]) -> No
     assert rollups.candles("bitcoin", HOUR, DAY_ONE, end, repaired=False) == hours
     for interval in (FOUR_HOURS, DAY):
         found = rollups.candles("bitcoin", interval, DAY_ONE, end, repaired=False)
-        assert found == longer(hours, interval)
+        assert found == joined(hours, interval)
     some = rollups.candles("bitcoin", HOUR, DAY_ONE + HOUR, DAY_ONE + 30 * HOUR, repaired=False)
     assert some == hours[1:4]
     assert rollups.candles("bitcoi", HOUR, DAY_ONE, end, repaired=False) == []
@@ -73,8 +73,8 @@ def test_with_repaired_quotes_theirs_stand(database: Database[Document]) -> None
     rollups, end = Rollups(database), DAY_ONE + DAY
     both = [candle(DAY_ONE + 5 * HOUR, 1, 50, 9.0, 8.0, repaired=1)]
     recorded = [candle(DAY_ONE + n * HOUR, 1, 50, 1.0 + n) for n in (4, 5)]
-    rollups.keep(recorded, longer(recorded, DAY), repaired=False)
-    rollups.keep(both, longer([recorded[0], *both], DAY), repaired=True)
+    rollups.keep(recorded, joined(recorded, DAY), repaired=False)
+    rollups.keep(both, joined([recorded[0], *both], DAY), repaired=True)
     assert rollups.candles("bitcoin", HOUR, DAY_ONE, end, repaired=False) == recorded
     assert rollups.candles("bitcoin", HOUR, DAY_ONE, end, repaired=True) == [recorded[0], *both]
     [day] = rollups.candles("bitcoin", DAY, DAY_ONE, end, repaired=True)
