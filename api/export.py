@@ -75,7 +75,8 @@ class Export(MethodView):
         response = Response(chunks, content_type=form.content_type)
         name = f"{on.settings.database}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{query['format']}"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        response.headers.update(noted(on, query["coin"] or None, query.get("from")))
+        series = [one for coin in query["coin"] for one in (coin, SUCCESSORS.get(coin, coin))]
+        response.headers.update(noted(on, series or None, query.get("from")))
         if form.is_text:
             response.vary.add("Accept-Encoding")
         if coded is not None:

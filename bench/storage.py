@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from bench.recorded import SLOT, Recorded
 from market.archive import Archive
@@ -165,8 +166,12 @@ def timed(database: Database[Document], coins: Sequence[str], days: int) -> floa
     candles, found = Candles(database), []
     for coin in coins[:15]:
         begun = time.perf_counter()
-        assert len(candles.page(coin, DAY, limit=500).candles) >= days
-        found.append((time.perf_counter() - begun) * 1e3)
+        try:
+            assert len(candles.page(coin, DAY, limit=500).candles) >= days
+        except PyMongoError:  # a page has 2 s
+            found.append(float("inf"))
+        else:
+            found.append((time.perf_counter() - begun) * 1e3)
     return sorted(found)[len(found) // 2]
 
 
@@ -184,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measures, prints, and exits with 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--updates", type=int, default=5000, help="in each design; 0 for none")
-    parser.add_argument("--days", type=int, default=365, help="of the year")
+    parser.add_argument("--days", type=int, default=365, help="of the year; 0 for none")
     parser.add_argument("--coins", type=int, help="so many of the pages' coins; else all")
     parser.add_argument("--pages", type=Path, default=RECORDED, help="a folder of recorded pages")
     parser.add_argument("--seed", type=int, default=1)
@@ -194,10 +199,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as home, server("mongodb", Path(home)) as (uri, _):
         database = connect(uri, "koinx_bench_usd")
         prepare(database)
-        found = {"a quote": (0.0, PER_QUOTE)}
+        found = {}
         if options.updates:
             found["a quote"] = designs(database, recorded, options.updates)[QUOTES], PER_QUOTE
-        found["an original quote"] = year(database, recorded, options.days), PER_ORIGINAL
+        if options.days:
+            found["an original quote"] = year(database, recorded, options.days), PER_ORIGINAL
         disconnect()
     over = {name: both for name, both in found.items() if both[0] > both[1]}
     for name, (bytes_, target) in over.items():

@@ -1,4 +1,4 @@
-"""Gives the disk space of deleted quotes back to the system."""
+"""Gives the disk space of what was deleted or written anew back to the system."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import pymongo
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from market.database import SERIES
+from market.database import KEPT, SERIES
 
 SECONDS = 60.0
-LEAST = 16_000_000  # bytes that are worth it
+LEAST = 1_000_000  # bytes that are worth it
 NOT_ALLOWED = (13, 59, 115, 8000)  # for this user, or on such a server: then it reuses the space
 
 Document = dict[str, Any]
@@ -22,7 +22,7 @@ def give_back(database: Database[Document]) -> int:
     go on meanwhile. A collection in its everyday state has a day's quotes free, and is left alone.
     """
     given = 0
-    for name in SERIES:
+    for name in (*SERIES, *KEPT):
         size, free = _size(database, name)
         if free >= LEAST and free * 2 > size:
             with pymongo.timeout(SECONDS):
