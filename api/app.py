@@ -23,6 +23,7 @@ from api import (
 from api.caching import cache_answers
 from api.document import config, serve_document
 from api.errors import ErrorsInOneForm, refuse, translate_database_errors
+from api.fast_path import FastPath
 from api.headers import guard_browsers
 from api.metering import count_answers
 from api.services import attach
@@ -62,6 +63,8 @@ def create_app(settings: Settings) -> Flask:
     app.before_request(_refuse_large_bodies)
     cache_answers(app, on)
     guard_browsers(app)
+    # It gives nothing before somebody looks out for news, which a server's worker does.
+    app.wsgi_app = FastPath(app.wsgi_app, on.snapshot)  # type: ignore[method-assign]
     count_answers(app, on.requests)
     return app
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.http import remove_entity_headers
 from werkzeug.sansio.http import is_resource_modified
 
+from api.metering import RULE
 from api.snapshot import Headers, Kept, Key, Snapshot
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class FastPath:
             if close := getattr(answer, "close", None):
                 close()
         [(status, headers)] = begun
-        kept = _kept(status, headers, body)
+        kept = _kept(status, headers, body, environ.get(RULE, ""))
         if kept is None:
             start_response(status, headers)
             return [body]
@@ -100,19 +101,20 @@ class FastPath:
         return _send(kept, environ, start_response, time.monotonic())
 
 
-def _kept(status: str, headers: Headers, body: bytes) -> Kept | None:
+def _kept(status: str, headers: Headers, body: bytes, rule: str) -> Kept | None:
     """An answer to keep; None of one that says nothing of how long it holds, as an error."""
     by_name = dict(headers)
     found = MAX_AGE.fullmatch(by_name.get("Cache-Control", ""))
     seconds = int(found[1]) if found else 0
     if not status.startswith("200") or not seconds or "ETag" not in by_name:
         return None
-    return Kept(headers, body, by_name["ETag"], seconds, time.monotonic())
+    return Kept(headers, body, by_name["ETag"], seconds, time.monotonic(), rule=rule)
 
 
 def _send(
     kept: Kept, environ: "WSGIEnvironment", start_response: "StartResponse", now: float
 ) -> Iterable[bytes]:
+    environ[RULE] = kept.rule
     headers = kept.headers(now)
     if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ:
         match = environ.get("HTTP_IF_NONE_MATCH")

@@ -23,13 +23,21 @@ class Key(NamedTuple):
 
 
 class Kept:
-    """An answer as it was sent, good until a monotonic time."""
+    """An answer as it was sent, good until a monotonic time; `rule` is what it is counted under."""
 
-    __slots__ = ("_deadline", "_headers", "_plain", "_shown", "body", "etag", "until")
+    __slots__ = ("_deadline", "_headers", "_plain", "_shown", "body", "etag", "rule", "until")
 
     def __init__(
-        self, headers: Sequence[tuple[str, str]], body: bytes, etag: str, max_age: int, now: float
+        self,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        etag: str,
+        max_age: int,
+        now: float,
+        *,
+        rule: str = "",
     ) -> None:
+        self.rule = rule
         self.body = body
         self.etag = etag
         longest = AGES_SECONDS if etag.startswith("W/") else LONGEST_SECONDS

@@ -5,7 +5,6 @@ from multiprocessing.util import Finalize
 import logbook
 from api.app import create_app
 from api.ending import when_told_to_end
-from api.fast_path import FastPath
 from api.inbox import Inbox
 from api.lookout import look_out
 from api.overload import refuse_too_many
@@ -17,7 +16,6 @@ logbook.set_up("api", secret_texts(settings))
 app = create_app(settings)
 refuse_too_many(app)
 on = app.extensions[EXTENSION]
-app.wsgi_app = FastPath(app.wsgi_app, on.snapshot)  # type: ignore[method-assign]
 look_out(on.closings, on.snapshot)
 inbox = Inbox(on)
 inbox.start()

@@ -3,7 +3,6 @@
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -55,8 +54,7 @@ class Recorded:
                 for one, digits in zip(numbers, decimals, strict=True)
             ]
             early = dice.choice(self._ages) + timedelta(milliseconds=dice.randrange(JITTER_MS))
-            yield replace(
-                quote,
+            yield quote._replace(
                 at=slot - early,
                 price=float(rounded[0] or 0),
                 market_cap=rounded[1],

@@ -12,6 +12,7 @@ import settings as project
 from dash_ui import follow, reach, specs
 from dash_ui.backfill import Refused, backfill
 from dash_ui.client import ApiError
+from dash_ui.keeping import backup, restore
 from dash_ui.link import MINUTES
 from dash_ui.processes import Process, Processes, SupervisorError
 from dash_ui.terminal import complain, say, table
@@ -55,6 +56,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="for programs")
     one = commands.add_parser("selftest", help="send one update the whole way")
     one.add_argument("--json", action="store_true", help="for programs")
+    one = commands.add_parser("backup", help="write all that is stored to a file")
+    one.add_argument("file", metavar="FILE", help="such as koinx.zip; it must not be there yet")
+    one = commands.add_parser("restore", help="put a backup back")
+    one.add_argument("file", metavar="FILE", help="what backup wrote")
+    one.add_argument("--replace", action="store_true", help="in the place of what is stored now")
     commands.add_parser("test", help="run the tests; takes pytest's arguments")
     return top
 
@@ -176,6 +182,15 @@ def _backfill(processes: Processes, options: argparse.Namespace) -> int:
     return 0
 
 
+def _backup(processes: Processes, options: argparse.Namespace) -> int:
+    return backup(processes, reach.in_force(processes), options.file)
+
+
+def _restore(processes: Processes, options: argparse.Namespace) -> int:
+    known = reach.in_force(processes)
+    return restore(processes, known, options.file, replace=options.replace)
+
+
 def _doctor(processes: Processes, options: argparse.Namespace) -> int:
     from dash_ui.doctor import doctor  # noqa: PLC0415 - takes its time to import
 
@@ -210,6 +225,8 @@ COMMANDS: dict[str, Callable[[Processes, argparse.Namespace], int]] = {
     "restart": _one,
     "logs": _logs,
     "backfill": _backfill,
+    "backup": _backup,
+    "restore": _restore,
     "doctor": _doctor,
     "trace": _trace,
     "selftest": _selftest,

@@ -10,10 +10,10 @@ import pytest
 
 from market.notices import NOTICES
 from tasks import notify
-from tasks.app import Services
+from tasks.services import Services
 from tests.test_condition import end
 from tests.test_notices import be_patient
-from tests.test_tasks_app import in_a_worker
+from tests.test_tasks_services import in_a_worker
 
 
 class Hook(HTTPServer):

@@ -11,9 +11,9 @@ from market.candle import DAY, HOUR, down
 from market.database import QUOTES, Document
 from market.marks import Marks
 from tasks import rollup
-from tasks.app import Services
+from tasks.services import Services
 from tests.past_data import document
-from tests.test_tasks_app import in_a_worker
+from tests.test_tasks_services import in_a_worker
 
 
 @pytest.fixture
