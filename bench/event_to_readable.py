@@ -3,12 +3,14 @@
 Starts a demo system of its own for each number of coins (`--coins 3,250,5000,17500`), and prints
 milliseconds over 30 events until the last coin's new price can be read, with the ledger's own
 times of the hops. Beside them stands how long the source alone takes to answer the same pages to
-somebody who does nothing with them: what is beyond that is ours.
+somebody who does nothing with them: what is beyond that is ours. Exits with 1 if a median is not
+what it must be.
 """
 
 import argparse
 import asyncio
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,6 +28,8 @@ from settings import parse_coins
 from tests.support import SimulatorControl
 from tests.system import System, running
 
+TARGETS_MS = {250: 25.0, 5000: 250.0, 17500: 1200.0}  # of the median, by the number of coins
+BEYOND_THE_SOURCE = 17500  # from here on the source's own time does not count
 HOPS = ("published", "streamed", "received", "started", "claimed", "fetched", "stored", "merged")
 STEP = 0.0001  # by which each round's price differs: under 50 % in sum, for else it is held
 
@@ -101,8 +105,8 @@ def hops(system: System, rounds: int) -> dict[str, float]:
     }
 
 
-def run(coins: int, rounds: int) -> None:
-    """Measures one number of coins, and prints what was found."""
+def run(coins: int, rounds: int) -> bool:
+    """Measures one number of coins, and prints what was found; whether it is what it must be."""
     with (
         tempfile.TemporaryDirectory() as home,
         running(Path(home), "--demo", COINS=f"top:{coins}", SIMULATOR_COINS=str(coins)) as system,
@@ -120,6 +124,8 @@ def run(coins: int, rounds: int) -> None:
         )
         for hop, spent in hops(system, rounds).items():
             print(f"  until {hop:<9} {spent:6.1f}", flush=True)
+    counted = median - alone if coins >= BEYOND_THE_SOURCE else median
+    return counted <= TARGETS_MS.get(coins, counted)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -128,8 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--coins", default="250", help="numbers, with commas between")
     parser.add_argument("--rounds", type=int, default=30)
     options = parser.parse_args(arguments)
-    for coins in options.coins.split(","):
-        run(int(coins), options.rounds)
+    good = [run(int(coins), options.rounds) for coins in options.coins.split(",")]
+    sys.exit(not all(good))
 
 
 if __name__ == "__main__":

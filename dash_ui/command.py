@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("restore", help="put a backup back")
     one.add_argument("file", metavar="FILE", help="what backup wrote")
     one.add_argument("--replace", action="store_true", help="in the place of what is stored now")
+    commands.add_parser("bench", help="measure, as ratios; takes the names of some benchmarks")
     commands.add_parser("test", help="run the tests; takes pytest's arguments")
     return top
 
@@ -68,8 +69,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command; the exit code is 2 for wrong settings, 1 for what did not work."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments[:1] == ["test"]:
-        return _test(arguments[1:])
+    if arguments and (passed_on := PASSED_ON.get(arguments[0])):
+        return passed_on(arguments[1:])
     options = parser().parse_args(arguments)
     try:
         return COMMANDS[options.command](Processes(), options)
@@ -216,6 +217,13 @@ def _test(arguments: list[str]) -> int:
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
+def _bench(arguments: list[str]) -> int:
+    environment = {**os.environ, "KOINX_ENV_FILE": ""}
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+PASSED_ON = {"test": _test, "bench": _bench}  # with arguments of their own
 COMMANDS: dict[str, Callable[[Processes, argparse.Namespace], int]] = {
     "up": _up,
     "down": _down,
