@@ -94,10 +94,10 @@ def test_each_is_looked_at_and_started_again_and_its_output_does_not_fill_the_di
 
 def test_whatever_is_published_is_published_on_loopback() -> None:
     published = [p for s in services(env_file=DEMO).values() for p in s.get("ports", [])]
-    ours = ["127.0.0.1:3000:3000/tcp", "127.0.0.1:8050:8050/tcp"]
-    assert sorted(published) == sorted(
-        [*ours, "127.0.0.1:9090:9090/tcp", "127.0.0.1:3001:3000/tcp"]
-    )
+    assert sorted(published) == [
+        *("127.0.0.1:3000:3000/tcp", "127.0.0.1:3001:3000/tcp"),
+        *("127.0.0.1:8050:8050/tcp", "127.0.0.1:9090:9090/tcp"),
+    ]
 
 
 def test_ours_run_as_nobody_special() -> None:
