@@ -1,10 +1,11 @@
 """The Celery app: a worker knows its tasks, and whoever else uses it names them."""
 
 import gc
-from importlib import import_module
+import sys
 
 from celery import Celery
 from celery.signals import celeryd_init, task_prerun, worker_before_create_process
+from celery.utils.imports import import_from_cwd
 
 from tasks import broker, ending, heartbeat, lines
 
@@ -24,8 +25,13 @@ def know_tasks(**_: object) -> None:
 
     As `imports` in the settings beat would do so too, which needs 18 MB less without.
     """
-    for name in TASKS:
-        import_module(name)
+    try:
+        for name in TASKS:
+            # The program `celery` has this folder in its path only while it looks for the app.
+            import_from_cwd(name)
+    except ImportError as error:
+        # A signal's handler that fails is passed over: the worker would run without tasks.
+        sys.exit(f"the tasks cannot be imported: {error}")
 
 
 @worker_before_create_process.connect

@@ -1,57 +1,18 @@
 """What a worker can be asked and told beyond Celery's own: `celery -A tasks inspect|control`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
+from celery.utils.imports import import_from_cwd
 from celery.worker.control import control_command, inspect_command
 from celery.worker.state import active_requests, reserved_requests
-from pymongo import MongoClient
-from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from market.database import Document
-from market.ledger import OPEN, Ledger
-from market.pause import Pause
-from settings import load
-
-SECONDS = 0.8  # so that the answer is there before the second that a command is waited for is over
-MOST = 100
 UPDATES, INGEST = "updates", "tasks.ingest.ingest"
-TOLD = ("state", "trigger", "received_at", "not_before", "worker", "tries", "error")
-
-
-@contextmanager
-def _database() -> Iterator[Database[Document]]:
-    """The database, for one command: this process forks, so no connection stays open in it."""
-    settings = load()
-    uri = settings.server("mongodb_uri")
-    with MongoClient[Document](
-        uri,
-        tz_aware=True,
-        timeoutMS=int(SECONDS * 1000),
-        serverSelectionTimeoutMS=int(SECONDS * 1000),
-        w="majority",
-    ) as client:
-        yield client[settings.database]
-
-
-def _failed(error: PyMongoError) -> dict[str, Any]:
-    # Only the kind: an address in a message may carry a password.
-    return {"error": f"MongoDB does not answer ({type(error).__name__})"}
 
 
 @inspect_command()
 def open_updates(state: Any) -> Any:
     """The updates of the ledger that are not closed yet, by id; the same from every worker."""
-    try:
-        with _database() as database:
-            ledger = Ledger(database)
-            found = [one for kind in OPEN for one in ledger.newest(state=kind, limit=MOST)]
-    except PyMongoError as error:
-        return _failed(error)
-    return {one["_id"]: {name: _plain(one.get(name)) for name in TOLD} for one in found}
+    return _asked("open_updates")
 
 
 @control_command()
@@ -64,29 +25,18 @@ def drain(state: Any) -> dict[str, str]:
 
 
 @control_command()
-def pause_repairs(state: Any) -> dict[str, str]:
+def pause_repairs(state: Any) -> Any:
     """Stop the mending of history, in the whole system, until resume_repairs."""
-    try:
-        with _database() as database:
-            pause = Pause(database)
-            pause.begin(datetime.now(UTC))
-            return {"ok": f"repairs are paused since {_plain(pause.since())}"}
-    except DuplicateKeyError:
-        return {"ok": "repairs are paused, by another worker at this moment"}
-    except PyMongoError as error:
-        return _failed(error)
+    return _asked("pause_repairs")
 
 
 @control_command()
-def resume_repairs(state: Any) -> dict[str, str]:
+def resume_repairs(state: Any) -> Any:
     """Let the mending of history go on."""
-    try:
-        with _database() as database:
-            Pause(database).end()
-    except PyMongoError as error:
-        return _failed(error)
-    return {"ok": "repairs go on"}
+    return _asked("resume_repairs")
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+def _asked(name: str) -> Any:
+    # Beat and the API know the commands as well, and beat has no use for MongoDB: 18 MB.
+    # The program `celery` has this folder in its path only while it looks for the app.
+    return getattr(import_from_cwd("tasks.database_commands"), name)()

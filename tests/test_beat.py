@@ -26,7 +26,7 @@ from tests.support import wait_until
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EXPIRES = {
     **{"publish_update": 60, "ensure_slot": 60, "sweep": 5},
-    **{"plan": 10, "mend": 5, "tell": 10},
+    **{"plan": 10, "mend": 5, "tell": 10, "roll_up": 300},
 }
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 EVERY_2_S = "*/2 * * * * *"
@@ -149,7 +149,7 @@ def test_schedules_are_compared_and_carried_by_their_expression() -> None:
 def test_the_current_slot_is_sent_at_the_first_tick(scheduler: SlotScheduler, redis: str) -> None:
     tick(scheduler)
     # A beat that is restarted often must come to what is due once a minute, too.
-    assert sorted(name for name, _ in sent(redis)) == ["ensure_slot", "publish_update"]
+    assert sorted(name for name, _ in sent(redis)) == ["ensure_slot", "publish_update", "roll_up"]
     tick(scheduler)
     assert published(redis) == 1
 
@@ -168,6 +168,7 @@ def test_each_slot_is_sent_once_and_upkeep_in_its_time(
         "plan": 5,
         "mend": 11,
         "tell": 5,
+        "roll_up": 1,
     }
     tick(scheduler)
     assert [name for name, _ in sent(redis)].count("ensure_slot") == 2

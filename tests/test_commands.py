@@ -11,7 +11,7 @@ from market.database import Document
 from market.ledger import Ledger
 from market.pause import Pause
 from settings import Settings
-from tasks import commands
+from tasks import commands, database_commands
 from tests.support import free_port
 from tests.test_updates import closed
 
@@ -56,7 +56,7 @@ def test_a_mongodb_that_is_down_is_told_without_its_password(
 ) -> None:
     nowhere = SecretStr(f"mongodb://user:secret@127.0.0.1:{free_port()}")
     down = settings.model_copy(update={"mongodb_uri": nowhere})
-    monkeypatch.setattr(commands, "load", lambda: down)
+    monkeypatch.setattr(database_commands, "load", lambda: down)
     for command in (commands.open_updates, commands.pause_repairs, commands.resume_repairs):
         told = command(None)
         assert told == {"error": "MongoDB does not answer (ServerSelectionTimeoutError)"}

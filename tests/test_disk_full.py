@@ -116,7 +116,8 @@ class Full:
         assert self.ask().status_code == 202
         wait_until(self.all_done, "all that was accepted to be done", BACK)
         log = self.log()
-        assert log.count(f"WARNING {disk.folder} is on a disk with") == 1
+        short = f'"level": "warning", "event": "{disk.folder} is on a disk with'
+        assert log.count(short) == 1
         assert f"{disk.folder} is on a disk with room again" in log
 
 

@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.test import Client, TestResponse
 from werkzeug.wrappers import Response
 
-from api import fast_path
+from api import caching, fast_path
 from api.caching import AGE
 from api.fast_path import FastPath
 from api.services import EXTENSION
@@ -71,8 +71,11 @@ def stored(store: Store) -> datetime:
 
 
 @pytest.fixture
-def snapshot(app: Flask, stored: datetime) -> Snapshot:
+def snapshot(app: Flask, stored: datetime, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
     the_slot_is_in(app)
+    # No slot and no minute ends meanwhile.
+    monkeypatch.setattr(caching, "keep_seconds", lambda *_, **__: 600)
+    monkeypatch.setattr(caching, "AGE_SECONDS", 10**9)
     made: Snapshot = app.extensions[EXTENSION].snapshot
     made.trust(time.monotonic() + 10**6)
     return made

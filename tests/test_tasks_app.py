@@ -30,6 +30,7 @@ def test_the_app_knows_its_tasks_and_connects_to_nothing_by_itself() -> None:
         "tasks.notify.tell",
         "tasks.repair.mend",
         "tasks.repair.plan",
+        "tasks.rollup.roll_up",
         "tasks.schedule.ensure_slot",
         "tasks.schedule.publish_update",
         "tasks.schedule.sweep",
