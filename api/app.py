@@ -63,9 +63,9 @@ def create_app(settings: Settings) -> Flask:
     app.before_request(_refuse_large_bodies)
     cache_answers(app, on)
     guard_browsers(app)
-    # It gives nothing before somebody looks out for news, which a server's worker does.
-    app.wsgi_app = FastPath(app.wsgi_app, on.snapshot)  # type: ignore[method-assign]
     count_answers(app, on.requests)
+    # It gives nothing before somebody looks out for news, which a server's worker does.
+    app.wsgi_app = FastPath(app.wsgi_app, on.snapshot, on.requests)  # type: ignore[method-assign]
     return app
 
 

@@ -19,6 +19,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"}
 OTHER = "other"  # any method beside those
 UNKNOWN = "unknown"  # the rule of what is at no address of ours
 RULE = "koinx.rule"
+UNCOUNTED = "koinx.uncounted"  # in the environment, by whoever counts the answer himself
 PART = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
 
 
@@ -89,8 +90,9 @@ def counted(answer: "WSGIApplication", requests: Requests) -> "WSGIApplication":
         try:
             return answer(environ, note_status)
         finally:
-            rule, method = environ.get(RULE, UNKNOWN), environ["REQUEST_METHOD"]
-            requests.observe(rule, method, status, perf_counter() - started)
+            if UNCOUNTED not in environ:
+                rule, method = environ.get(RULE, UNKNOWN), environ["REQUEST_METHOD"]
+                requests.observe(rule, method, status, perf_counter() - started)
 
     return measured
 

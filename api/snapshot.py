@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 Headers = list[tuple[str, str]]
 
@@ -13,13 +12,8 @@ MOST_BYTES = 32 * 1024 * 1024  # /stats of all of CoinGecko's 17,500 coins takes
 OVERHEAD_BYTES = 900  # of an answer beside its body: its key, its headers (sys.getsizeof, summed)
 
 
-class Key(NamedTuple):
-    """All of a GET request that its answer depends on."""
-
-    path: str
-    query: str
-    accept_encoding: str | None
-    host: str | None
+# All of a GET request that its answer depends on: path, query, Accept-Encoding, Host.
+Key = tuple[str, str, str | None, str | None]
 
 
 class Kept:

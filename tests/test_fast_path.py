@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from werkzeug.wrappers import Response
 from api import caching, fast_path
 from api.caching import AGE
 from api.fast_path import FastPath
+from api.metering import Requests
 from api.services import EXTENSION
 from api.snapshot import Snapshot
 from market.store import Store
@@ -92,8 +94,13 @@ def flask(app: Flask) -> Counted:
 
 
 @pytest.fixture
-def fast(flask: Counted, snapshot: Snapshot) -> Client:
-    return Client(FastPath(flask, snapshot), Response)
+def requests(tmp_path: Path) -> Requests:
+    return Requests(tmp_path / "metrics")
+
+
+@pytest.fixture
+def fast(flask: Counted, snapshot: Snapshot, requests: Requests) -> Client:
+    return Client(FastPath(flask, snapshot, requests), Response)
 
 
 @pytest.fixture
@@ -308,9 +315,9 @@ class Streamed:
             yield b"x"
 
 
-def test_a_stream_goes_through_as_it_comes(snapshot: Snapshot) -> None:
+def test_a_stream_goes_through_as_it_comes(snapshot: Snapshot, requests: Requests) -> None:
     inner = Streamed()
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/v1/events", "QUERY_STRING": ""}
-    answer = FastPath(inner, snapshot)(environ, lambda *_: lambda _: None)
+    answer = FastPath(inner, snapshot, requests)(environ, lambda *_: lambda _: None)
     assert next(iter(answer)) == b"x"
     assert inner.sent == 1
