@@ -55,6 +55,7 @@ class Coin:
     age_seconds: float | None
     freshness: str
     source: str | None
+    week: tuple[float | None, ...] = ()  # prices, equally far apart; None in a gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +289,7 @@ def _coin(row: dict[str, Any]) -> Coin:
         age_seconds=finite(row, "age_seconds"),
         freshness=row["freshness"],
         source=row["source"],
+        week=tuple(finite({"price": one}, "price") for one in row["sparkline"]["prices"]),
     )
 
 

@@ -36,6 +36,7 @@ COIN: dict[str, Any] = {
     "age_seconds": 12.4,
     "freshness": "fresh",
     "source": "coingecko",
+    "sparkline": {"start": "2025-11-15T22:00:00Z", "step_seconds": 14400, "prices": [1.5, None]},
 }
 UPDATE: dict[str, Any] = {
     "id": "u1",

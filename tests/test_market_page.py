@@ -57,6 +57,7 @@ def a_coin(name: str, rank: int | None = 1, **more: Any) -> dict[str, Any]:
         "age_seconds": 12.3,
         "freshness": "fresh",
         "source": "coingecko",
+        "sparkline": {"prices": [60_000.0, None, 64_000.0, 63_000.0]},
     }
     return {**coin, **more}
 
@@ -535,6 +536,14 @@ def test_all_data_stale(tick: Callable[[], Page], api: Api) -> None:
         "All data is stale: the newest is 3 h old. Refresh now, and see that worker and beat run"
     )
     expect(page.locator("#market-card-0-detail")).to_contain_text("UTC, stale")
+
+
+def test_a_week_is_drawn_and_told_and_its_gap_parts_the_line(
+    tick: Callable[[], Page], api: Api
+) -> None:
+    line = tick().locator(".ag-row[row-id=bitcoin] .koinx-week")
+    expect(line).to_have_attribute("aria-label", re.compile("^7 days: .*5.*%, from .*60,000"))
+    assert (line.locator("path").get_attribute("d") or "").count("M") == 2
 
 
 @pytest.mark.parametrize("source", ["simulator", "replay"])

@@ -42,6 +42,36 @@
             data.share === null ? null : span("koinx-minor", data.evidence),
         );
 
+    // A character of data.week is a height in base 36; a dot is a gap, which parts the line.
+    cells.Week = ({data}) => {
+        const last = Math.max(1, data.week.length - 1);
+        let path = "";
+        let pen = "M";
+        [...data.week].forEach((level, number) => {
+            if (level === ".") {
+                pen = "M";
+                return;
+            }
+            const x = ((number / last) * 94 + 1).toFixed(1);
+            path += `${pen}${x} ${(23 - (parseInt(level, 36) / 35) * 22).toFixed(1)}`;
+            // A line of no length is a dot: a price that stands alone is seen, too.
+            if (pen === "M") path += "h0";
+            pen = "L";
+        });
+        return element(
+            "svg",
+            {
+                className: "koinx-week",
+                viewBox: "0 0 96 24",
+                width: 96,
+                height: 24,
+                role: "img",
+                "aria-label": data.week_text,
+            },
+            element("path", {d: path, fill: "none", stroke: "currentColor", strokeWidth: 2, strokeLinecap: "round"}),
+        );
+    };
+
     // By keyboard the grid goes from cell to cell, not to what is in them.
     document.addEventListener("keydown", (event) => {
         const row = event.key === "Enter" && event.target.closest(".ag-cell")?.parentElement;

@@ -7,6 +7,7 @@ import dash_bootstrap_components as dbc
 from dash import html
 
 from dash_ui import format as fmt
+from dash_ui import sparkline
 from dash_ui.client import Coin
 from dash_ui.pages import market_words as words
 from dash_ui.pages.aria import aria
@@ -52,6 +53,15 @@ COLUMNS = [
         minWidth=106,
         cellClassRules={"koinx-up": "params.value > 0", "koinx-down": "params.value < 0"},
         **RIGHT,
+    ),
+    _column(
+        "7 days",
+        "week_change",
+        "week_text",
+        "week_text",
+        minWidth=110,
+        width=110,
+        cellRenderer="Week",
     ),
     _column("Market cap", "cap", "cap_text", "cap_exact", minWidth=108, **RIGHT),
     _column(
@@ -148,6 +158,9 @@ def row(coin: Coin, currency: str) -> dict[str, Any]:
         "change": coin.change_24h,
         "change_text": fmt.change(coin.change_24h),
         "change_exact": fmt.MISSING if coin.change_24h is None else f"{coin.change_24h} %",
+        "week": sparkline.heights(coin.week),
+        "week_change": sparkline.change(coin.week),
+        "week_text": sparkline.told(coin.week, currency),
         "cap": coin.market_cap,
         "cap_text": fmt.big(coin.market_cap, currency),
         "cap_exact": fmt.exact(coin.market_cap, currency),
