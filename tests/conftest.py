@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from pymongo.database import Database
 
+import logbook
 from api.app import create_app
 from api.services import EXTENSION
 from bridge import streams
@@ -25,6 +26,12 @@ from market.simulator_server import serving
 from market.store import Store
 from settings import Settings
 from tests.support import SimulatorControl, server
+
+
+@pytest.fixture(autouse=True)
+def _about_nothing() -> None:
+    """What one test's lines were about is not what the next one's are."""
+    logbook.wipe()
 
 
 @pytest.fixture(scope="session")

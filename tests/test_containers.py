@@ -137,8 +137,12 @@ def containers(files: Path, tmp_path: Path, database: Any, nats: str, redis: str
 def test_each_starts_is_healthy_works_and_ends_in_time(
     containers: Containers, tmp_path: Path
 ) -> None:
-    with containers.running("prepare") as prepare:
-        assert prepare.wait(60) == 0, containers.log("prepare")
+    def prepared() -> bool:
+        # As `restart: on-failure` has it: a machine at work may not answer at once.
+        with containers.running("prepare") as prepare:
+            return prepare.wait(60) == 0
+
+    wait_until(prepared, "prepare to end well", 60)
     with ExitStack() as stack:
         for name in STARTED:
             assert not containers.healthy(name), f"{name} is healthy, and does not run"

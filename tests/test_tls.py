@@ -77,6 +77,8 @@ def ask_redis(address: str) -> None:
         client.ping()
 
 
+# Of a handshake that failed asyncio leaves the socket to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("name", "ask"),
     [("MONGODB_URI", ask_mongodb), ("NATS_URL", ask_nats), ("REDIS_URL", ask_redis)],
