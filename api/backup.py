@@ -24,7 +24,8 @@ def main() -> None:
     path = parser.parse_args().file
     settings = load_or_exit()
     try:
-        back_up(database.connect(settings.server("mongodb_uri"), settings.database), path, tell)
+        uri = settings.server("mongodb_uri")
+        back_up(database.connect(uri, settings.database, database.PATIENT_MS), path, tell)
     except (FileExistsError, TooNew) as error:
         sys.exit(str(error))
     except OSError as error:

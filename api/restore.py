@@ -21,7 +21,8 @@ def main() -> None:
     parser.add_argument("--replace", action="store_true")
     options = parser.parse_args()
     settings = load_or_exit()
-    into = database.connect(settings.server("mongodb_uri"), settings.database)
+    uri = settings.server("mongodb_uri")
+    into = database.connect(uri, settings.database, database.PATIENT_MS)
     try:
         manifest = restore(into, options.file, replace=options.replace, tell=tell)
         schema.migrate(into)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-import pymongo
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -15,7 +14,6 @@ from market import schema
 from market.backup_file import Manifest, writing
 from market.database import Document
 
-BATCH_SECONDS = 60.0  # for one batch of documents
 SNAPSHOT_SECONDS = 3600  # for how long MongoDB is asked to remember that moment; it does so for 300
 
 
@@ -49,14 +47,8 @@ def collections(database: Database[Document]) -> list[str]:
 
 
 def _chunks(collection: Collection[Document], session: ClientSession) -> Iterator[bytes]:
-    with pymongo.timeout(BATCH_SECONDS):
-        # Chunks of whole documents; PyMongo's types say that they are decoded ones.
-        cursor = cast(Iterator[bytes], collection.find_raw_batches({}, session=session))
-        chunk = next(cursor, None)
-    while chunk is not None:
-        yield chunk
-        with pymongo.timeout(BATCH_SECONDS):
-            chunk = next(cursor, None)
+    # Chunks of whole documents; PyMongo's types say that they are decoded ones.
+    yield from cast(Iterator[bytes], collection.find_raw_batches({}, session=session))
 
 
 def _remember(database: Database[Document]) -> None:

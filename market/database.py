@@ -13,6 +13,8 @@ from market.documents import Coin, HeldTick, Update
 
 Document = dict[str, Any]
 TIMEOUT_MS = 3000  # for each operation, server selection included: a frozen mongod is an error
+# For a backup, on a machine at work: MongoDB counts the batches of one reading together.
+PATIENT_MS = 600_000
 LATEST = "latest"
 QUOTES, REPAIRED = SERIES = "quotes", "repaired"
 REPAIRS = "repairs"
@@ -31,13 +33,14 @@ class WrongCollection(Exception):
     """A collection is there, but is not what the system relies on."""
 
 
-def connect(uri: str, database: str) -> Database[Document]:
+def connect(uri: str, database: str, timeout_ms: int = TIMEOUT_MS) -> Database[Document]:
     """Connects MongoEngine's documents to `database`; call it after any fork.
 
     The same call again in one process gives the same connection. Nothing is sent yet: a server
-    that is down shows itself at the first operation, as `pymongo.errors.PyMongoError` within 3 s.
+    that is down shows itself at the first operation, as `pymongo.errors.PyMongoError` within 3 s;
+    one that is slow does so after `timeout_ms`.
     """
-    return _connect(uri, database, os.getpid())
+    return _connect(uri, database, timeout_ms, os.getpid())
 
 
 def disconnect() -> None:
@@ -47,13 +50,13 @@ def disconnect() -> None:
 
 
 @lru_cache(maxsize=1)
-def _connect(uri: str, database: str, _process: int) -> Database[Document]:
+def _connect(uri: str, database: str, timeout_ms: int, _process: int) -> Database[Document]:
     mongoengine.disconnect()
     client: MongoClient[Document] = mongoengine.connect(
         database,
         host=uri,
         tz_aware=True,
-        timeoutMS=TIMEOUT_MS,
+        timeoutMS=timeout_ms,
         serverSelectionTimeoutMS=TIMEOUT_MS,
         w="majority",  # w:1 lost 330 of 17,868 acked writes when mongod was killed
         journal=True,

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pymongo
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
@@ -12,7 +11,6 @@ from market.backup_file import BadArchive, Manifest, Reader, reading
 from market.database import Document
 
 PREFIX = "restoring_"
-WRITE_SECONDS = 60.0  # for some megabytes
 
 
 class Occupied(Exception):
@@ -68,8 +66,7 @@ def _write(database: Database[Document], archive: Reader, name: str) -> int:
     database.drop_collection(PREFIX + name)
     made = database.create_collection(PREFIX + name, **known["options"])
     for documents in archive.chunks(name):
-        with pymongo.timeout(WRITE_SECONDS):
-            made.insert_many([RawBSONDocument(one) for one in documents], ordered=False)
+        made.insert_many([RawBSONDocument(one) for one in documents], ordered=False)
     if (count := made.estimated_document_count()) != known["count"]:
         raise BadArchive(f"{name} has {count} documents, and not the {known['count']} it had")
     return count

@@ -1,5 +1,6 @@
 """Real MongoDB, NATS and Redis for every test that needs them; CoinGecko is the simulator."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,13 @@ from tests.support import SimulatorControl, server
 def _about_nothing() -> None:
     """What one test's lines were about is not what the next one's are."""
     logbook.wipe()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _leaves_nothing_open() -> Iterator[None]:
+    """What a file's tests left open is told with that file, not with a later one's test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

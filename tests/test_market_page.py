@@ -4,20 +4,24 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.wsgi import ClosingIterator
 
 from dash_ui.app import create_app
 from tests.support import free_port, wait_until
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -89,10 +93,17 @@ PEPE = a_coin(
 
 
 def start(app: flask.Flask, port: int = 0) -> BaseWSGIServer:
+    def closed_always(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Generator[bytes, None, None]:
+        # Werkzeug's server leaves an answer's file open when the browser leaves in its middle.
+        with closing(ClosingIterator(app(environ, start_response))) as answer:
+            yield from answer
+
     def bound() -> BaseWSGIServer | None:
         # Between two tests another's server may have the port for a moment: werkzeug exits then.
         with suppress(OSError, SystemExit):
-            return make_server("127.0.0.1", port, app, threaded=True)
+            return make_server("127.0.0.1", port, closed_always, threaded=True)
         return None
 
     server = wait_until(bound, f"port {port}")
