@@ -220,6 +220,17 @@ class Settings(BaseModel):
         return {"live": "coingecko", "demo": "simulator", "replay": "replay"}[self.market]
 
     @property
+    def mislabelling(self) -> str | None:
+        """Why real prices would be stored as simulated ones; None when they would not."""
+        host = urlsplit(self.coingecko_api_url).hostname or ""
+        if self.market == "live" or not f".{host}".endswith(".coingecko.com"):
+            return None
+        return (
+            f"MARKET={self.market} stores simulated prices, but COINGECKO_API_URL is {host}: "
+            "set it to the simulator's address, or MARKET=live"
+        )
+
+    @property
     def second_label(self) -> str:
         """How quotes of the second source are marked; a simulated one never as a real one."""
         return f"{self.source}-2" if self.market != "live" else str(self.second_source)

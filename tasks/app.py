@@ -7,6 +7,7 @@ from celery import Celery
 from celery.signals import celeryd_init, task_prerun, worker_before_create_process
 from celery.utils.imports import import_from_cwd
 
+from settings import load_or_exit
 from tasks import broker, ending, heartbeat, lines
 
 TASKS = ("tasks.ingest", "tasks.notify", "tasks.repair", "tasks.rollup", "tasks.schedule")
@@ -32,6 +33,13 @@ def know_tasks(**_: object) -> None:
     except ImportError as error:
         # A signal's handler that fails is passed over: the worker would run without tasks.
         sys.exit(f"the tasks cannot be imported: {error}")
+
+
+@celeryd_init.connect
+def _mark_no_real_price_as_simulated(**_: object) -> None:
+    # `./koinx up --demo` knows its simulator's address; a worker started without it may not.
+    if reason := load_or_exit().mislabelling:
+        sys.exit(reason)
 
 
 @worker_before_create_process.connect

@@ -58,6 +58,23 @@ def test_without_anything_set_the_defaults_are_in_force(environ: dict[str, str])
 
 
 @pytest.mark.parametrize(
+    ("market", "url", "named"),
+    [
+        ("demo", PUBLIC_URL, "api.coingecko.com"),
+        ("replay", PRO_URL, "pro-api.coingecko.com"),
+        ("demo", "http://simulator:8000/api/v3", None),
+        ("demo", "http://notcoingecko.com", None),
+        ("live", PUBLIC_URL, None),
+    ],
+)
+def test_a_real_source_is_never_marked_as_simulated(
+    environ: dict[str, str], market: str, url: str, named: str | None
+) -> None:
+    reason = load(environ | {"MARKET": market, "COINGECKO_API_URL": url}).mislabelling
+    assert reason is None if named is None else f"COINGECKO_API_URL is {named}:" in str(reason)
+
+
+@pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
         ("COINS", "", None),

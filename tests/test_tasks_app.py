@@ -7,7 +7,7 @@ import sys
 import pytest
 from celery.signals import worker_before_create_process
 
-from settings import ROOT
+from settings import PUBLIC_URL, ROOT
 from tasks.app import app, know_tasks
 
 FOR_TASKS = ("market.store", "pymongo", "mongoengine", "requests", "nats", "limits")
@@ -49,6 +49,21 @@ def test_beat_holds_nothing_of_what_tasks_need() -> None:
         check=True,
     )
     assert ran.stdout.split() == []
+
+
+@pytest.mark.usefixtures("environment")
+def test_no_worker_stores_real_prices_as_simulated_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COINGECKO_API_URL", PUBLIC_URL)
+    ran = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "tasks", "worker"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode != 0
+    assert "MARKET=demo stores simulated prices, but COINGECKO_API_URL is api.c" in ran.stderr
 
 
 def test_what_a_child_inherits_is_left_alone_by_the_garbage_collector() -> None:

@@ -33,6 +33,7 @@ RUNS = {
     "received": "◌ received",
     "running": "◐ running",
 }
+NO_BREAK = "\N{NO-BREAK SPACE}"
 SIZES = ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB"))
 
 
@@ -57,13 +58,13 @@ def figures(process: Detail) -> str:
 
 
 def size(count: int | None) -> str:
-    """Bytes to read: "1.2 GB", "9.5 MB", "131 MB"."""
+    """Bytes to read, as "1.2 GB", "9.5 MB", "131 MB", with a space that does not break."""
     if count is None:
         return fmt.MISSING
     for bytes_, unit in SIZES:
         if count >= bytes_:
             whole = count / bytes_
-            return f"{whole:.0f} {unit}" if whole >= 10 else f"{whole:.1f} {unit}"
+            return f"{whole:.0f}{NO_BREAK}{unit}" if whole >= 10 else f"{whole:.1f}{NO_BREAK}{unit}"
     return f"{count} bytes"
 
 
