@@ -33,14 +33,14 @@ class WrongCollection(Exception):
     """A collection is there, but is not what the system relies on."""
 
 
-def connect(uri: str, database: str, timeout_ms: int = TIMEOUT_MS) -> Database[Document]:
+def connect(uri: str, database: str, timeout_ms: int | None = None) -> Database[Document]:
     """Connects MongoEngine's documents to `database`; call it after any fork.
 
     The same call again in one process gives the same connection. Nothing is sent yet: a server
-    that is down shows itself at the first operation, as `pymongo.errors.PyMongoError` within 3 s;
-    one that is slow does so after `timeout_ms`.
+    that is down shows itself at the first operation, as `pymongo.errors.PyMongoError` within 3 s,
+    and so does one that is slow unless `timeout_ms` gives it longer.
     """
-    return _connect(uri, database, timeout_ms, os.getpid())
+    return _connect(uri, database, timeout_ms or TIMEOUT_MS, os.getpid())
 
 
 def disconnect() -> None:

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from dash_ui import format as fmt
 from dash_ui.pages.coin_statistics import MONEY, SHARES
+from tests.support import wait_until
 
 CELLS = """() => Object.fromEntries(
     [...document.querySelectorAll(".ag-center-cols-container .ag-row")].map((row) => [
@@ -23,7 +24,7 @@ def assert_market(page: Page, api: str) -> int:
     page.goto("/")
     coins = answer(api, "/v1/coins?page_size=250")
     expect(page.locator(".ag-center-cols-container .ag-row")).to_have_count(len(coins))
-    shown = page.evaluate(CELLS)
+    shown = wait_until(lambda: _whole(page.evaluate(CELLS)), "each row to have its cells")
     for coin in coins:
         cells = {name: shown[coin["id"]][name] for name in NAMED}
         assert cells == {
@@ -63,6 +64,11 @@ def answer(api: str, path: str) -> Any:
     with requests.get(f"{api}{path}", timeout=10) as found:
         assert found.ok, found.text
         return found.json()
+
+
+def _whole(rows: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]] | None:
+    """The rows, once each has all cells: the table makes them one by one."""
+    return rows if all(set(NAMED) <= set(cells) for cells in rows.values()) else None
 
 
 def _percent(change: float | None) -> str:

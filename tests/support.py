@@ -1,5 +1,6 @@
 """What tests share: real servers, the simulator, and waiting for a condition."""
 
+import signal
 import socket
 import subprocess
 import time
@@ -68,6 +69,17 @@ def server(
         finally:
             process.kill()
             process.wait()
+
+
+def freeze(process: subprocess.Popen[bytes]) -> None:
+    """Stops a process, and waits until each of its threads stands: they do not do so at once."""
+    process.send_signal(signal.SIGSTOP)
+    tasks = Path(f"/proc/{process.pid}/task")
+    wait_until(lambda: all(_stands(stat) for stat in tasks.glob("*/stat")), "it to stand")
+
+
+def _stands(stat: Path) -> bool:
+    return stat.read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def quote(coin: str, price: float, at: datetime | None = None, **fields: Any) -> Quote:

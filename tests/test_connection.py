@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import signal
 import socket
 import threading
 import time
@@ -25,7 +24,7 @@ from bridge.connection import (
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from bridge.streams import EVENTS
-from tests.support import free_port, server, wait_until
+from tests.support import free_port, freeze, server, wait_until
 
 
 async def number(client: Client) -> int | None:
@@ -231,7 +230,7 @@ def test_close_does_not_wait_for_a_frozen_nats(tmp_path: Path) -> None:
     with server("nats", tmp_path) as (url, process):
         connection = Connection(url, "test")
         connection.run(number, 5)
-        process.send_signal(signal.SIGSTOP)
+        freeze(process)
         started = time.monotonic()
         connection.close()
         assert time.monotonic() - started < DRAIN_SECONDS

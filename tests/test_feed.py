@@ -19,7 +19,7 @@ from api.waiting import TooMany
 from market.closings import Closings
 from market.database import Document, prepare
 from market.ledger import Ledger
-from tests.support import server, wait_until
+from tests.support import freeze, server, wait_until
 from tests.test_closings import claimed, close, slots
 
 LONG = 20.0
@@ -215,7 +215,7 @@ def test_a_database_that_is_frozen_ends_no_stream(tmp_path: Path) -> None:
         with feed.place(), ThreadPoolExecutor(1) as threads:
             assert all_after(feed, 0, 1) == [1]
             # When
-            process.send_signal(signal.SIGSTOP)
+            freeze(process)
             assert feed.after(0, LONG) == []
             waiting = threads.submit(all_after, feed, 1, 1)
             process.send_signal(signal.SIGCONT)

@@ -18,7 +18,7 @@ from bridge.consumer import FETCH_SECONDS, Consumer, Delivery
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from bridge.streams import EVENTS
-from tests.support import server, wait_until
+from tests.support import freeze, server, wait_until
 
 PINGS = 4  # one is due, two may stay unanswered, the next one ends it
 NOTICED = PINGS * PING_SECONDS / 10
@@ -131,7 +131,7 @@ def test_a_nats_that_froze_is_not_taken_for_connected(tmp_path: Path) -> None:
     with server("nats", tmp_path) as (url, process), closing(Connection(url, "test")) as connection:
         connection.run(streams.prepare, 5)
         client = connection.run(its_client, 5)
-        process.send_signal(signal.SIGSTOP)
+        freeze(process)
         wait_until(lambda: not client.is_connected, "the silence to be noticed", NOTICED)
         process.send_signal(signal.SIGCONT)
         publish(connection, UpdateRequested("a"), message_id="a")

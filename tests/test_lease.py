@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 from market.database import Document, connect, disconnect, prepare
 from market.lease import Lease
 from market.ledger import LEASE_SECONDS, Claim, LeaseLost, Ledger
-from tests.support import server, wait_until
+from tests.support import freeze, server, wait_until
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 
@@ -91,7 +91,7 @@ def test_a_database_that_freezes_for_a_moment_costs_no_lease(
             assert claim is not None
             with Lease(ledger, claim) as lease:
                 # When it stands still for so long that a renewal fails
-                process.send_signal(signal.SIGSTOP)
+                freeze(process)
                 for _ in range(2):
                     with pytest.raises(PyMongoError):
                         ledger.renew(claim)

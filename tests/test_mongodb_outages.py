@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from market.database import TIMEOUT_MS, Document, connect, disconnect, prepare
 from market.ledger import Ledger
 from market.store import Store
-from tests.support import free_port, keep, quote, server, wait_until
+from tests.support import free_port, freeze, keep, quote, server, wait_until
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 WRITERS = 4
@@ -100,7 +100,7 @@ def test_while_it_is_frozen_each_answer_is_an_error_in_time(
     assert ask(READS[0])[0] == 200
     with ExitStack() as thawed, ThreadPoolExecutor(len(READS)) as threads:
         # When it freezes
-        process.send_signal(signal.SIGSTOP)
+        freeze(process)
         thawed.callback(process.send_signal, signal.SIGCONT)
         answers = threads.map(ask, READS)
         # Then each answer that needs it is an error in 3 s, and the others are not held up
