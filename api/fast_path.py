@@ -96,7 +96,7 @@ class FastPath:
                 close()
         [(status, headers)] = given
         rule = environ.get(RULE, UNKNOWN)
-        kept = _kept(status, headers, body, rule)
+        kept = self._kept(status, headers, body, rule)
         if kept is None:
             self._requests.observe(rule, "GET", int(status[:3]), time.monotonic() - begun)
             start_response(status, headers)
@@ -105,32 +105,38 @@ class FastPath:
         environ |= conditions
         return self._send(kept, environ, start_response, begun)
 
+    def _kept(self, status: str, headers: Headers, body: bytes, rule: str) -> Kept | None:
+        """An answer to keep; None of one that says nothing of how long it holds, as an error."""
+        by_name = dict(headers)
+        found = MAX_AGE.fullmatch(by_name.get("Cache-Control", ""))
+        seconds = int(found[1]) if found else 0
+        if not status.startswith("200") or not seconds or "ETag" not in by_name:
+            return None
+        return Kept(
+            headers,
+            body,
+            by_name["ETag"],
+            seconds,
+            time.monotonic(),
+            rule=rule,
+            count=self._requests.counter(rule, "GET", 200),
+        )
+
     def _send(
         self, kept: Kept, environ: "WSGIEnvironment", start_response: "StartResponse", begun: float
     ) -> Iterable[bytes]:
-        now = time.monotonic()
-        headers = kept.headers(now)
+        headers = kept.headers
         if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ:
             match = environ.get("HTTP_IF_NONE_MATCH")
             if match == kept.etag or not _is_modified(kept, headers, match, environ):
                 few = headers.copy()
                 remove_entity_headers(few)
-                self._requests.observe(kept.rule, "GET", 304, now - begun)
+                self._requests.observe(kept.rule, "GET", 304, time.monotonic() - begun)
                 start_response("304 NOT MODIFIED", few)
                 return []
-        self._requests.observe(kept.rule, "GET", 200, now - begun)
+        kept.count(time.monotonic() - begun)
         start_response("200 OK", headers)
         return [kept.body]
-
-
-def _kept(status: str, headers: Headers, body: bytes, rule: str) -> Kept | None:
-    """An answer to keep; None of one that says nothing of how long it holds, as an error."""
-    by_name = dict(headers)
-    found = MAX_AGE.fullmatch(by_name.get("Cache-Control", ""))
-    seconds = int(found[1]) if found else 0
-    if not status.startswith("200") or not seconds or "ETag" not in by_name:
-        return None
-    return Kept(headers, body, by_name["ETag"], seconds, time.monotonic(), rule=rule)
 
 
 def _is_modified(

@@ -1,10 +1,11 @@
 """Ready-made answers, kept by one process while no update ends."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 Headers = list[tuple[str, str]]
+Count = Callable[[float], None]
 
 LONGEST_SECONDS = 15.0  # how long an answer is kept, should nothing be heard of an update
 AGES_SECONDS = 1.0  # how long one is kept that says an age, as its weak tag tells
@@ -16,10 +17,20 @@ OVERHEAD_BYTES = 900  # of an answer beside its body: its key, its headers (sys.
 Key = tuple[str, str, str | None, str | None]
 
 
-class Kept:
-    """An answer as it was sent, good until a monotonic time; `rule` is what it is counted under."""
+def _uncounted(_: float) -> None:
+    """Counts nothing."""
 
-    __slots__ = ("_deadline", "_headers", "_plain", "_shown", "body", "etag", "rule", "until")
+
+class Kept:
+    """An answer as it was sent, good until a monotonic time.
+
+    `count` counts one that is sent, by the seconds that it took; `rule` is what it counts under.
+    """
+
+    __slots__ = (
+        *("_deadline", "_plain", "body", "count", "etag", "fresh_until"),
+        *("headers", "rule", "until"),
+    )
 
     def __init__(
         self,
@@ -30,24 +41,25 @@ class Kept:
         now: float,
         *,
         rule: str = "",
+        count: Count = _uncounted,
     ) -> None:
         self.rule = rule
+        self.count = count
         self.body = body
         self.etag = etag
         longest = AGES_SECONDS if etag.startswith("W/") else LONGEST_SECONDS
         self.until = now + min(max_age, longest)
         self._deadline = now + max_age
         self._plain = [(name, value) for name, value in headers if name != "Cache-Control"]
-        self._shown = float("-inf")
-        self._headers: Headers = []
+        self.headers: Headers = []
+        self.fresh_until = float("-inf")  # till then its headers are right, and so is the answer
+        self.refresh(now, self.fresh_until)
 
-    def headers(self, now: float) -> Headers:
-        """Its headers, with the seconds that a client may keep it from now on."""
-        if now - self._shown >= 1:
-            left = max(0, int(self._deadline - now))
-            self._headers = [*self._plain, ("Cache-Control", f"max-age={left}")]
-            self._shown = now
-        return self._headers
+    def refresh(self, now: float, trusted_until: float) -> None:
+        """Has its headers say for how many seconds a client may keep it from now on."""
+        left = max(0, int(self._deadline - now))
+        self.headers = [*self._plain, ("Cache-Control", f"max-age={left}")]
+        self.fresh_until = min(now + 1, self.until, trusted_until)
 
 
 class Snapshot:
@@ -75,8 +87,11 @@ class Snapshot:
     def get(self, key: Key, now: float) -> Kept | None:
         """The answer, if it is still good."""
         kept = self._kept.get(key)
-        if kept is None or now >= kept.until or now >= self._trusted_until:
+        if kept is None or now < kept.fresh_until:
+            return kept
+        if now >= kept.until or now >= self._trusted_until:
             return None
+        kept.refresh(now, self._trusted_until)
         return kept
 
     def is_trusted(self, now: float) -> bool:

@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ BOUNDS = (
     *(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
+FIRST_BOUND = BOUNDS[0]
 BUCKETS = len(BOUNDS) + 1
 NAME_BYTES = 128
 PLACE_BYTES = NAME_BYTES + 8 * (BUCKETS + 1)  # a name, its buckets, the sum in nanoseconds
@@ -62,12 +63,24 @@ class Tally:
 
     def add(self, name: str, seconds: float) -> None:
         """Counts one more of that name, of up to 128 bytes; takes about a microsecond."""
-        bucket = bisect_left(BOUNDS, seconds)
-        with self._lock:
+        self.counter(name)(seconds)
+
+    def counter(self, name: str) -> Callable[[float], None]:
+        """What counts one more of that name, for whoever has many: it takes half as long."""
+        lock = self._lock
+        with lock:
             words = self._words or self._begin()
             place = self._places.get(name) or self._place(words, name)
-            words[place + bucket] += 1
-            words[place + BUCKETS] += max(0, int(seconds * 1e9))
+        total = place + BUCKETS
+
+        def count(seconds: float) -> None:
+            bucket = place if seconds <= FIRST_BOUND else place + bisect_left(BOUNDS, seconds)
+            nanoseconds = int(seconds * 1e9)
+            with lock:
+                words[bucket] += 1
+                words[total] += nanoseconds if nanoseconds > 0 else 0
+
+        return count
 
     def listen(self, change: int) -> None:
         """So many more, or fewer, listen."""
