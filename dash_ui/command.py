@@ -212,9 +212,11 @@ def _selftest(processes: Processes, options: argparse.Namespace) -> int:
 def _test(arguments: list[str]) -> int:
     # A developer's own .env must not decide whether the tests pass.
     environment = {**os.environ, "KOINX_ENV_FILE": ""}
-    # The whole suite mostly waits for servers: four files at a time, each with its own fixtures.
+    # Some hundred processes are started: without what is kept of it, each compiles all code anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    # The whole suite mostly waits for servers: three files at a time, each with its own fixtures.
     # In their order: by their number of tests the longest, of few tests, would come last.
-    whole = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+    whole = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [sys.executable, "-m", "pytest", *(arguments or whole)]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 

@@ -1,5 +1,6 @@
 """What tests share: real servers, the simulator, and waiting for a condition."""
 
+import resource
 import signal
 import socket
 import subprocess
@@ -30,6 +31,12 @@ def wait_until(look: Callable[[], Found | None], what: str, seconds: float = 15)
             raise AssertionError(f"waited {seconds} s for {what}, last saw {found!r}")
         time.sleep(0.01)
     return found
+
+
+def cpu_of_children() -> float:
+    """Seconds of processor time of the child processes that ended: load does not lengthen them."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def free_port() -> int:

@@ -200,7 +200,7 @@ def test_a_read_ends_in_time_even_if_bytes_keep_coming(serve: Serve) -> None:
     try:
         with pytest.raises(ApiError, match=r"did not answer within 0\.3 s"):
             Client(url, timeout=0.3).coins()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
     finally:
         ended.set()
 

@@ -110,7 +110,7 @@ def test_an_event_is_handled_at_once(connection: Connection) -> None:
             started = time.monotonic()
             publish(connection, UpdateRequested(f"e{number}"))
             wait_until(lambda: len(handled.ids) == number + 1, "the event")  # noqa: B023
-            assert time.monotonic() - started < 1
+            assert time.monotonic() - started < 3
 
 
 def test_what_the_handler_fails_at_comes_again(connection: Connection) -> None:
@@ -230,7 +230,7 @@ def test_stop_is_quick_when_idle_and_when_nats_is_down(tmp_path: Path) -> None:
         wait_until(lambda: consumer._subscription, "the consumer to fetch")
         started = time.monotonic()
         consumer.stop()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 3
     with closing(Connection(url, "test")) as connection:
         consumer = Consumer(connection, Handled())
         consumer.start()

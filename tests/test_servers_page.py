@@ -67,7 +67,7 @@ def test_each_process_with_its_state_figures_and_address(page: Page, system: Sys
     for name in ("mongodb", "nats", "redis", "market", "api", "worker", "beat", "dashboard"):
         expect(state(page, name)).to_have_text(READY)
         expect(page.locator(f"#servers-card-{name}-figures")).to_have_text(
-            re.compile(r"up \d+ (s|min) · 0 restarts · CPU .+ % · memory .+ [MG]B")
+            re.compile(r"up \d+ (s|min) · 0 restarts · CPU .+ % · memory .+\s[MG]B")
         )
         expect(page.get_by_role("button", name=f"Start {name}", exact=True)).to_be_disabled()
     expect(page.get_by_role("link", name=system.api, exact=True)).to_have_attribute(
