@@ -1,20 +1,22 @@
 """Milliseconds from an event on NATS to its price at /stats: `python -m bench.event_to_readable`.
 
-Starts a demo system of its own for each number of coins (`--coins 3,250,5000,17500`), and prints
-milliseconds over 30 events until the last coin's new price can be read, with the ledger's own
-times of the hops. Beside them stands how long the source alone takes to answer the same pages to
-somebody who does nothing with them: what is beyond that is ours. Exits with 1 if a median is not
-what it must be.
+Starts a system of its own for each number of coins (`--coins 3,250,5000,17500`) beside a source
+whose pages are made before they are asked for, and prints milliseconds over 30 events until the
+last coin's new price can be read, with the ledger's own times of the hops. Beside them stands how
+long the source alone takes to answer the same pages to somebody who does nothing with them. Exits
+with 1 if a median is not what it must be.
 """
 
 import argparse
 import asyncio
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,28 +26,26 @@ import requests
 
 from market.fetching import Query, pages
 from market.http_source import CONNECTIONS
-from settings import parse_coins
-from tests.support import SimulatorControl
+from settings import ROOT, parse_coins
+from tests.support import free_port, wait_until
 from tests.system import System, running
 
 TARGETS_MS = {250: 25.0, 5000: 250.0, 17500: 1200.0}  # of the median, by the number of coins
 BEYOND_THE_SOURCE = 17500  # from here on the source's own time does not count
 HOPS = ("published", "streamed", "received", "started", "claimed", "fetched", "stored", "merged")
-STEP = 0.0001  # by which each round's price differs: under 50 % in sum, for else it is held
 
 
 class Source:
-    """The simulator, asked for the pages of an update."""
+    """A prepared source, asked for the pages of an update."""
 
     def __init__(self, url: str, coins: int) -> None:
-        self.control = SimulatorControl(url)
+        self._url = url
         self._queries = pages(parse_coins(f"top:{coins}"))
 
-    def last_row(self) -> dict[str, Any]:
-        """The row of the coin that an update comes to last."""
-        with requests.Session() as session:
-            rows = [row for query in self._queries[-2:] for row in self._page(session, query)]
-        return dict(rows[-1])
+    def next(self) -> dict[str, Any]:
+        """Has the next pages of all coins made; the row that an update comes to last."""
+        row: dict[str, Any] = requests.post(f"{self._url}/next", timeout=60).json()
+        return row
 
     def alone(self, rounds: int) -> float:
         """Milliseconds in which it answers all pages, read and thrown away: the median."""
@@ -55,31 +55,47 @@ class Source:
                 begun = time.perf_counter()
                 list(threads.map(lambda query: self._get(session, query).content, self._queries))
                 found.append((time.perf_counter() - begun) * 1e3)
-                time.sleep(1)  # a simulated row stands so long, and is made anew then
         return statistics.median(found)
 
-    def _page(self, session: requests.Session, query: Query) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self._get(session, query).json()
-        return rows
-
     def _get(self, session: requests.Session, query: Query) -> requests.Response:
-        url = f"{self.control.url}/api/v3/coins/markets"
+        url = f"{self._url}/api/v3/coins/markets"
         return session.get(url, params={"vs_currency": "usd", **query}, timeout=60)
 
 
-async def measure(system: System, source: Source, row: dict[str, Any], rounds: int) -> list[float]:
-    """Milliseconds from publishing to reading the row's new price, for each round."""
+@contextmanager
+def preparing(coins: int) -> Iterator[str]:
+    """The address of a prepared source in a process of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.prepared", "--coins", str(coins), "--port", str(port)]
+    # In a session of its own, as each part of the system is: the kernel may share its time so.
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: _answers(url), "the source", 60)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _answers(url: str) -> bool:
+    with suppress(requests.RequestException):
+        return requests.post(f"{url}/next", timeout=60).ok
+    return False
+
+
+async def measure(system: System, source: Source, rounds: int) -> list[float]:
+    """Milliseconds from publishing to reading the last row's new price, for each round."""
     client = await nats.connect(system.status()["nats"]["url"])
     found = []
     with requests.Session() as session:
-        for number in range(rounds):
-            price = row["current_price"] * (1 + (number + 1) * STEP)
-            source.control.fault("price", coin=row["id"], value=price)
-            await asyncio.sleep(1)  # as in `alone`
+        for _ in range(rounds):
+            await asyncio.sleep(1)  # a row stands so long, and is another one then
+            row = source.next()
             begun = time.perf_counter()
             await client.publish("crypto.update", b'{"trigger":"update"}')
             await client.flush()
-            while _read(session, system, row["id"]) != price:
+            while _read(session, system, row["id"]) != row["current_price"]:
                 # Reads without a pause would take the processor from what they wait for.
                 await asyncio.sleep(0.002)
             found.append((time.perf_counter() - begun) * 1e3)
@@ -90,6 +106,11 @@ async def measure(system: System, source: Source, row: dict[str, Any], rounds: i
 def _read(session: requests.Session, system: System, coin: str) -> float | None:
     price: float | None = session.get(f"{system.api}/stats?coin={coin}").json().get("price")
     return price
+
+
+def _control(system: System, name: str) -> None:
+    command = [sys.executable, "-m", "celery", "-A", "tasks", "control", name]
+    subprocess.run(command, cwd=ROOT, env=system.bare, check=True, stdout=subprocess.DEVNULL)
 
 
 def hops(system: System, rounds: int) -> dict[str, float]:
@@ -110,13 +131,14 @@ def run(coins: int, rounds: int) -> bool:
     """Measures one number of coins, and prints what was found; whether it is what it must be."""
     with (
         tempfile.TemporaryDirectory() as home,
-        running(Path(home), "--demo", COINS=f"top:{coins}", SIMULATOR_COINS=str(coins)) as system,
+        preparing(coins) as url,
+        running(Path(home), COINS=f"top:{coins}", COINGECKO_API_URL=f"{url}/api/v3") as system,
     ):
-        source = Source(system.status()["market"]["url"], coins)
-        row = source.last_row()
-        warm = {**row, "current_price": row["current_price"] * 1.1}
-        asyncio.run(measure(system, source, warm, 3))  # connections, caches
-        found = sorted(asyncio.run(measure(system, source, row, rounds)))
+        # The source has no history: what is wanted of it would be asked for all the while.
+        _control(system, "pause_repairs")
+        source = Source(url, coins)
+        asyncio.run(measure(system, source, 3))  # connections, caches
+        found = sorted(asyncio.run(measure(system, source, rounds)))
         alone = source.alone(rounds)
         median = statistics.median(found)
         print(
