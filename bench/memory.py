@@ -25,8 +25,8 @@ from playwright.sync_api import sync_playwright
 
 from bench.reads import LAST_100, PAGES
 from dash_ui.identity import sessions
+from tests.browsing import ARGUMENTS, CHROMIUM
 from tests.system import System
-from tests.test_market_page import ARGUMENTS, CHROMIUM
 
 OURS = ("api", "worker", "beat", "dashboard")
 MEMORY_MB, START_SECONDS = 450.0, 8.0

@@ -18,8 +18,8 @@ from pathlib import Path
 import requests
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browsing import ARGUMENTS, CHROMIUM
 from tests.system import System, running
-from tests.test_market_page import ARGUMENTS, CHROMIUM
 
 COINS = 250
 PAINTED_MS = 1500.0

@@ -24,9 +24,9 @@ import psutil
 from playwright.sync_api import Page, expect, sync_playwright
 
 from dash_ui.processes import Detail, Processes
+from tests.browsing import ARGUMENTS, CHROMIUM
 from tests.support import wait_until
 from tests.system import System, running
-from tests.test_market_page import ARGUMENTS, CHROMIUM
 
 NAMES = ("worker", "api", "beat")
 BOUND_MS = 2_000

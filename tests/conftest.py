@@ -26,7 +26,10 @@ from market.simulator import create_simulator
 from market.simulator_server import serving
 from market.store import Store
 from settings import Settings
+from tests.browsing import browser
 from tests.support import SimulatorControl, server
+
+__all__ = ["browser"]
 
 
 @pytest.fixture(autouse=True)

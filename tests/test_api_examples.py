@@ -13,13 +13,11 @@ from playwright.sync_api import Browser
 
 from api.document import operations
 from settings import ROOT
-from tests import test_market_page as market_page
 from tests.api_server import consuming, serving, update_twice
 
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 TOO_LONG = "new Promise((_, no) => setTimeout(() => no(new Error('took 15 s')), 15000))"
 DOCUMENTED = "http://127.0.0.1:3000"
-browser = market_page.browser
 
 
 def examples(language: str) -> list[str]:

@@ -24,10 +24,9 @@ from market import database as market_database
 from market.database import REPAIRED
 from market.store import Store
 from settings import Settings
+from tests.browsing import checked
 from tests.support import free_port, keep, quote
-from tests.test_market_page import browser, checked, start, stop
-
-__all__ = ["browser"]
+from tests.web_server import start, stop
 
 ODD = "an odd ünï?&#1%2F"
 QUARTER = timedelta(minutes=15)

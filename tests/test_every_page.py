@@ -9,11 +9,9 @@ import requests
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests import axe, shown_numbers
+from tests.browsing import checked
 from tests.support import wait_until
 from tests.system import System, running
-from tests.test_market_page import browser, checked
-
-__all__ = ["browser"]
 
 # What is there once a page is whole.
 PAGES = {

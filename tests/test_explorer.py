@@ -11,13 +11,12 @@ from api.document import operations
 from api.guard import KEY_HEADER
 from market.store import Store
 from settings import Settings
-from tests import test_market_page as market_page
 from tests.api_server import consuming, serving, update_twice
+from tests.browsing import checked
 from tests.support import keep, quote
 from tests.test_caching import the_slot_is_in
 
 KEY = "a key of the explorer's test"
-browser = market_page.browser
 
 # Clicks through all operations, and gives the status of each; one by one is quicker than to have
 # all of them open. What streams is still at it when the others are done.
@@ -65,7 +64,7 @@ def url(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def page(browser: Browser, url: str) -> Iterator[Page]:
     with (
         browser.new_context(base_url=url) as context,
-        market_page.checked(context.new_page(), url) as page,
+        checked(context.new_page(), url) as page,
     ):
         page.goto("/docs")
         expect(page.locator(".opblock").first).to_be_visible()

@@ -196,7 +196,7 @@ def test_celery_events_show_each_task(system: System, tmp_path: Path) -> None:
 
 def test_a_second_up_finds_all_data_again(tmp_path: Path) -> None:
     ports = {"API_PORT": str(free_port()), "DASH_PORT": str(free_port())}
-    with running(tmp_path, "--demo", COINS="top:20", **ports) as system:
+    with running(tmp_path, "--demo", COINS="top:20", API_WORKERS="1", **ports) as system:
         wait_until(lambda: _good(system.get("/stats?coin=bitcoin")), "a price", 10)
         before = updates(system)[0]
         assert system.koinx("down").returncode == 0
@@ -209,7 +209,7 @@ def test_a_second_up_finds_all_data_again(tmp_path: Path) -> None:
 
 
 def test_two_homes_run_side_by_side(system: System, tmp_path: Path) -> None:
-    with running(tmp_path, "--demo", COINS="top:5", SIMULATOR_SEED="2") as other:
+    with running(tmp_path, "--demo", COINS="top:5", SIMULATOR_SEED="2", API_WORKERS="1") as other:
         wait_until(lambda: _good(other.get("/stats?coin=bitcoin")), "a price", 10)
         assert len(other.get("/v1/coins").json()) == 5
         assert system.get("/stats?coin=bitcoin").ok
@@ -219,7 +219,8 @@ def test_two_homes_run_side_by_side(system: System, tmp_path: Path) -> None:
 def test_without_internet_all_starts_and_says_what_to_do(tmp_path: Path) -> None:
     ports = {"API_PORT": str(free_port()), "DASH_PORT": str(free_port())}
     nowhere = f"http://127.0.0.1:{free_port()}/api/v3"
-    system = System(tmp_path, COINS="bitcoin", COINGECKO_API_URL=nowhere, **ports)
+    settings = {"COINGECKO_API_URL": nowhere, "API_WORKERS": "1"}
+    system = System(tmp_path, COINS="bitcoin", **settings, **ports)
     try:
         up = system.koinx("up", "--detach")
         assert up.returncode == 0

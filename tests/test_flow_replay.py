@@ -15,11 +15,9 @@ from market.simulated import Market
 from market.simulator import create_simulator
 from market.simulator_server import serving
 from tests import shown_numbers
+from tests.browsing import checked
 from tests.support import RECORDED, SimulatorControl, wait_until
 from tests.system import running
-from tests.test_market_page import browser, checked
-
-__all__ = ["browser"]
 
 PAGES = 12
 PATTERN = "markets_usd_page1_2025-12-14T*_run.json"

@@ -8,9 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from dash_ui.app import create_app
 from dash_ui.pages.guide import GUIDES
-from tests.test_market_page import browser, checked, start, stop
-
-__all__ = ["browser"]
+from tests.browsing import checked
+from tests.web_server import start, stop
 
 API = "http://127.0.0.1:9"
 

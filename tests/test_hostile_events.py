@@ -15,7 +15,9 @@ from tests.system import running
 
 @pytest.mark.row("poison")
 def test_malformed_messages_are_set_aside_and_the_next_good_one_served(tmp_path: Path) -> None:
-    with running(tmp_path, "--demo", COINS="bitcoin,top:5", CRON_SCHEDULE=NEVER) as system:
+    with running(
+        tmp_path, "--demo", COINS="bitcoin,top:5", CRON_SCHEDULE=NEVER, API_WORKERS="1"
+    ) as system:
         result = strike(system, 400, seed=2)
         assert result.set_aside == 400
         assert event_faults(result) == []

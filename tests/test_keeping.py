@@ -11,7 +11,7 @@ from settings import ROOT
 from tests.support import wait_until
 from tests.system import System, running
 
-COINS = {"COINS": "bitcoin,ethereum,top:5"}
+COINS = {"COINS": "bitcoin,ethereum,top:5", "API_WORKERS": "1"}
 PATHS = (
     "/stats?coin=bitcoin",
     "/deviation?coin=bitcoin",

@@ -14,9 +14,6 @@ from playwright.sync_api import Browser, expect
 from settings import ROOT
 from tests.support import wait_until
 from tests.system import System
-from tests.test_market_page import browser
-
-__all__ = ["browser"]
 
 PROCESSES, THREADS = 2, 16
 

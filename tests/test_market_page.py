@@ -1,160 +1,22 @@
 """The Market page in a real browser, against a stand-in for the API's HTTP answers."""
 
-import json
-import os
 import re
 import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
-import flask
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
-from werkzeug.serving import BaseWSGIServer, make_server
-from werkzeug.wsgi import ClosingIterator
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from dash_ui.app import create_app
-from tests.support import free_port, wait_until
+from tests.browsing import checked
+from tests.stand_in import AS_OF, PEPE, Api, a_coin, an_update, never
+from tests.support import free_port
+from tests.web_server import start, stop
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
-AS_OF = datetime(2025, 11, 22, 21, 30, 5, tzinfo=UTC)
 TICK_MS = 5_000
-
-expect.set_options(timeout=15_000)
-
-
-def a_coin(name: str, rank: int | None = 1, **more: Any) -> dict[str, Any]:
-    coin = {
-        "id": name.lower().replace(" ", "-"),
-        "symbol": name[:3].lower(),
-        "name": name,
-        "rank": rank,
-        "state": "active",
-        "successor": None,
-        "price": 64123.456,
-        "market_cap": 1_234_567_890_123,
-        "change_24h": 1.2345,
-        "volume_24h": 1e9,
-        "deviation": 320.61728,
-        "deviation_count": 37,
-        "as_of": AS_OF.isoformat(),
-        "recorded_at": (AS_OF + timedelta(seconds=2)).isoformat(),
-        "age_seconds": 12.3,
-        "freshness": "fresh",
-        "source": "coingecko",
-        "sparkline": {"prices": [60_000.0, None, 64_000.0, 63_000.0]},
-    }
-    return {**coin, **more}
-
-
-def never(name: str, rank: int | None = None) -> dict[str, Any]:
-    absent = "price market_cap change_24h volume_24h deviation as_of recorded_at age_seconds source"
-    nothing = dict.fromkeys(absent.split())
-    return a_coin(name, rank, deviation_count=0, freshness="never", **nothing)
-
-
-def an_update(stored: int = 98, **more: Any) -> dict[str, Any]:
-    counts = {"asked": 100, "answered": 100, "stored": stored, "unchanged": 100 - stored}
-    update = {
-        "id": "u1",
-        "trigger": "schedule",
-        "state": "done",
-        "slot": None,
-        "received_at": AS_OF.isoformat(),
-        "finished_at": (AS_OF + timedelta(seconds=3)).isoformat(),
-        "counts": {**counts, "left_out": 0},
-        "error": None,
-    }
-    return {**update, **more}
-
-
-PEPE = a_coin(
-    "Pepe", 2, price=0.00000123, change_24h=-4.56, market_cap=4.56e9, deviation=9.84e-8
-) | {"freshness": "late", "age_seconds": 1_500.0}
-
-
-def start(app: flask.Flask, port: int = 0) -> BaseWSGIServer:
-    def closed_always(
-        environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Generator[bytes, None, None]:
-        # Werkzeug's server leaves an answer's file open when the browser leaves in its middle.
-        with closing(ClosingIterator(app(environ, start_response))) as answer:
-            yield from answer
-
-    def bound() -> BaseWSGIServer | None:
-        # Between two tests another's server may have the port for a moment: werkzeug exits then.
-        with suppress(OSError, SystemExit):
-            return make_server("127.0.0.1", port, closed_always, threaded=True)
-        return None
-
-    server = wait_until(bound, f"port {port}")
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    return server
-
-
-def stop(server: BaseWSGIServer) -> None:
-    server.shutdown()
-    server.server_close()
-
-
-@dataclass
-class Api:
-    """Answers as the API does, with what a test puts into it."""
-
-    coins: list[dict[str, Any]] = field(
-        default_factory=lambda: [a_coin("Bitcoin"), PEPE, never("Newcoin")]
-    )
-    updates: list[dict[str, Any]] = field(default_factory=lambda: [an_update()])
-    refreshed: tuple[dict[str, str], int] = ({"message": "ok"}, 200)
-    on_refresh: Callable[[], None] = lambda: None
-    server: BaseWSGIServer | None = None
-    port: int = 0
-
-    def up(self) -> None:
-        app = flask.Flask("api")
-
-        @app.get("/v1/coins")
-        def coins() -> flask.Response:
-            answer = flask.jsonify(self.coins)
-            pages = {"total": len(self.coins), "total_pages": 1, "page": 1}
-            answer.headers["X-Pagination"] = json.dumps(pages)
-            return answer
-
-        @app.get("/v1/updates")
-        def updates() -> flask.Response:
-            return flask.jsonify(self.updates)
-
-        @app.post("/trigger-update")
-        def trigger() -> tuple[dict[str, str], int]:
-            self.on_refresh()
-            return self.refreshed
-
-        self.server = start(app, self.port)
-        self.port = self.server.server_port
-
-    def down(self) -> None:
-        if self.server is not None:
-            stop(self.server)
-            self.server = None
 
 
 @pytest.fixture(scope="module")
@@ -180,17 +42,6 @@ def url(served: tuple[int, str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        missing = f"there is no Chromium at {CHROMIUM}: apt-get install chromium"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def context(browser: Browser, served: tuple[int, str]) -> Iterator[BrowserContext]:
     """One for all tests, so that the scripts are loaded once."""
     with browser.new_context(base_url=served[1]) as context:
@@ -207,21 +58,6 @@ def unchecked_page(context: BrowserContext, api: Api) -> Iterator[Page]:
     context.set_offline(False)
     page.evaluate("localStorage.clear()")
     page.close()
-
-
-@contextmanager
-def checked(page: Page, url: str) -> Iterator[Page]:
-    """Ask no other host and leave no error in the console, or fail in the end."""
-    foreign: list[str] = []
-    errors: list[str] = []
-    page.on(
-        "request", lambda r: None if r.url.startswith((url, "data:")) else foreign.append(r.url)
-    )
-    page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    assert foreign == []
-    assert errors == []
 
 
 @pytest.fixture

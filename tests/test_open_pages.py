@@ -12,10 +12,7 @@ from dash_ui.identity import Identity
 from dash_ui.processes import Processes
 from tests.support import wait_until
 from tests.system import System, running
-from tests.test_market_page import browser
 from tests.test_servers_page import READY, pid, press, state
-
-__all__ = ["browser"]
 
 OTHERS = ("mongodb", "nats", "redis", "market", "api", "worker", "beat")
 SETTINGS = {"COINS": "bitcoin,ethereum", "API_WORKERS": "1"}

@@ -11,7 +11,7 @@ import pytest
 from dash_ui import past
 from dash_ui.client import ApiError, Client
 from dash_ui.past import MEASURES, Request, Statistics
-from tests.test_market_page import start, stop
+from tests.web_server import start, stop
 
 NOW = datetime(2025, 11, 22, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)

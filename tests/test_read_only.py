@@ -16,11 +16,12 @@ from dash_ui.folder import Folder
 from dash_ui.link import MINUTES, link
 from dash_ui.processes import Processes
 from dash_ui.read_only import SAID
-from tests.test_market_page import browser, checked, start, stop
+from tests.browsing import checked
 from tests.test_processes import facade, settings, wait_ready
 from tests.test_supervisor import folder
+from tests.web_server import start, stop
 
-__all__ = ["browser", "facade", "folder", "settings"]
+__all__ = ["facade", "folder", "settings"]
 
 STEER = {"type": "servers-do", "verb": "restart", "name": "api"}
 

@@ -13,11 +13,10 @@ from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 from dash_ui.app import create_app
 from dash_ui.processes import Processes
+from tests.browsing import checked
 from tests.support import free_port, wait_until
 from tests.system import System, running
-from tests.test_market_page import browser, checked, start, stop
-
-__all__ = ["browser"]
+from tests.web_server import start, stop
 
 READY = "● running, ready"
 TRUE_WITHIN_MS = 2_000
