@@ -7,7 +7,7 @@ from datetime import datetime
 Headers = list[tuple[str, str]]
 Count = Callable[[float], None]
 
-LONGEST_SECONDS = 15.0  # how long an answer is kept, should nothing be heard of an update
+LONGEST_SECONDS = 30.0  # how long an answer is kept, should nothing be heard of an update
 AGES_SECONDS = 1.0  # how long one is kept that says an age, as its weak tag tells
 MOST_BYTES = 32 * 1024 * 1024  # /stats of all of CoinGecko's 17,500 coins takes about 18 MB
 OVERHEAD_BYTES = 900  # of an answer beside its body: its key, its headers (sys.getsizeof, summed)

@@ -210,7 +210,7 @@ def figures(options: argparse.Namespace) -> Iterator[Figure]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=3, help="of each load")
     found = []
     for one in figures(parser.parse_args(arguments)):

@@ -7,7 +7,7 @@ from functools import cached_property
 from market.fetching import Fetched, Query, Wanted, absent, pages
 from market.parts import Document, Part, joined
 
-PAGES = 20  # 5,000 coins, which a run fetches and stores well within a task's 90 s
+PAGES = 40  # 10,000 coins, which a run fetches and stores well within a task's 90 s
 
 
 @dataclass(frozen=True)

@@ -100,9 +100,9 @@ def test_an_update_in_parts_does_not_wait_for_a_turn_that_is_far_off(
     for_updates(storage, small)(Deadline(90))
 
 
-def test_a_run_asks_for_20_pages_or_for_as_many_as_a_minute_allows() -> None:
-    assert pages_at_once(Settings(market="demo")) == PAGES == 20
-    assert pages_at_once(Settings(coingecko_calls_per_minute=500)) == 20
+def test_a_run_asks_for_40_pages_or_for_as_many_as_a_minute_allows() -> None:
+    assert pages_at_once(Settings(market="demo")) == PAGES == 40
+    assert pages_at_once(Settings(coingecko_calls_per_minute=500)) == 40
     assert pages_at_once(Settings(coingecko_calls_per_minute=7)) == 7
 
 
