@@ -11,7 +11,7 @@ AS_OF = datetime(2025, 11, 22, 21, 30, 5, tzinfo=UTC)
 def coin(name: str = "Bitcoin", **more: Any) -> Coin:
     """A fresh coin with every number, but for `more`."""
     values: dict[str, Any] = {
-        "id": name.lower(),
+        "id": name.lower().replace(" ", "-"),
         "symbol": name[:3].lower(),
         "name": name,
         "rank": 1,

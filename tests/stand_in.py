@@ -2,40 +2,26 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import flask
 from werkzeug.serving import BaseWSGIServer
 
+from tests import page_data
+from tests.page_data import AS_OF
 from tests.web_server import start, stop
-
-AS_OF = datetime(2025, 11, 22, 21, 30, 5, tzinfo=UTC)
 
 
 def a_coin(name: str, rank: int | None = 1, **more: Any) -> dict[str, Any]:
+    """A coin of the pages' tests as the API answers it."""
+    known = asdict(page_data.coin(name, rank=rank))
+    del known["week"]
     coin = {
-        "id": name.lower().replace(" ", "-"),
-        "symbol": name[:3].lower(),
-        "name": name,
-        "rank": rank,
-        "state": "active",
-        "successor": None,
-        "price": 64123.456,
-        "market_cap": 1_234_567_890_123,
-        "change_24h": 1.2345,
-        "volume_24h": 1e9,
-        "deviation": 320.61728,
-        "deviation_count": 37,
-        "as_of": AS_OF.isoformat(),
-        "recorded_at": (AS_OF + timedelta(seconds=2)).isoformat(),
-        "age_seconds": 12.3,
-        "freshness": "fresh",
-        "source": "coingecko",
-        "sparkline": {"prices": [60_000.0, None, 64_000.0, 63_000.0]},
+        key: one.isoformat() if isinstance(one, datetime) else one for key, one in known.items()
     }
-    return {**coin, **more}
+    return {**coin, "sparkline": {"prices": [60_000.0, None, 64_000.0, 63_000.0]}, **more}
 
 
 def never(name: str, rank: int | None = None) -> dict[str, Any]:

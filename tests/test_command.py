@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -74,9 +75,10 @@ def test_where_nothing_runs(environment: dict[str, str]) -> None:
 
 
 def test_status_is_quick(environment: dict[str, str]) -> None:
-    before = cpu_of_children()
+    before, begun = cpu_of_children(), time.monotonic()
     koinx(environment, "status")
     assert cpu_of_children() - before < 1
+    assert time.monotonic() - begun < 5  # it waits for nothing
 
 
 def test_every_wrong_setting_is_told_at_once(environment: dict[str, str]) -> None:

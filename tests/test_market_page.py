@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from dash_ui.app import create_app
 from tests.browsing import checked
-from tests.stand_in import AS_OF, PEPE, Api, a_coin, an_update, never
+from tests.page_data import AS_OF
+from tests.stand_in import PEPE, Api, a_coin, an_update, never
 from tests.support import free_port
 from tests.web_server import start, stop
 

@@ -20,7 +20,7 @@ from api.tally import Tally
 tally = Tally(pathlib.Path(sys.argv[1]))
 tally.listen(1)
 for line in sys.stdin:
-    tally.add("a", 0.002)
+    tally.counter("a")(0.002)
     print("counted", flush=True)
 """
 
@@ -33,8 +33,8 @@ def test_what_was_counted_is_in_its_bucket(tmp_path: Path) -> None:
     tally = Tally(tmp_path)
     assert tally.all() == ({}, 0)
     for seconds in (0.0, BOUNDS[0], BOUNDS[0] * 1.01, 99.0):
-        tally.add("a", seconds)
-    tally.add("b", 1.5)
+        tally.counter("a")(seconds)
+    tally.counter("b")(1.5)
     found, _ = tally.all()
     assert found["a"].buckets == [2, 1, *[0] * (len(BOUNDS) - 2), 1]
     assert found["a"].seconds == pytest.approx(99.000201)
@@ -45,15 +45,15 @@ def test_what_was_counted_is_in_its_bucket(tmp_path: Path) -> None:
 def test_no_count_of_many_threads_is_lost(tmp_path: Path) -> None:
     tally = Tally(tmp_path)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda number: tally.add(f"name {number % 3}", 0.001), range(3000)))
+        list(threads.map(lambda number: tally.counter(f"name {number % 3}")(0.001), range(3000)))
     assert counts(tally) == {f"name {number}": 1000 for number in range(3)}
 
 
 def test_two_at_once_count_together(tmp_path: Path) -> None:
     one, two = Tally(tmp_path), Tally(tmp_path)
-    one.add("a", 0.1)
-    two.add("a", 0.1)
-    two.add("b", 0.1)
+    one.counter("a")(0.1)
+    two.counter("a")(0.1)
+    two.counter("b")(0.1)
     one.listen(2)
     two.listen(1)
     two.listen(-1)
@@ -92,14 +92,14 @@ def test_another_versions_file_begins_anew(tmp_path: Path) -> None:
     (tmp_path / "0.tally").write_bytes(b"koinx tally 0" * 1000)
     tally = Tally(tmp_path)
     assert tally.all() == ({}, 0)
-    tally.add("a", 0.1)
+    tally.counter("a")(0.1)
     assert counts(tally) == {"a": 1}
 
 
 def test_names_beyond_the_places_are_counted_as_one(tmp_path: Path) -> None:
     tally = Tally(tmp_path)
     for number in range(PLACES + 10):
-        tally.add(f"name {number}", 0.1)
+        tally.counter(f"name {number}")(0.1)
     found = counts(tally)
     assert len(found) == PLACES
     assert found["beyond"] == 11
@@ -110,7 +110,7 @@ def test_without_room_it_counts_in_memory(tmp_path: Path) -> None:
     with small_disk(tmp_path / "run", 1) as disk:
         disk.fill()
         tally = Tally(disk.folder)
-        tally.add("a", 0.1)
+        tally.counter("a")(0.1)
         assert counts(tally) == {"a": 1}
 
 
@@ -119,7 +119,7 @@ def test_counting_while_others_read(tmp_path: Path) -> None:
 
     def write() -> None:
         while not ended.is_set():
-            tally.add("a", 0.1)
+            tally.counter("a")(0.1)
 
     thread = threading.Thread(target=write)
     thread.start()
