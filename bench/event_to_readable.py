@@ -113,13 +113,17 @@ def _control(system: System, name: str) -> None:
     subprocess.run(command, cwd=ROOT, env=system.bare, check=True, stdout=subprocess.DEVNULL)
 
 
-def hops(system: System, rounds: int) -> dict[str, float]:
+def updates(system: System, rounds: int) -> list[dict[str, Any]]:
+    """The last updates that ended well, as the API gives them."""
+    found = system.get(f"/v1/updates?page_size={rounds}").json()
+    return [one for one in found if one["trigger"] == "event" and one["state"] == "done"]
+
+
+def hops(found: Sequence[dict[str, Any]]) -> dict[str, float]:
     """The median milliseconds of each hop, as the ledger has them."""
-    updates = system.get(f"/v1/updates?page_size={rounds}").json()
     times = [
-        [datetime.fromisoformat(update["hops"][hop]).timestamp() * 1e3 for hop in HOPS[1:]]
-        for update in updates
-        if update["trigger"] == "event" and update["state"] == "done"
+        [datetime.fromisoformat(one["hops"][hop]).timestamp() * 1e3 for hop in HOPS[1:]]
+        for one in found
     ]
     return {
         hop: statistics.median(one[i + 1] - one[i] for one in times)
@@ -145,7 +149,10 @@ def run(coins: int, rounds: int) -> bool:
             f"{coins} coins, {rounds} events, ms: min {found[0]:.1f}, median {median:.1f}, max "
             f"{found[-1]:.1f}; the source alone {alone:.1f}, beyond it {median - alone:.1f}"
         )
-        for hop, spent in hops(system, rounds).items():
+        found_in_ledger = updates(system, rounds)
+        stored = statistics.median(one["counts"]["stored"] for one in found_in_ledger)
+        print(f"  quotes stored {stored:6.0f}")
+        for hop, spent in hops(found_in_ledger).items():
             print(f"  until {hop:<9} {spent:6.1f}", flush=True)
     counted = median - alone if coins >= BEYOND_THE_SOURCE else median
     return counted <= TARGETS_MS.get(coins, counted)
