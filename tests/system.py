@@ -19,7 +19,9 @@ from tests.support import free_port
 
 
 class System:
-    """One home with its ports; `./koinx` is called for it."""
+    """One home with its ports; the `./koinx` of the folder `root` is called for it."""
+
+    root = ROOT
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
@@ -36,7 +38,7 @@ class System:
         """Runs `./koinx`; its output is in the answer."""
         return subprocess.run(
             ["./koinx", *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environment,
             capture_output=True,
             text=True,
