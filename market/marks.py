@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -15,6 +16,7 @@ from market.database import MARKS
 from market.quotes import Quote
 
 LATE = timedelta(hours=12)  # after its own time; nothing younger than a day is rolled up
+MARKED_AT_ONCE = 1000  # each write has 3 s
 
 Document = dict[str, Any]
 
@@ -24,8 +26,8 @@ class Mark:
     """One coin's: its quotes before `until` are in its rollups, those before `kept_from` there
     alone. What was known at a time can be told from `exact_from` on. All are None at first.
 
-    `late` counts the quotes that came late: whoever began to roll up before one of them has to
-    begin again.
+    `late` counts how often quotes came late: whoever began to roll up before that has to begin
+    again.
     """
 
     coin: str
@@ -81,14 +83,22 @@ class Marks:
         To be called with quotes that were stored before too: of two tries the first may have died
         in between.
         """
+        oldest: dict[str, datetime] = {}
         for quote in quotes:
             if quote.at < recorded_at - LATE:
-                back = {"$min": ["$until", down(quote.at, DAY)]}
-                known = {"$ne": [{"$type": "$until"}, "date"]}
-                until = {"$cond": [known, None, {"$max": [back, "$kept_from"]}]}
-                late = {"$add": [{"$ifNull": ["$late", 0]}, 1]}
-                change = [{"$set": {"until": until, "late": late}}]
-                self._marks.update_one({"_id": quote.coin}, change, upsert=True)
+                oldest[quote.coin] = min(quote.at, oldest.get(quote.coin, quote.at))
+        changes = [_set_back(coin, at) for coin, at in oldest.items()]
+        # The first update of all of CoinGecko's coins has thousands whose price stands still.
+        for first in range(0, len(changes), MARKED_AT_ONCE):
+            self._marks.bulk_write(changes[first : first + MARKED_AT_ONCE], ordered=False)
+
+
+def _set_back(coin: str, at: datetime) -> UpdateOne:
+    back = {"$min": ["$until", down(at, DAY)]}
+    known = {"$ne": [{"$type": "$until"}, "date"]}
+    until = {"$cond": [known, None, {"$max": [back, "$kept_from"]}]}
+    late = {"$add": [{"$ifNull": ["$late", 0]}, 1]}
+    return UpdateOne({"_id": coin}, [{"$set": {"until": until, "late": late}}], upsert=True)
 
 
 def _mark(found: Document) -> Mark:

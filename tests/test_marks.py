@@ -7,7 +7,7 @@ from pymongo.database import Database
 
 from market.candle import DAY
 from market.database import MARKS, Document
-from market.marks import LATE, Mark, Marks
+from market.marks import LATE, MARKED_AT_ONCE, Mark, Marks
 from tests.support import quote
 
 TENTH = datetime(2026, 11, 10, tzinfo=UTC)
@@ -41,6 +41,18 @@ def test_a_late_quote_sets_it_back_to_its_day(marks: Marks) -> None:
     assert marks.of("bitcoin") == Mark("bitcoin", until=TENTH - 2 * DAY, late=2)
     assert not marks.rolled_up(seen, TENTH + 2 * DAY)
     assert marks.rolled_up(marks.of("bitcoin"), TENTH + 2 * DAY)
+
+
+def test_of_many_late_quotes_each_coin_s_oldest_counts(marks: Marks) -> None:
+    coins = [f"coin-{number}" for number in range(MARKED_AT_ONCE + 1)]
+    for coin in coins[::1000]:
+        marks.rolled_up(Mark(coin), TENTH)
+    ages = (timedelta(hours=30), timedelta(hours=54), timedelta(hours=6))
+    marks.came_late([quote(coin, 1.0, TENTH - age) for coin in coins for age in ages], NOW)
+    assert marks.all() == {
+        coin: Mark(coin, until=None if n % 1000 else TENTH - 3 * DAY, late=1)
+        for n, coin in enumerate(coins)
+    }
 
 
 def test_it_is_not_set_back_to_where_originals_are_gone(
