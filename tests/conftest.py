@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis as redis_client
@@ -95,10 +96,31 @@ def settings(
 def database(mongodb: str) -> Iterator[Database[Document]]:
     """A prepared database with nothing in it."""
     made = market_database.connect(mongodb, "koinx_demo_usd")
-    made.client.drop_database(made.name)
-    market_database.prepare(made)
+    _empty(made)
     yield made
     market_database.disconnect()
+
+
+_prepared: list[dict[str, Any]] = []  # the collections as the last test was given them
+
+
+def _empty(database: Database[Document]) -> None:
+    """Nothing but what `prepare` makes; collections that no test has touched are made once.
+
+    To drop and make them takes ten times as long as to empty them.
+    """
+    if _prepared and _collections(database) == _prepared:
+        for one in _prepared:
+            database[one["name"]].delete_many({})
+        return
+    database.client.drop_database(database.name)
+    market_database.prepare(database)
+    _prepared[:] = _collections(database)
+
+
+def _collections(database: Database[Document]) -> list[dict[str, Any]]:
+    """Names, options and ids; one that was dropped and made anew has another id."""
+    return sorted(database.list_collections(), key=lambda one: str(one["name"]))
 
 
 @pytest.fixture
