@@ -98,7 +98,7 @@ def scaled(prices: Sequence[float], measure: str) -> tuple[list[float], float]:
     """Prices as shares of the greatest, with that one: their squares neither overflow (1e300)
     nor vanish (1e-200). Raises Undefined in the name of `measure` for no price."""
     at_least(prices, 1, measure)
-    scale = max(abs(price) for price in prices) or 1.0
+    scale = max(map(abs, prices)) or 1.0
     return [price / scale for price in prices], scale
 
 

@@ -1,7 +1,7 @@
 """Real MongoDB, NATS and Redis for every test that needs them; CoinGecko is the simulator."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def database(mongodb: str) -> Iterator[Database[Document]]:
     market_database.disconnect()
 
 
-_prepared: list[dict[str, Any]] = []  # the collections as the last test was given them
+_prepared: list[MutableMapping[str, Any]] = []  # the collections as the last test was given them
 
 
 def _empty(database: Database[Document]) -> None:
@@ -118,7 +118,7 @@ def _empty(database: Database[Document]) -> None:
     _prepared[:] = _collections(database)
 
 
-def _collections(database: Database[Document]) -> list[dict[str, Any]]:
+def _collections(database: Database[Document]) -> list[MutableMapping[str, Any]]:
     """Names, options and ids; one that was dropped and made anew has another id."""
     return sorted(database.list_collections(), key=lambda one: str(one["name"]))
 

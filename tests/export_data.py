@@ -1,7 +1,6 @@
 """Quotes to export, and programs that read the files as analysts do."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -56,7 +55,7 @@ def records(coin: str, count: int) -> Iterator[Record]:
 
 def repaired(record: Record, **changed: Any) -> Record:
     """A record as it is in history, in points 300 s apart."""
-    return replace(record, resolution=300, **changed)
+    return record._replace(resolution=300, **changed)
 
 
 def row(record: Record, names: Sequence[str]) -> tuple[Any, ...]:

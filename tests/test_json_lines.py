@@ -1,7 +1,6 @@
 """Quotes as NDJSON."""
 
 import json
-from dataclasses import replace
 
 from api.exports import json_lines
 from api.exports.columns import names
@@ -11,7 +10,7 @@ from tests.export_data import records, repaired
 
 
 def test_an_object_a_line() -> None:
-    record = repaired(replace(PLAIN, price=0.1 + 0.2, market_cap=None, change_24h=-1.0))
+    record = repaired(PLAIN._replace(price=0.1 + 0.2, market_cap=None, change_24h=-1.0))
     lines = b"".join(json_lines.encode(iter([record, PLAIN]), names(repaired=True))).splitlines()
     first, second = map(json.loads, lines)
     assert first == {

@@ -1,7 +1,6 @@
 """Quotes in any number, page by page, from MongoDB."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -46,7 +45,7 @@ def test_repaired_ones_come_if_asked_for_and_the_recorded_stands(
     insert(database, (repaired(record, price=1.0) for record in both), into=REPAIRED)
     # Then each slot is there once
     expected = list(map(repaired, both))
-    expected = [replace(record, price=1.0) for record in expected]
+    expected = [record._replace(price=1.0) for record in expected]
     expected[::every] = both[::every]
     assert list(Stream(database, repaired=True).records("bitcoin")) == expected
     assert list(Stream(database).records("bitcoin")) == both[::every]
@@ -103,6 +102,6 @@ def test_what_is_stored_meanwhile_disturbs_no_page(database: Database[Document])
     insert(database, stored)
     found = Stream(database).records("bitcoin")
     begun = [next(found)]
-    newer = [replace(stored[0], at=stored[0].at + timedelta(hours=1))]
+    newer = [stored[0]._replace(at=stored[0].at + timedelta(hours=1))]
     insert(database, newer)
     assert begun + list(found) == stored
