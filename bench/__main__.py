@@ -13,6 +13,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "throughput": (),
     "event_to_readable": ("--coins", "3,250,5000,17500"),
     "writes": (),
+    "grown": (),
     "storage": (),
     "memory": (),
     "page": (),

@@ -48,11 +48,11 @@ def free_port() -> int:
 
 @contextmanager
 def server(
-    name: str, home: Path, port: int | None = None
+    name: str, home: Path, port: int | None = None, **settings: Any
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """An embedded server of its own under `home`: its address and its process."""
     port = port or free_port()
-    spec = servers.spec(name, Settings(koinx_home=home, market="demo"), port)
+    spec = servers.spec(name, Settings(koinx_home=home, market="demo", **settings), port)
     for folder in spec.folders:
         Path(folder).mkdir(parents=True, exist_ok=True)
     for file, text in spec.files.items():

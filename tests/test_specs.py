@@ -4,6 +4,7 @@ import re
 import stat
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,6 +98,29 @@ def test_commands(tmp_path: Path) -> None:
     assert re.search(r"-n koinx-[0-9a-f]{8}@%h ", " ".join(found["worker"].command))
     assert found["api"].url == "http://127.0.0.1:3001"
     assert found["prepare"].once
+
+
+@pytest.mark.parametrize(
+    ("coins", "machine_gb", "cache_gb"),
+    [
+        ("bitcoin", 24, "0.5"),
+        ("top:5000", 24, "0.5"),
+        ("bitcoin,top:20000", 24, "1.8"),
+        ("top:20000", 4, "1.0"),
+        ("top:20000", 1, "0.5"),
+    ],
+)
+def test_mongodb_has_room_for_the_last_block_of_each_coin(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    coins: str,
+    machine_gb: int,
+    cache_gb: str,
+) -> None:
+    machine = SimpleNamespace(total=machine_gb * 1024**3)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: machine)
+    command = plan(tmp_path, MARKET="demo", COINS=coins)["mongodb"].command
+    assert command[command.index("--wiredTigerCacheSizeGB") + 1] == cache_gb
 
 
 def test_needs_and_order_of_ending(tmp_path: Path) -> None:

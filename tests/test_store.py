@@ -1,5 +1,6 @@
 """Quotes in real MongoDB: each once, read back in order, and the latest of all coins."""
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -12,7 +13,7 @@ from pymongo.errors import BulkWriteError
 
 from market.database import Document
 from market.quotes import Quote
-from market.store import RECORDS, Latest, Store
+from market.store import RECORDED_AT_ONCE, RECORDS, Latest, Store
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 WRITERS = 8
@@ -51,6 +52,17 @@ def test_a_quote_that_comes_twice_is_stored_once_and_the_first_stands(store: Sto
     # Then
     assert [one["price"] for one in store.newest("bitcoin")] == [102.0, 101.0, 100.0]
     assert record(store) == 0
+
+
+def test_of_more_than_a_write_holds_each_is_stored_once_and_those_new_are_counted(
+    store: Store,
+) -> None:
+    coins = [f"coin-{number}" for number in range(RECORDED_AT_ONCE + 2)]
+    random.Random(1).shuffle(coins)
+    assert record(store, *map(quote, sorted(coins)[::2])) == len(coins) // 2
+    assert record(store, *map(quote, coins)) == len(coins) // 2
+    assert record(store, *map(quote, coins)) == 0
+    assert store.count() == len(coins)
 
 
 def test_a_quote_is_stored_as_it_is(store: Store) -> None:
