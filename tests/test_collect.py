@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from market import collect
 from market.coingecko import CoinGecko
 from market.collect import MAX_TRIES, Outcome, carry_out
 from market.database import Document
@@ -174,6 +175,19 @@ def test_whoever_watches_is_told_of_each_page_and_of_what_came(
     counts = {"asked": 2, "answered": 1, "left_out": 1}
     told = {"fence": 1, "stage": "storing", "share": 0, "counts": counts}
     wait_until(lambda: update().get("run") == told, "what it told")
+
+
+@pytest.mark.parametrize(("seconds", "fetching"), [(0.0, [0.25, 0.5, 0.75]), (60.0, [])])
+def test_how_far_it_is_is_told_now_and_then(
+    run: Run, monkeypatch: pytest.MonkeyPatch, seconds: float, fetching: list[float]
+) -> None:
+    told: list[tuple[str, float]] = []
+    monkeypatch.setattr(collect, "TELL_SECONDS", seconds)
+    monkeypatch.setattr(
+        Ledger, "tell", lambda _, _claim, stage, share, *_counts: told.append((stage, share))
+    )
+    run("top:1000")
+    assert sorted(told) == [*(("fetching", share) for share in fetching), ("storing", 0)]
 
 
 def test_a_quote_says_what_the_page_said(
