@@ -20,7 +20,7 @@ from settings.room import Server, data_folder
 HOST = "127.0.0.1"
 MAX_PAYLOAD = 1024 * 1024
 # An update writes to the last block of each coin. Those of 17,500 had no room in 0.5 GB, and the
-# quotes of an update took twice as long as with 1.5 GB.
+# quotes of an update took half as long again as with 1.5 GB.
 CACHE, CACHE_OF_A_COIN, CACHE_SHARE = 0.5 * 1024**3, 96 * 1024, 4
 EMBEDDED: dict[Server, str] = {"mongodb": "mongodb_uri", "nats": "nats_url", "redis": "redis_url"}
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pymongo import ASCENDING, InsertOne, UpdateOne
+from pymongo import ASCENDING, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
 
 from market.documents import HeldTick
-from market.ledger import only_doubles
+from market.inserting import insert_new
 from market.quotes import Quote
 
 KEPT = timedelta(hours=1)  # an update whose worker died is carried out again within minutes
@@ -63,28 +62,20 @@ class Held:
 
     def enter(self, doubts: Iterable[tuple[Quote, str]], update: str) -> None:
         """Holds quotes, each with its reason; one that is there already stays as it is."""
-        inserts = [
-            InsertOne(
-                {
-                    "_id": {"coin": quote.coin, "at": quote.at},
-                    "quote": quote._asdict(),
-                    "held_by": update,
-                    "doubt": doubt,
-                    "state": "held",
-                    "settled_by": None,
-                    "settled_at": None,
-                    "evidence": None,
-                }
-            )
+        documents = [
+            {
+                "_id": {"coin": quote.coin, "at": quote.at},
+                "quote": quote._asdict(),
+                "held_by": update,
+                "doubt": doubt,
+                "state": "held",
+                "settled_by": None,
+                "settled_at": None,
+                "evidence": None,
+            }
             for quote, doubt in doubts
         ]
-        if not inserts:
-            return
-        try:
-            self._held.bulk_write(inserts, ordered=False)
-        except BulkWriteError as error:
-            if not only_doubles(error):
-                raise
+        insert_new(self._held, documents)
 
     def settle(self, verdicts: Iterable[tuple[Quote, str, str]], update: str) -> None:
         """Releases or drops ticks: (quote, state, reason). One that is settled stays so."""

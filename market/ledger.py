@@ -18,6 +18,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from market.closings import newest_number
 from market.documents import UPDATE_STATES, UPDATE_TRIGGERS, Update
+from market.inserting import only_doubles
 from market.quotes import LeftOut
 
 LEASE_SECONDS = 15
@@ -37,7 +38,6 @@ CLAIMED = (
     "parts",
 )  # what a claim says of its update
 WITHOUT_PARTS = {"parts": 0}  # they name thousands of coins, for the next run alone
-DUPLICATE_KEY = 11000
 
 Document = dict[str, Any]
 
@@ -318,13 +318,6 @@ class Ledger:
     def _write(self, claim: Claim, change: Document | list[Document]) -> None:
         if not self._updates.update_one(_held(claim), change).matched_count:
             raise LeaseLost(f"update {claim.id} was claimed by another since fence {claim.fence}")
-
-
-def only_doubles(error: BulkWriteError) -> bool:
-    """Whether what was refused is there already, and the rest is safe with the majority."""
-    return not error.details["writeConcernErrors"] and all(
-        one["code"] == DUPLICATE_KEY for one in error.details["writeErrors"]
-    )
 
 
 def _held(claim: Claim) -> Document:

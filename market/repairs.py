@@ -12,10 +12,10 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
 
 from market.database import REPAIRED, REPAIRS
-from market.ledger import EPOCH, only_doubles
+from market.inserting import insert_new
+from market.ledger import EPOCH
 from market.mending import Mended
 
 LEASE_SECONDS = 60
@@ -81,14 +81,7 @@ class Repairs:
             }
             for one in wanted
         ]
-        if not entries:
-            return 0
-        try:
-            return len(self._repairs.insert_many(entries, ordered=False).inserted_ids)
-        except BulkWriteError as error:
-            if not only_doubles(error):
-                raise
-            return int(error.details["nInserted"])
+        return insert_new(self._repairs, entries)
 
     def claim(self) -> Repair | None:
         """The most urgent repair that nobody carries out, for 60 s; None when there is none."""
@@ -139,14 +132,7 @@ class Repairs:
             }
             for one in mended
         ]
-        if not documents:
-            return 0
-        try:
-            return len(self._repaired.insert_many(documents, ordered=False).inserted_ids)
-        except BulkWriteError as error:
-            if not only_doubles(error):
-                raise
-            return int(error.details["nInserted"])
+        return insert_new(self._repaired, documents)
 
     def finish(self, repair: Repair, *, empty: int, mended: dict[str, int], now: datetime) -> None:
         """Ends a repair: of so many `empty` slots those in `mended`, by resolution, are filled."""

@@ -10,13 +10,13 @@ from bson import MaxKey, MinKey
 from pymongo import DESCENDING, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from market.coin_changes import noted
 from market.database import LATEST
 from market.documents import Coin
 from market.documents import Quote as QuoteDocument
-from market.ledger import only_doubles
+from market.inserting import insert_new
 from market.marks import Marks
 from market.quotes import Quote
 
@@ -63,12 +63,13 @@ class Store:
         `source` marks those that do not name theirs.
         """
         # In the order of the cluster, each block is read and written once; by rank, neighbours of
-        # 17,500 coins came so far apart that each was read anew, which took three times as long.
+        # 17,500 coins came so far apart that each was read anew, which took twice as long.
         by_key = sorted(quotes, key=attrgetter("coin", "at"))
         count = 0
         for first in range(0, len(by_key), RECORDED_AT_ONCE):
             part = by_key[first : first + RECORDED_AT_ONCE]
-            count += self._insert([quote_document(one, source, recorded_at) for one in part])
+            documents = [quote_document(one, source, recorded_at) for one in part]
+            count += insert_new(self._quotes, documents)
         self._marks.came_late(quotes, recorded_at)
         return count
 
@@ -152,14 +153,6 @@ class Store:
         """What is known of every coin, or of these, by id."""
         which = {} if ids is None else {"_id": {"$in": list(ids)}}
         return {document["_id"]: document for document in self._coins.find(which)}
-
-    def _insert(self, documents: Sequence[Document]) -> int:
-        try:
-            return len(self._quotes.insert_many(documents, ordered=False).inserted_ids)
-        except BulkWriteError as error:
-            if not only_doubles(error):
-                raise
-            return int(error.details["nInserted"])
 
     def _replace_latest(self, version: int, coins: list[Document]) -> bool:
         """Puts `coins` in the place of that version; False when it is no longer the one."""

@@ -1,6 +1,7 @@
 """Quotes in real MongoDB: each once, read back in order, and the latest of all coins."""
 
 import random
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -8,10 +9,12 @@ from typing import Any
 
 import pytest
 from pymongo import WriteConcern
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from market.database import Document
+from market.inserting import insert_new
 from market.quotes import Quote
 from market.store import RECORDED_AT_ONCE, RECORDS, Latest, Store
 
@@ -55,13 +58,23 @@ def test_a_quote_that_comes_twice_is_stored_once_and_the_first_stands(store: Sto
 
 
 def test_of_more_than_a_write_holds_each_is_stored_once_and_those_new_are_counted(
-    store: Store,
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    written: list[list[str]] = []
+
+    def insert(collection: Collection[Document], documents: Sequence[Document]) -> int:
+        written.append([one["_id"]["coin"] for one in documents])
+        return insert_new(collection, documents)
+
+    monkeypatch.setattr("market.store.insert_new", insert)
     coins = [f"coin-{number}" for number in range(RECORDED_AT_ONCE + 2)]
     random.Random(1).shuffle(coins)
     assert record(store, *map(quote, sorted(coins)[::2])) == len(coins) // 2
     assert record(store, *map(quote, coins)) == len(coins) // 2
+    written.clear()
     assert record(store, *map(quote, coins)) == 0
+    # In the order of the cluster, so that a block is read and written once.
+    assert written == [sorted(coins)[:RECORDED_AT_ONCE], sorted(coins)[RECORDED_AT_ONCE:]]
     assert store.count() == len(coins)
 
 
