@@ -1,14 +1,14 @@
 """Takes `crypto.update` events into the ledger, and starts their ingest tasks."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import logbook
 from api.services import Services
 from bridge.consumer import Consumer, Delivery
 from bridge.events import MalformedEvent, UpdateFinished
 from bridge.listener import listen
-from market.quotes import CLOCK_SKEW
+from market.ledger import AHEAD_SECONDS
 from tasks.app import app
 
 log = logbook.get(__name__)
@@ -42,8 +42,11 @@ class Inbox:
         event, schedule = delivery.event, self._services.schedule
         name = event.id or f"event-{delivery.sequence}-{delivery.at:%Y%m%dT%H%M%S%fZ}"
         slot = schedule.parse(name)
-        if slot is not None and slot > datetime.now(UTC) + CLOCK_SKEW:
-            raise MalformedEvent(f"id {name} names a slot that has not come yet")
+        if slot is not None and slot > datetime.now(UTC) and self._is_far_ahead(slot):
+            raise MalformedEvent(
+                f"id {name} names a slot that has not come yet: at most {AHEAD_SECONDS} s before "
+                "it does, by MongoDB's clock"
+            )
         trigger = "schedule" if slot else "event"
         if name.startswith(REQUEST_PREFIX):
             trigger = "request"
@@ -51,9 +54,19 @@ class Inbox:
         is_new = self._services.ledger.receive(
             name, trigger=trigger, slot=slot, hops={**hops, "streamed": delivery.at}
         )
+        is_new = is_new or (slot is not None and self._takes_over(name, slot))
         what = "entered in the ledger" if is_new else "it is in the ledger already"
         log.info(what, update=name, trigger=trigger, sequence=delivery.sequence)
         return (lambda: _start(name)) if is_new else None
+
+    def _is_far_ahead(self, slot: datetime) -> bool:
+        # MongoDB's clock is asked only when this process's own says that the slot is ahead.
+        return slot > self._services.ledger.now() + timedelta(seconds=AHEAD_SECONDS)
+
+    def _takes_over(self, name: str, slot: datetime) -> bool:
+        """Whether the event is the real one of a slot that a wrong clock has ended already."""
+        ledger = self._services.ledger
+        return slot >= self._services.schedule.current(ledger.now()) and ledger.reopen(name)
 
     def _hear(self, news: UpdateFinished) -> None:
         # First of all: who waited for the update reads what it brought.

@@ -1,9 +1,18 @@
-"""The database's clock, by which all hosts agree on what is over and what is old."""
+"""Clocks to decide by: the database's, on which all hosts agree, and one that only goes forward."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from pymongo.database import Database
+
+# Linux' monotonic clock stands still while the machine is suspended, and a lease does not.
+_FORWARD = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Seconds since some moment in the past; it never jumps, and goes on through a suspend."""
+    return time.clock_gettime(_FORWARD)
 
 
 def server_time(database: Database[dict[str, Any]]) -> datetime:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from market.fetching import NO_QUOTE, Source, Wanted, fetch
 from market.lease import Lease
@@ -19,6 +19,7 @@ from market.storing import keep
 from market.substitute import Substitute
 
 MAX_TRIES = 10  # an update that kills its worker each time must not do so for ever
+ON_DEMAND = timedelta(seconds=120)  # that an update outside of the schedule may wait in vain
 TELL_SECONDS = 0.2  # between two signs of how far it is: each page's took a quick update 7 % longer
 OBSTACLE_SECONDS = 5.0  # after which an update that could not be stored is tried again
 
@@ -53,29 +54,25 @@ def carry_out(
 ) -> Outcome:
     """Carries out a claimed update and closes it in the ledger; raises LeaseLost.
 
+    Nothing is written without the lease: `store` and `sieve` are used under it.
     One of more than `at_once` pages is carried out in parts: each run stores so many pages, then
     puts the update back with what it has stored. While `obstacle` gives a reason why nothing can be
-    stored, it is put off. Quotes are marked with `label`, the source's name. When the source gives
-    none, and asks for no wait that ends within the slot, `substitute` is asked; its quotes are
-    marked with its own name. What can't be had, and what was not credible, is named in the ledger.
+    stored, it is put off. Quotes are marked with `label`, the source's name. When the source asks
+    to wait, the update is put back, as long as that ends in its time: within its slot, or for one
+    on demand within 120 s. When the source gives nothing, and no such wait either, `substitute` is
+    asked; its quotes are marked with its own name. What can't be had, and what was not credible, is
+    named in the ledger.
     `readable` is called with the number of new quotes once they are stored, before the update ends.
     """
     claim = lease.claim
+    store, sieve = store.under(lease.check), sieve.under(lease.check)
     run = Run.following(claim.parts, wanted, at_once)
     before = run.before
-    if (hopeless := _hopeless(claim, schedule)) is not None:
-        if before.coins:
-            stopped = Part(reasons=[f"{hopeless.reason}; {run.told(before)}"])
-            whole, ticks = joined([before, stopped]), sieve.sifted()
-            state = _end(claim, whole, ledger=ledger, sieve=sieve, sifted=ticks, hops={})
-            return Outcome(state, 0)
-        ledger.close(
-            claim, state=hopeless.state, hops={}, counts={}, left_out=[], error=hopeless.reason
-        )
-        return Outcome(hopeless.state, 0)
-    if (reason := obstacle()) is not None:
-        ledger.postpone(claim, OBSTACLE_SECONDS, reason)
-        return Outcome("received", 0)
+    ended = _without_fetching(
+        claim, run, ledger=ledger, sieve=sieve, schedule=schedule, obstacle=obstacle
+    )
+    if ended is not None:
+        return ended
 
     told = time.monotonic()
 
@@ -92,23 +89,24 @@ def carry_out(
         fetched = fetch(source, run.queries, currency, tell, label=label)
     lease.check()
     latest, away = known.result()
-    wait = fetched.retry_after
-    if wait is not None and (substitute is None or before.coins or _in_time(wait, claim, schedule)):
-        ledger.postpone(claim, wait, run.told(before, fetched))
-        return Outcome("received", 0)
+    may_wait = _in_time(fetched.longest_wait, claim, schedule)
+    # A slot that nobody else can fill waits until it is over, and leaves the source in peace.
+    patient = claim.slot is not None and (substitute is None or bool(before.coins))
+    if fetched.retry_after is not None and (may_wait or patient):
+        return _postpone(claim, ledger, fetched.retry_after, run.told(before, fetched))
     if substitute is not None and not fetched.quotes and not before.coins:
         fetched = substitute.fetch(fetched, wanted, currency, store.coins(), latest)
         lease.check()
-    part, is_last = run.part(fetched)
+    part, is_last = run.part(fetched, may_wait=may_wait)
     ledger.tell(claim, "storing", run.gone(0), joined([before, part]).counts)
     quotes = list(fetched.quotes.values())
-    stored = keep(lease, quotes, latest, away, store=store, sieve=sieve, source=label)
+    stored = keep(claim.id, quotes, latest, away, store=store, sieve=sieve, source=label)
     number = stored.new + stored.released
     readable(number)
     part = part.counted(stored.sifted.counts(claim.id, quotes, stored.new))
     whole = joined([before, part])
     if not is_last:
-        wait = fetched.longest_wait
+        wait = fetched.longest_wait if may_wait else None
         ledger.postpone(claim, wait or 0, run.told(whole, fetched), part.document())
         return Outcome("received", number, goes_on=wait is None)
     for coin, state, successor in _absent(whole, wanted):
@@ -127,6 +125,39 @@ def carry_out(
     return Outcome(state, number)
 
 
+def _without_fetching(
+    claim: Claim,
+    run: Run,
+    *,
+    ledger: Ledger,
+    sieve: Sieve,
+    schedule: Schedule,
+    obstacle: Callable[[], str | None],
+) -> Outcome | None:
+    """How an update ends, or is put off, for which the source need not be asked; else None."""
+    if (hopeless := _hopeless(claim, schedule)) is not None:
+        if run.before.coins:
+            stopped = Part(reasons=[f"{hopeless.reason}; {run.told(run.before)}"])
+            whole, ticks = joined([run.before, stopped]), sieve.sifted()
+            return Outcome(_end(claim, whole, ledger=ledger, sieve=sieve, sifted=ticks, hops={}), 0)
+        return _close(claim, ledger, hopeless.state, hopeless.reason)
+    if (reason := obstacle()) is not None:
+        return _postpone(claim, ledger, OBSTACLE_SECONDS, reason)
+    return _join(claim, ledger) if claim.slot is None else None
+
+
+def _close(claim: Claim, ledger: Ledger, state: str, reason: str) -> Outcome:
+    """Ends an update that stores nothing itself."""
+    ledger.close(claim, state=state, hops={}, counts={}, left_out=[], error=reason)
+    return Outcome(state, 0)
+
+
+def _postpone(claim: Claim, ledger: Ledger, seconds: float, reason: str) -> Outcome:
+    """Puts an update back before anything was stored of it."""
+    ledger.postpone(claim, seconds, reason)
+    return Outcome("received", 0)
+
+
 @dataclass(frozen=True)
 class _Hopeless:
     """How an update ends that nothing can be had for any more, and why."""
@@ -136,8 +167,8 @@ class _Hopeless:
 
 
 def _hopeless(claim: Claim, schedule: Schedule) -> _Hopeless | None:
-    if claim.slot is not None and schedule.current(datetime.now(UTC)) != claim.slot:
-        # An old slot is never filled with a present price.
+    if claim.slot is not None and schedule.current(claim.now()) > claim.slot:
+        # An old slot is never filled with a present price. One that is ahead is not claimed yet.
         late = "its slot was over before "
         if claim.fence == 1:
             return _Hopeless("missed", late + "anyone could fetch it")
@@ -180,10 +211,33 @@ def _end(
     return state
 
 
-def _in_time(wait: float, claim: Claim, schedule: Schedule) -> bool:
-    """Whether an update that waits so long can still be carried out."""
-    then = datetime.now(UTC) + timedelta(seconds=wait)
-    return claim.slot is None or schedule.current(then) == claim.slot
+def _in_time(wait: float | None, claim: Claim, schedule: Schedule) -> bool:
+    """Whether an update that waits so long, in seconds, can still be carried out."""
+    then = claim.now() + timedelta(seconds=wait or 0)
+    if claim.slot is not None:
+        return schedule.current(then) <= claim.slot
+    return then <= _latest_end(claim)
+
+
+def _join(claim: Claim, ledger: Ledger) -> Outcome | None:
+    """How an update on demand ends, or waits, without calls of its own; None if it has to fetch.
+
+    While the source asks to wait, each further demand would only be one more call that it refuses.
+    """
+    if claim.error and (other := ledger.done_since(claim.received_at)) is not None:
+        both = f"update {other} stored its quotes: both were waiting for the source"
+        return _close(claim, ledger, "done", both)
+    again = ledger.leader(claim)
+    if again is None or again > _latest_end(claim):
+        return None
+    wait = max((again - claim.now()).total_seconds(), 0)
+    reason = "another update for the same coins waits for the source"
+    return _postpone(claim, ledger, wait, reason)
+
+
+def _latest_end(claim: Claim) -> datetime:
+    """Until when an update on demand waits for the source."""
+    return (claim.progressed_at or claim.received_at) + ON_DEMAND
 
 
 def _absent(whole: Part, wanted: Wanted) -> list[tuple[str, str, str | None]]:

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from mongoengine import (
+    BooleanField,
     DateTimeField,
     DictField,
     Document,
@@ -111,6 +112,8 @@ class Update(Document):
     error = StringField(null=True)
     source = StringField(null=True)  # of its quotes, when it is not the first one
     parts = ListField(DictField())  # while it is open: what was stored of it. Their form: `parts`
+    progressed_at = DateTimeField(null=True)  # when the newest of the parts was stored
+    early = BooleanField(null=True)  # it ended before its slot began: a clock ran ahead
     run = DictField()  # what the run with this `fence` says of itself: stage, share, counts
     number = IntField(null=True)  # of its end, its newest one if it was opened again
     numbers = ListField(IntField())  # of all its ends: no number is given twice

@@ -106,9 +106,7 @@ class HttpSource:
         Raises SourceError.
         """
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, SourceError) and not error.permanent
-            ),
+            retry=tenacity.retry_if_exception(_may_pass_soon),
             wait=_pause,
             stop=tenacity.stop_any(tenacity.stop_after_attempt(TRIES), _WouldPass(deadline)),
             reraise=True,
@@ -219,6 +217,15 @@ class _WouldPass(tenacity.stop.stop_base):
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
         return retry_state.upcoming_sleep >= self._deadline.remaining()
+
+
+def _may_pass_soon(error: BaseException) -> bool:
+    """Whether to ask again from here: a longer wait would hold a worker that does nothing."""
+    return (
+        isinstance(error, SourceError)
+        and not error.permanent
+        and (error.retry_after or 0) <= LONGEST_PAUSE
+    )
 
 
 def _pause(state: tenacity.RetryCallState) -> float:

@@ -1,11 +1,11 @@
 """Keeps a claim on an update alive while its work is done."""
 
 import threading
-import time
 from types import TracebackType
 
 from pymongo.errors import PyMongoError
 
+from market.clock import elapsed
 from market.ledger import LEASE_SECONDS, Claim, LeaseLost, Ledger
 
 RENEW_SECONDS = 5
@@ -14,14 +14,15 @@ RENEW_SECONDS = 5
 class Lease:
     """A context in which the claim is renewed every 5 s by a thread of its own.
 
-    `check()` goes before every write. A process that was frozen for longer than the lease learns
-    it there by its own monotonic clock, even before MongoDB could tell it.
+    `market.fencing` calls `check()` before every write. A process that was frozen for longer than
+    the lease, be it between the claim's answer and this context, learns it there by a clock of its
+    own, even before MongoDB could tell it.
     """
 
     def __init__(self, ledger: Ledger, claim: Claim) -> None:
         self._ledger = ledger
         self.claim = claim
-        self._held_until = time.monotonic() + LEASE_SECONDS
+        self._held_until = claim.asked + LEASE_SECONDS
         self._lost = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
@@ -41,12 +42,12 @@ class Lease:
 
     def check(self) -> None:
         """Raises LeaseLost when the claim is, or may be, another's by now."""
-        if self._lost or time.monotonic() >= self._held_until:
+        if self._lost or elapsed() >= self._held_until:
             raise LeaseLost(f"the lease on update {self.claim.id} ran out")
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEW_SECONDS):
-            asked = time.monotonic()
+            asked = elapsed()
             try:
                 self._ledger.renew(self.claim)
             except LeaseLost:

@@ -2,7 +2,8 @@
 
 received -> running -> done | failed; a slot that nobody carried out is `missed`. Work is claimed
 by a conditional update: if no document changed, another process won. Times in conditions are
-MongoDB's own (`$$NOW`), so that two hosts whose clocks differ never both hold a lease.
+MongoDB's own (`$$NOW`), so that two hosts whose clocks differ never both hold a lease, and an
+update whose slot is still ahead waits for it, whoever's clock was early.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
+from market.clock import elapsed, server_time
 from market.closings import newest_number
 from market.documents import UPDATE_STATES, UPDATE_TRIGGERS, Update
 from market.inserting import only_doubles
@@ -25,6 +27,9 @@ LEASE_SECONDS = 15
 START_GRACE_SECONDS = 5  # an Update that is `received` for longer has lost its task
 SWEEP_AGAIN_SECONDS = 15  # the same Update is not started again before
 LONGEST_WAIT_SECONDS = 3600  # that a source may ask for
+AHEAD_SECONDS = 5  # by which a slot may be ahead of MongoDB's clock, and is only early
+JOIN_AGAIN_SECONDS = 2  # until an update looks again whether the one that it joined has ended
+LOOK_BACK = timedelta(minutes=10)  # an update that was received before does not run any more
 CLOCK_JUMP_SECONDS = 60  # what lies further ahead than it can was written before the clock jumped
 MAX_LEFT_OUT = 1000  # entries kept; `counts` has the true number
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,7 +41,9 @@ CLAIMED = (
     "received_at",
     "error",
     "parts",
+    "progressed_at",
 )  # what a claim says of its update
+HAS_COME = {"$lte": ["$slot", "$$NOW"]}  # or there is no slot: null comes before every date
 WITHOUT_PARTS = {"parts": 0}  # they name thousands of coins, for the next run alone
 
 Document = dict[str, Any]
@@ -59,14 +66,27 @@ class Claim:
     parts: Sequence[Document] = field(
         default_factory=list
     )  # what earlier runs have stored of a large update
+    progressed_at: datetime | None = None  # when the newest of the parts was stored
+    claimed_at: datetime = field(default_factory=lambda: datetime.now(UTC))  # by MongoDB's clock
+    # By this process's own `elapsed`, before it asked: the lease is never longer than MongoDB's.
+    asked: float = field(default_factory=elapsed)
+
+    def now(self) -> datetime:
+        """What time it is by MongoDB's clock: that of the claim, with what has passed since."""
+        return self.claimed_at + timedelta(seconds=elapsed() - self.asked)
 
 
 class Ledger:
     """The `updates` collection of one database."""
 
     def __init__(self, database: Database[Document]) -> None:
+        self._database = database
         self._updates: Collection[Document] = database[Update._get_collection_name()]
         self._unacknowledged = self._updates.with_options(write_concern=WriteConcern(w=0))
+
+    def now(self) -> datetime:
+        """What time it is by MongoDB's clock, which says what slot it is for all hosts."""
+        return server_time(self._database)
 
     def receive(
         self,
@@ -126,12 +146,14 @@ class Ledger:
 
     def claim(self, update_id: str, worker: str, started: datetime) -> Claim | None:
         """Claims an update for 15 s; None when it is closed, held by another, or not yet due."""
+        asked = elapsed()
         document = self._updates.find_one_and_update(
             {
                 "_id": update_id,
+                "$expr": HAS_COME,
                 "$or": [
-                    {"state": "received", "$expr": _over("not_before", LONGEST_WAIT_SECONDS)},
-                    {"state": "running", "$expr": _over("lease_until", LEASE_SECONDS)},
+                    {"state": "received", "$expr": over("not_before", LONGEST_WAIT_SECONDS)},
+                    {"state": "running", "$expr": over("lease_until", LEASE_SECONDS)},
                 ],
             },
             [
@@ -141,20 +163,33 @@ class Ledger:
                         "fence": {"$add": ["$fence", 1]},
                         "tries": {"$add": ["$tries", 1]},
                         "worker": {"$literal": worker},
-                        "lease_until": _from_now(LEASE_SECONDS),
+                        "lease_until": from_now(LEASE_SECONDS),
                         "hops.started": started,
                         "hops.claimed": "$$NOW",
                     }
                 }
             ],
             return_document=ReturnDocument.AFTER,
-            projection={"_id": 0} | dict.fromkeys(CLAIMED, 1),
+            projection={"_id": 0, "hops.claimed": 1} | dict.fromkeys(CLAIMED, 1),
         )
-        return Claim(update_id, **document) if document else None
+        if document is None:
+            return None
+        claimed_at = document.pop("hops")["claimed"]
+        return Claim(update_id, **document, claimed_at=claimed_at, asked=asked)
+
+    def seconds_early(self, update_id: str) -> float | None:
+        """How long an open update has to wait for its slot, when that is at hand; else None."""
+        document = self._updates.find_one(
+            {"_id": update_id, "state": {"$in": OPEN}, "slot": {"$type": "date"}}, {"slot": 1}
+        )
+        if document is None:
+            return None
+        ahead = (document["slot"] - self.now()).total_seconds()
+        return ahead if 0 < ahead <= AHEAD_SECONDS else None
 
     def renew(self, claim: Claim) -> None:
         """Lengthens the lease to 15 s from now; raises LeaseLost."""
-        self._write(claim, [{"$set": {"lease_until": _from_now(LEASE_SECONDS)}}])
+        self._write(claim, [{"$set": {"lease_until": from_now(LEASE_SECONDS)}}])
 
     def close(
         self,
@@ -220,12 +255,13 @@ class Ledger:
             "state": "received",
             "tries": 0,
             "lease_until": None,
-            "not_before": _from_now(seconds),
+            "not_before": from_now(seconds),
             "error": {"$literal": reason},
         }
         if part is not None:
             known = {"$ifNull": ["$parts", []]}
             fields["parts"] = {"$concatArrays": [known, [{"$literal": part}]]}
+            fields["progressed_at"] = "$$NOW"
         self._write(claim, [{"$set": fields}])
 
     def sweep(self) -> list[str]:
@@ -234,13 +270,17 @@ class Ledger:
             "state": "received",
             "$expr": {
                 "$and": [
-                    _over("received_at", 0, since=START_GRACE_SECONDS),
-                    _over("not_before", LONGEST_WAIT_SECONDS),
+                    HAS_COME,
+                    over("received_at", 0, since=START_GRACE_SECONDS),
+                    over("not_before", LONGEST_WAIT_SECONDS),
                 ]
             },
         }
-        orphaned = {"state": "running", "$expr": _over("lease_until", LEASE_SECONDS)}
-        unswept = _over("swept_at", 0, since=SWEEP_AGAIN_SECONDS)
+        orphaned = {
+            "state": "running",
+            "$expr": {"$and": [HAS_COME, over("lease_until", LEASE_SECONDS)]},
+        }
+        unswept = over("swept_at", 0, since=SWEEP_AGAIN_SECONDS)
         found = []
         for document in self._updates.find({"$or": [lost, orphaned]}, {"_id": 1}).limit(100):
             taken = self._updates.update_one(
@@ -251,21 +291,82 @@ class Ledger:
                 found.append(document["_id"])
         return found
 
-    def reopen(self, update_id: str) -> bool:
-        """Puts a failed update back to `received`; False when it is not failed."""
+    def reopen(self, update_id: str, *, failed: bool = False) -> bool:
+        """Puts a slot's update back to `received` that ended without the slot's own price.
+
+        That is one that was `missed`, or that ended before its slot began, as `mark_early` saw;
+        with `failed` one that failed as well. To be called for a slot that is not over, which none
+        of the others can be had for any more. False when there is no such update.
+        """
+        ended: list[Document] = [{"state": "missed"}, {"early": True}]
+        if failed:
+            ended.append({"state": "failed"})
         return bool(
             self._updates.update_one(
-                {"_id": update_id, "state": "failed"},
+                {"_id": update_id, "state": {"$nin": OPEN}, "$or": ended},
                 {
                     "$set": {
                         "state": "received",
                         "tries": 0,
                         "finished_at": None,
                         "not_before": None,
-                    }
+                        "swept_at": None,
+                    },
+                    "$unset": {"early": ""},
                 },
             ).modified_count
         )
+
+    def mark_early(self) -> int:
+        """Marks the updates that ended though their slot is still ahead; the number marked.
+
+        A clock that ran ahead carried them out. When their slot comes, its event reopens them.
+        """
+        ahead = {"$gt": ["$slot", from_now(AHEAD_SECONDS)]}
+        ended = {"slot": {"$gt": self.now()}, "state": {"$in": ["done", "failed"]}, "early": None}
+        return self._updates.update_many(
+            ended | {"$expr": ahead}, {"$set": {"early": True}}
+        ).modified_count
+
+    def leader(self, claim: Claim) -> datetime | None:
+        """Until when to wait for an earlier update that is to bring the same quotes, if any is.
+
+        That is one which waits for the source, or which began to fetch after this one was
+        received, when this one has waited already.
+        """
+        waits = {
+            "state": "received",
+            "error": {"$ne": None},
+            "$expr": {"$gt": ["$not_before", "$$NOW"]},
+        }
+        runs = {"state": "running", "hops.claimed": {"$gte": claim.received_at}}
+        earlier = {"received_at": {"$lt": claim.received_at}}
+        same_time = {"received_at": claim.received_at, "_id": {"$lt": claim.id}}
+        found = self._updates.find_one(
+            {
+                "$and": [
+                    {"$or": [waits, runs] if claim.error else [waits]},
+                    {"$or": [earlier, same_time]},
+                ]
+            },
+            {"state": 1, "not_before": 1},
+        )
+        if found is None:
+            return None
+        again: datetime = (
+            found["not_before"]
+            if found["state"] == "received"
+            else claim.now() + timedelta(seconds=JOIN_AGAIN_SECONDS)
+        )
+        return again
+
+    def done_since(self, moment: datetime) -> str | None:
+        """An update that began to fetch after a moment and got all that was asked, if any did."""
+        done = {"state": "done", "error": None, "received_at": {"$gte": moment - LOOK_BACK}}
+        found = self._updates.find_one(
+            done | {"hops.claimed": {"$gte": moment}}, {"_id": 1}, sort=[("received_at", -1)]
+        )
+        return found["_id"] if found else None
 
     def get(self, update_id: str) -> Document | None:
         """One update as it is stored."""
@@ -339,12 +440,13 @@ def _entry(update_id: str, **fields: Any) -> Document:
     return {"slot": None, "finished_at": None, "error": None, **document}
 
 
-def _from_now(seconds: float) -> Document:
+def from_now(seconds: float) -> Document:
+    """An expression: the time by MongoDB's clock that lies so far ahead, or behind if negative."""
     return {"$add": ["$$NOW", round(timedelta(seconds=seconds) / timedelta(milliseconds=1))]}
 
 
-def _over(field: str, longest: float, *, since: float = 0) -> Document:
-    """Whether a time passed `since` seconds ago, or is null.
+def over(field: str, longest: float, *, since: float = 0) -> Document:
+    """An expression: whether a time passed `since` seconds ago, or is null.
 
     One that lies further ahead than `longest` was given before the clock jumped back: it counts as
     passed, or an hour's jump would keep an update for that hour.
@@ -352,7 +454,7 @@ def _over(field: str, longest: float, *, since: float = 0) -> Document:
     at = {"$ifNull": [f"${field}", EPOCH]}
     return {
         "$or": [
-            {"$lte": [at, _from_now(-since)]},
-            {"$gt": [at, _from_now(longest + CLOCK_JUMP_SECONDS)]},
+            {"$lte": [at, from_now(-since)]},
+            {"$gt": [at, from_now(longest + CLOCK_JUMP_SECONDS)]},
         ]
     }

@@ -53,7 +53,7 @@ def carry_out(
             deadline = Deadline(CHART_SECONDS)
             reply = charts.chart(repair.coin, currency, days=days, deadline=deadline)
             mended = mend(schedule, reached, parse_chart(reply, now))
-            repairs.keep(repair.coin, mended, source=label, now=now)
+            repairs.keep(repair, mended, source=label, now=datetime.now(UTC))
             filled.update(str(one.resolution) for one in mended)
             left = [slot for slot in left if slot not in set(reached)]
     except SourceError as error:

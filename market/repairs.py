@@ -5,20 +5,21 @@ had a point for; those that stay empty are a gap for ever.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from market.clock import elapsed
 from market.database import REPAIRED, REPAIRS
 from market.inserting import insert_new
-from market.ledger import EPOCH
+from market.ledger import LeaseLost, from_now, over
 from market.mending import Mended
 
-LEASE_SECONDS = 60
+LEASE_SECONDS = 120  # longer than the three charts that a repair may ask for
 MAX_TRIES = 6
 FIRST_PAUSE, LONGEST_PAUSE = 30, 3600  # seconds
 STATES = ("waiting", "running", "done", "failed")
@@ -51,6 +52,12 @@ class Repair:
     end: datetime
     fence: int
     tries: int
+    asked: float = field(default_factory=elapsed)  # when it was asked for, by this process's clock
+
+    def check(self) -> None:
+        """Raises LeaseLost when the repair is, or may be, another's by now."""
+        if elapsed() >= self.asked + LEASE_SECONDS:
+            raise LeaseLost(f"the lease on the repair {self.id} ran out")
 
 
 class Repairs:
@@ -84,26 +91,20 @@ class Repairs:
         return insert_new(self._repairs, entries)
 
     def claim(self) -> Repair | None:
-        """The most urgent repair that nobody carries out, for 60 s; None when there is none."""
-        due = {"$lte": [{"$ifNull": ["$not_before", EPOCH]}, "$$NOW"]}
+        """The most urgent repair that nobody carries out, for 120 s; None when there is none."""
+        asked = elapsed()
         document = self._repairs.find_one_and_update(
             {
                 "$or": [
-                    {"state": "waiting", "$expr": due},
-                    {"state": "running", "$expr": {"$lte": ["$lease_until", "$$NOW"]}},
+                    {"state": "waiting", "$expr": over("not_before", LONGEST_PAUSE)},
+                    {"state": "running", "$expr": over("lease_until", LEASE_SECONDS)},
                 ]
             },
             [
                 {
                     "$set": {
                         "state": "running",
-                        "lease_until": {
-                            "$dateAdd": {
-                                "startDate": "$$NOW",
-                                "unit": "second",
-                                "amount": LEASE_SECONDS,
-                            }
-                        },
+                        "lease_until": from_now(LEASE_SECONDS),
                         "fence": {"$add": ["$fence", 1]},
                         "tries": {"$add": ["$tries", 1]},
                     }
@@ -115,13 +116,16 @@ class Repairs:
         if document is None:
             return None
         names = ("coin", "start", "end", "fence", "tries")
-        return Repair(document["_id"], **{name: document[name] for name in names})
+        return Repair(document["_id"], **{name: document[name] for name in names}, asked=asked)
 
-    def keep(self, coin: str, mended: Iterable[Mended], *, source: str, now: datetime) -> int:
-        """Stores points as repaired quotes; one that is there already stands. The number new."""
+    def keep(self, repair: Repair, mended: Iterable[Mended], *, source: str, now: datetime) -> int:
+        """Stores a repair's points as repaired quotes; the number new. Raises LeaseLost.
+
+        One that is there already stands.
+        """
         documents = [
             {
-                "_id": {"coin": coin, "at": one.point.at},
+                "_id": {"coin": repair.coin, "at": one.point.at},
                 "price": one.point.price,
                 "market_cap": one.point.market_cap,
                 "change_24h": None,
@@ -132,6 +136,7 @@ class Repairs:
             }
             for one in mended
         ]
+        repair.check()
         return insert_new(self._repaired, documents)
 
     def finish(self, repair: Repair, *, empty: int, mended: dict[str, int], now: datetime) -> None:
@@ -142,7 +147,7 @@ class Repairs:
                 "state": "done",
                 "finished_at": now,
                 "empty": empty,
-                "mended": mended,
+                "mended": {"$literal": mended},
                 "error": None,
             },
         )
@@ -158,8 +163,8 @@ class Repairs:
         pause = seconds or min(FIRST_PAUSE * 2 ** (repair.tries - 1), LONGEST_PAUSE)
         change: Document = {
             "state": "waiting",
-            "not_before": now + timedelta(seconds=pause),
-            "error": reason,
+            "not_before": from_now(pause),
+            "error": {"$literal": reason},
         }
         if seconds is not None:
             change["tries"] = repair.tries - 1
@@ -167,7 +172,7 @@ class Repairs:
 
     def fail(self, repair: Repair, reason: str, now: datetime) -> None:
         """Ends a repair that cannot be carried out; its gap stays."""
-        self._change(repair, {"state": "failed", "finished_at": now, "error": reason})
+        self._change(repair, {"state": "failed", "finished_at": now, "error": {"$literal": reason}})
 
     def newest(
         self, *, coin: str | None, state: str | None, skip: int, limit: int
@@ -182,7 +187,7 @@ class Repairs:
 
     def _change(self, repair: Repair, fields: Document) -> None:
         held = {"_id": repair.id, "state": "running", "fence": repair.fence}
-        self._repairs.update_one(held, {"$set": {**fields, "lease_until": None}})
+        self._repairs.update_one(held, [{"$set": {**fields, "lease_until": None}}])
 
 
 def _where(coin: str | None, state: str | None) -> Document:

@@ -40,25 +40,26 @@ class Run:
         waits = (
             [str(one) for one in fetched.failures if one.retry_after is not None] if fetched else []
         )
-        if not self._in_parts:
+        if not self._in_parts and waits and not done.pages:
             return waits[0]
         so_far = f"{len(done.pages)} of {len(self._all)} pages were stored"
         return "; ".join([so_far, *waits[:1]])
 
-    def part(self, fetched: Fetched) -> tuple[Part, bool]:
+    def part(self, fetched: Fetched, *, may_wait: bool = True) -> tuple[Part, bool]:
         """What came of this run's pages, not yet stored, and whether the update ends with it.
 
-        In parts, a page for which the source asked to wait is left to a later run. An update of
-        which no page gave anything is not gone on with.
+        A page for which the source asked to wait is left to a later run, unless there is no time
+        for that. An update of which no page gave anything is not gone on with.
         """
-        waits = set(fetched.waits) if self._in_parts else set()
+        waits = set(fetched.waits) if may_wait else set()
         had = [number for place, number in enumerate(self._numbers) if place not in waits]
         is_last = (
             len(had) == len(self._left)
             or fetched.instead is not None
             or not (fetched.quotes or self.before.coins)
         )
-        reasons = [str(one) for one in fetched.failures if is_last or one.retry_after is None]
+        ended = is_last or not may_wait
+        reasons = [str(one) for one in fetched.failures if ended or one.retry_after is None]
         left_out = list(fetched.left_out)
         if is_last:
             left_out += absent(

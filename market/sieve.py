@@ -16,14 +16,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from pymongo.database import Database
 
 from market.documents import TICK_STATES
+from market.fencing import Check, fenced
 from market.held import Held, Tick
 from market.history import History
-from market.lease import Lease
 from market.quotes import Quote
 from market.store import Latest
 from market.ticks import SAMPLE, Priced, Verdict, follow, usual
@@ -78,12 +78,17 @@ class Sieve:
     """
 
     def __init__(self, database: Database[Document], second: SecondSource | None = None) -> None:
+        self._database = database
         self._held = Held(database)
         self._history = History(database)
         self._second = second
 
-    def sift(self, lease: Lease, quotes: Sequence[Quote], latest: Latest) -> Sifted:
-        """Sifts quotes that are not the latest ones; enters and settles ticks. Raises LeaseLost.
+    def under(self, check: Check) -> Self:
+        """The same sieve for as long as a lease is held: each write asks `check` first."""
+        return type(self)(fenced(self._database, check), self._second)
+
+    def sift(self, update: str, quotes: Sequence[Quote], latest: Latest) -> Sifted:
+        """Sifts an update's quotes that are not the latest ones; enters and settles ticks.
 
         An answer without a move of 50 % costs one read of `held`, which is empty then.
         """
@@ -94,7 +99,7 @@ class Sieve:
             return Sifted(list(quotes), ticks)
         verdicts = self._judged(odd, ticks)
         good = set(quotes).difference(odd) | {one.reading for one in verdicts if one.fate == "good"}
-        if self._written(lease, verdicts, {tick.quote for tick in ticks}):
+        if self._written(update, verdicts, {tick.quote for tick in ticks}):
             ticks = self._held.all()
         return Sifted([one for one in quotes if one in good], ticks)
 
@@ -133,7 +138,7 @@ class Sieve:
         return follow(list(past.values()), readings)
 
     def _written(
-        self, lease: Lease, verdicts: Iterable[Verdict[Quote]], known: Container[Quote]
+        self, update: str, verdicts: Iterable[Verdict[Quote]], known: Container[Quote]
     ) -> bool:
         """Enters and settles ticks as the verdicts say; whether there was anything to write."""
         doubts, ends = [], []
@@ -146,9 +151,8 @@ class Sieve:
                 ends.append((one.reading, "released", one.evidence or FITS))
         if not doubts and not ends:
             return False
-        lease.check()
-        self._held.enter(doubts, lease.claim.id)
-        self._held.settle(ends, lease.claim.id)
+        self._held.enter(doubts, update)
+        self._held.settle(ends, update)
         return True
 
 

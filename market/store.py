@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, Self
 
 from bson import MaxKey, MinKey
 from pymongo import DESCENDING, UpdateOne
@@ -16,6 +16,7 @@ from market.coin_changes import noted
 from market.database import LATEST
 from market.documents import Coin
 from market.documents import Quote as QuoteDocument
+from market.fencing import Check, fenced
 from market.inserting import insert_new
 from market.marks import Marks
 from market.quotes import Quote
@@ -52,10 +53,15 @@ class Store:
     """The collections `quotes`, `latest` and `coins` of one database."""
 
     def __init__(self, database: Database[Document]) -> None:
+        self._database = database
         self._quotes: Collection[Document] = database[QuoteDocument._get_collection_name()]
         self._latest: Collection[Document] = database[LATEST]
         self._coins: Collection[Document] = database[Coin._get_collection_name()]
         self._marks = Marks(database)
+
+    def under(self, check: Check) -> Self:
+        """The same store for as long as a lease is held: each write asks `check` first."""
+        return type(self)(fenced(self._database, check))
 
     def record(self, quotes: Sequence[Quote], *, source: str, recorded_at: datetime) -> int:
         """Inserts quotes; one whose (coin, at) is there already stays as it is. The number new.

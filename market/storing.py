@@ -4,7 +4,6 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from market.lease import Lease
 from market.quotes import Quote
 from market.sieve import Sieve, Sifted
 from market.store import Latest, Store
@@ -21,7 +20,7 @@ class Stored:
 
 
 def keep(
-    lease: Lease,
+    update: str,
     quotes: Sequence[Quote],
     latest: Latest,
     away: Container[str],
@@ -30,7 +29,7 @@ def keep(
     sieve: Sieve,
     source: str,
 ) -> Stored:
-    """Stores quotes that were just fetched; raises LeaseLost.
+    """Stores quotes that an update has just fetched.
 
     `latest` and `away` are what was known of the coins before. It may die anywhere, and be
     repeated: what is there is not stored again. Quotes are marked with `source`, unless they name
@@ -39,12 +38,11 @@ def keep(
     fetched = datetime.now(UTC)
     # A row that stands still is no new quote; leaving it out here saves MongoDB from refusing it.
     moved = [quote for quote in quotes if not latest.has(quote)]
-    sifted = sieve.sift(lease, moved, latest)
+    sifted = sieve.sift(update, moved, latest)
     # Released ones go first, for they are older. Recorded now: what was known before stays so.
     released = store.record(sifted.released, source=source, recorded_at=fetched)
     new = store.record(sifted.good, source=source, recorded_at=fetched)
     recorded = datetime.now(UTC)
-    lease.check()
     store.describe(quotes, latest, away)
     store.merge_latest(latest, sifted.by_time, source=source, recorded_at=fetched)
     hops = {"fetched": fetched, "stored": recorded, "merged": datetime.now(UTC)}

@@ -70,7 +70,12 @@ class SlotScheduler(Scheduler):
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
         """Sends what is due; a slot's lines say which update it will be."""
         slots = getattr(entry.schedule, "slots", None)
-        update = {"update": slots.name(slots.current(datetime.now(UTC)))} if slots else {}
+        update = {}
+        if slots:
+            # Which slot it is, is settled here and now, however long the message takes.
+            name = slots.name(slots.current(datetime.now(UTC)))
+            entry.kwargs = {**(entry.kwargs or {}), "slot": name}
+            update = {"update": name}
         with logbook.about(**update):
             super().apply_entry(entry, producer)
 

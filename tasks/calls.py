@@ -119,9 +119,8 @@ def for_updates(storage: RedisStorage, settings: Settings) -> Callable[[Deadline
     """What an update's calls go through: the whole budget, or nothing where there is none."""
     if settings.budget is None:
         return _unlimited
-    # One that is carried out in parts goes on when there are calls, and holds no worker till then.
-    in_parts = calls_an_update(settings.selection) > pages_at_once(settings)
-    return Calls(storage, settings.budget, patience=PATIENCE if in_parts else math.inf).take
+    # An update goes on when there are calls, and holds no worker till then.
+    return Calls(storage, settings.budget, patience=PATIENCE).take
 
 
 def for_repairs(storage: RedisStorage, settings: Settings) -> Callable[[Deadline], None]:

@@ -25,6 +25,10 @@ def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
     on = services()
     claim = on.ledger.claim(update_id, self.request.hostname or "", started)
     if claim is None:
+        if (early := on.ledger.seconds_early(update_id)) is not None:
+            log.info("its slot is still ahead", seconds=round(early, 3))
+            ingest.apply_async((update_id,), countdown=early)
+            return None
         log.info("it is closed, held by another, or not yet due")
         return None
     log.info("claimed", fence=claim.fence, tries=claim.tries)

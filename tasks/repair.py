@@ -8,6 +8,7 @@ from redis.lock import Lock
 
 import logbook
 from market.http_source import SourceError
+from market.ledger import LeaseLost
 from market.repairing import REST_SECONDS, carry_out
 from tasks.app import app
 from tasks.services import services
@@ -62,6 +63,9 @@ def mend() -> int:
                 label=on.settings.source,
             )
             count += 1
+    except LeaseLost as lost:
+        log.warning("the lease is lost", reason=str(lost))
+        _leave(lock)
     except SourceError as error:
         log.info("repairs wait", reason=str(error))
         _leave(lock, error.retry_after or REST_SECONDS)

@@ -1,6 +1,6 @@
 """Publishes each slot's event, and makes sure that no slot and no update is forgotten."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from celery import Task
@@ -8,6 +8,7 @@ from celery import Task
 import logbook
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
+from market.ledger import AHEAD_SECONDS
 from tasks.app import app
 from tasks.ingest import ingest
 from tasks.services import Services, services
@@ -26,29 +27,51 @@ MISSED_AT_ONCE = 1000  # the rest of a very long outage is entered by the next r
     soft_time_limit=25,
     ignore_result=False,
 )
-def publish_update(self: "Task[[bool], str]", scheduled: bool = False) -> str:
+def publish_update(
+    self: "Task[[bool, str | None], str]", scheduled: bool = False, slot: str | None = None
+) -> str:
     """Publishes `crypto.update` and returns the event's id.
 
-    `scheduled`, as beat calls it: the event is the current slot's, and exists once, however often
-    it is sent. Otherwise, as a person calls it, each call is an event of its own.
+    `scheduled`, as beat calls it: the event is the one of `slot`, which exists once, however often
+    it is sent. Where MongoDB's clock does not agree that it is this slot's turn, it is the current
+    one's. Otherwise, as a person calls it, each call is an event of its own.
     """
     on = services()
-    now = datetime.now(UTC)
-    name = on.schedule.name(on.schedule.current(now)) if scheduled else f"call-{self.request.id}"
-    _publish(on, name, now, message_id=name)
+    if not scheduled:
+        name = f"call-{self.request.id}"
+        _publish(on, name, message_id=name)
+        return name
+    due = _due(on, slot)
+    name = on.schedule.name(due)
+    if on.ledger.reopen(name):
+        # JetStream may know its event from the time when a clock ran ahead, and drop this one.
+        _start(name)
+    else:
+        _publish(on, name, message_id=name)
     return name
+
+
+def _due(on: Services, slot: str | None) -> datetime:
+    """The slot that beat means, unless its clock is far off; then the current one."""
+    now = on.ledger.now()
+    current = on.schedule.current(now)
+    meant = on.schedule.parse(slot) if slot else None
+    if meant is None or not current <= meant <= now + timedelta(seconds=AHEAD_SECONDS):
+        return current
+    return meant
 
 
 @app.task(name="tasks.schedule.ensure_slot", time_limit=60, soft_time_limit=50)
 def ensure_slot() -> None:
     """Publishes the current slot if its event was lost, tries it again if it failed.
 
-    Older slots that nobody carried out are entered as missed: they are never filled with a
-    present price.
+    What slot it is, MongoDB's clock says: one host's may be off. Older slots that nobody carried
+    out are entered as missed: they are never filled with a present price.
     """
     on = services()
-    now = datetime.now(UTC)
-    current = on.schedule.current(now)
+    current = on.schedule.current(on.ledger.now())
+    if early := on.ledger.mark_early():
+        log.warning("updates of slots that are still ahead were carried out", count=early)
     if missed := on.ledger.enter_missed(_forgotten(on, current)):
         log.warning("slots were missed", count=missed)
     name = on.schedule.name(current)
@@ -56,16 +79,20 @@ def ensure_slot() -> None:
     if update is None:
         # Without a message id: JetStream would drop it as the double of one whose ledger entry
         # was lost.
-        _publish(on, name, now)
-    elif update["state"] == "failed" and on.ledger.reopen(name):
-        log.info("opened again", update=name)
-        ingest.apply_async((name,))
+        _publish(on, name)
+    elif on.ledger.reopen(name, failed=True):
+        _start(name)
 
 
-def _publish(on: Services, name: str, now: datetime, message_id: str | None = None) -> None:
+def _start(name: str) -> None:
+    log.info("opened again", update=name)
+    ingest.apply_async((name,))
+
+
+def _publish(on: Services, name: str, message_id: str | None = None) -> None:
     logbook.note(update=name)
-    sequence = publish(on.nats, UpdateRequested(name, now), message_id=message_id)
-    log.info("published", sequence=sequence)
+    event = UpdateRequested(name, datetime.now(UTC))
+    log.info("published", sequence=publish(on.nats, event, message_id=message_id))
 
 
 def _forgotten(on: Services, current: datetime) -> dict[str, datetime]:

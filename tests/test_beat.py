@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,9 @@ class Clock:
         return self.wall.timestamp()
 
 
+EVERY_SLOT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z$")
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Replaces the present where beat and Celery ask for it; all else of them is real."""
@@ -80,7 +84,9 @@ def sent(redis: str) -> list[tuple[str, datetime]]:
         name = headers["task"].rpartition(".")[2]
         if name == "publish_update":
             arguments = json.loads(base64.b64decode(message["body"]))[1]
-            assert arguments == {"scheduled": True}
+            assert arguments.pop("scheduled") is True
+            assert EVERY_SLOT.match(arguments.pop("slot"))
+            assert not arguments
         seconds = EXPIRES[name]
         found.append(
             (name, datetime.fromisoformat(headers["expires"]) - timedelta(seconds=seconds))

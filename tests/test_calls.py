@@ -80,7 +80,7 @@ def test_a_turn_that_comes_too_late_is_refused_with_the_wait(storage: RedisStora
 
 
 @pytest.mark.usefixtures("clock")
-def test_an_update_in_parts_does_not_wait_for_a_turn_that_is_far_off(
+def test_an_update_does_not_wait_for_a_turn_that_is_far_off(
     storage: RedisStorage,
 ) -> None:
     # Given 5 calls a minute
@@ -95,9 +95,10 @@ def test_an_update_in_parts_does_not_wait_for_a_turn_that_is_far_off(
     # Then it is to come back, and is not tried again at once
     assert refused.value.retry_after == pytest.approx(60, abs=1)
     assert refused.value.permanent
-    # while one that needs no more calls than that waits
+    # and neither does one that needs no more calls than that: it would hold a worker
     small = Settings(coins="top:1000", coingecko_calls_per_minute=5)
-    for_updates(storage, small)(Deadline(90))
+    with pytest.raises(SourceError):
+        for_updates(storage, small)(Deadline(90))
 
 
 def test_a_run_asks_for_40_pages_or_for_as_many_as_a_minute_allows() -> None:

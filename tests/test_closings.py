@@ -121,7 +121,7 @@ def test_an_update_that_ends_again_has_a_new_number_and_its_old_one_is_nobody_el
 ) -> None:
     # Given one that failed and was opened again
     close(ledger, claimed(ledger, "a"), "failed")
-    assert ledger.reopen("a")
+    assert ledger.reopen("a", failed=True)
     [reopened] = closings.after(0, 10)
     assert (reopened["number"], reopened["finished_at"]) == (1, None)
     # When it ends, and another does that has counted before

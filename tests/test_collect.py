@@ -1,5 +1,6 @@
 """One update from claim to end: the simulator's HTTP on one side, real MongoDB on the other."""
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -86,6 +87,18 @@ def update(ledger: Ledger) -> Callable[..., Document]:
 
 def left_out(update: Document) -> dict[str, str]:
     return {one["coin"]: one["reason"] for one in update["left_out"]}
+
+
+class Counted:
+    """The source, with a note of each call."""
+
+    def __init__(self, source: CoinGecko) -> None:
+        self._source = source
+        self.calls = 0
+
+    def markets(self, currency: str, **query: Any) -> list[Any]:
+        self.calls += 1
+        return self._source.markets(currency, **query)
 
 
 class Interrupted:
@@ -297,11 +310,95 @@ def test_a_long_wait_puts_the_update_off(
 
 
 def test_one_page_that_must_wait_does_not_hold_the_others(
-    run: Run, update: Callable[..., Document], simulator: SimulatorControl
+    run: Run, update: Callable[..., Document], simulator: SimulatorControl, store: Store
 ) -> None:
     simulator.fault("rate_limited", retry_after=119)
-    assert run("bitcoin,top:20").state == "done"
-    assert "asks to wait 119 s" in update()["error"]
+    assert run("bitcoin,top:20").state == "received"
+    assert "1 of 2 pages were stored; 127.0.0.1 limits the calls" in update()["error"]
+    assert store.latest().coins  # can be read while the other page waits
+
+
+@pytest.mark.row("on-demand-limited")
+def test_an_update_on_demand_waits_no_longer_than_120_s(
+    run: Run, update: Callable[..., Document], simulator: SimulatorControl, database: Any
+) -> None:
+    simulator.fault("rate_limited", retry_after=50, times=99)
+    states = []
+    for waited in (0, 50, 100):
+        received = datetime.now(UTC) - timedelta(seconds=waited)
+        states.append(run("bitcoin,top:20").state if not waited else again(run, database, received))
+    assert states == ["received", "received", "failed"]
+    assert "asks to wait 50 s" in update()["error"]
+
+
+def again(run: Run, database: Any, received: datetime) -> str:
+    """The next try at an update that was received then, once its wait is over."""
+    database["updates"].update_one(
+        {"_id": "a"}, {"$set": {"received_at": received, "not_before": None}}
+    )
+    return run("bitcoin,top:20").state
+
+
+@pytest.mark.row("on-demand-limited")
+@pytest.mark.parametrize("seconds", [6, 30, 119])
+def test_a_wait_of_more_than_5_s_holds_no_worker(
+    run: Run, simulator: SimulatorControl, seconds: int
+) -> None:
+    simulator.fault("rate_limited", retry_after=seconds, times=99)
+    began = time.monotonic()
+    assert run("bitcoin").state == "received"
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.row("on-demand-limited")
+def test_demands_join_the_update_that_waits_already(
+    run: Run,
+    update: Callable[..., Document],
+    simulator: SimulatorControl,
+    database: Database[Document],
+    source: CoinGecko,
+) -> None:
+    # Given an update that waits, and two demands that come after it
+    counted = Counted(source)
+
+    def demand(name: str) -> Outcome:
+        return run("bitcoin", name, through=lambda _: counted)
+
+    simulator.fault("rate_limited", retry_after=60)
+    assert [demand(name).state for name in ("a", "b", "c")] == ["received"] * 3
+    assert counted.calls == 1
+    assert update("b")["error"] == "another update for the same coins waits for the source"
+    assert abs(update("b")["not_before"] - update("a")["not_before"]) < timedelta(seconds=1)
+    # When the wait is over
+    database["updates"].update_many({}, {"$set": {"not_before": None}})
+    assert demand("a") == Outcome("done", 1)
+    # Then all end with its quotes, and only one asked for them
+    assert [demand(name) for name in ("b", "c")] == [Outcome("done", 0)] * 2
+    assert counted.calls == 2
+    assert update("b")["error"].startswith("update a stored its quotes")
+
+
+def test_a_demand_fetches_by_itself_when_nobody_waits(run: Run, source: CoinGecko) -> None:
+    counted = Counted(source)
+    for name in ("a", "b"):
+        assert run("bitcoin", name, through=lambda _: counted).state == "done"
+    assert counted.calls == 2
+
+
+@pytest.mark.row("clock-ahead")
+def test_a_slot_is_over_by_mongodb_s_clock_and_not_by_the_worker_s(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a worker whose clock is years ahead
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(days=800)
+
+    for module in ("ledger", "storing"):
+        monkeypatch.setattr(f"market.{module}.datetime", Ahead)
+    slot = SCHEDULE.current(datetime.now(UTC))
+    assert run("bitcoin", slot=slot).state == "done"
 
 
 @pytest.mark.row("hours-missed")
@@ -428,7 +525,7 @@ def test_an_update_that_died_on_the_way_is_finished_by_the_next_try(
         def killed(*_: object, **__: object) -> None:
             raise RuntimeError("killed")
 
-        patch.setattr(store, step, killed)
+        patch.setattr(Store, step, killed)
         run("bitcoin,no-such-coin")
     # When its lease has run out
     database["updates"].update_one(

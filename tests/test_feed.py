@@ -121,7 +121,7 @@ def test_an_update_that_was_opened_again_is_told_when_it_ends_again(
     # Given
     end(ledger, "a")
     end(ledger, "b", "failed")
-    ledger.reopen("b")
+    ledger.reopen("b", failed=True)
     with feed.place():
         # When, then
         [first, opened] = feed.after(0, LONG)

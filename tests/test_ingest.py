@@ -1,5 +1,6 @@
 """Ingesting: an update is carried out once and announced, whoever dies in between."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from bridge.events import UpdateFinished
 from bridge.listener import listen
 from bridge.publisher import announce
 from market.documents import Quote, Update
+from market.slots import Schedule
 from settings import ROOT
 from tasks import ingest
 from tasks.services import Services
@@ -134,6 +137,22 @@ def test_without_redis_the_next_part_is_left_to_the_sweeper(
     monkeypatch.setattr(ingest.ingest, "apply_async", lost)
     receive(on, "a")
     assert run("a") == "received"
+
+
+@pytest.mark.row("clock-ahead")
+def test_a_task_that_comes_before_its_slot_waits_for_it(on: Services, redis: str) -> None:
+    slot = on.ledger.now() + timedelta(seconds=1.5)
+    on.schedule = Schedule("* * * * * *")
+    on.ledger.receive("a", trigger="schedule", slot=slot.replace(microsecond=0), hops={})
+    Update.objects(id="a").update(set__slot=slot)
+    assert run("a") is None
+    with redis_client.Redis.from_url(redis) as client:
+        [message] = [json.loads(one) for one in client.lrange("updates", 0, -1)]
+    eta = datetime.fromisoformat(message["headers"]["eta"])
+    assert abs(eta - slot) < timedelta(seconds=1)
+    update = on.ledger.get("a")
+    assert update is not None
+    assert (update["state"], update["fence"]) == ("received", 0)
 
 
 def test_an_update_that_failed_is_announced_as_such(

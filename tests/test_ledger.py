@@ -87,7 +87,12 @@ def test_a_claim_holds_for_15_s_and_notes_its_hops(ledger: Ledger) -> None:
     receive(ledger, slot=AT)
     claim = ledger.claim("a", "$worker", AT)
     update = stored(ledger)
-    assert claim == Claim("a", 1, 1, AT, update["received_at"])
+    assert claim is not None
+    claimed_at = update["hops"]["claimed"]
+    assert claim == Claim(
+        "a", 1, 1, AT, update["received_at"], claimed_at=claimed_at, asked=claim.asked
+    )
+    assert abs(claim.now() - ledger.now()) < timedelta(seconds=1)
     assert (update["state"], update["worker"]) == ("running", "$worker")
     assert update["lease_until"] - update["hops"]["claimed"] == timedelta(seconds=15)
     assert update["hops"]["started"] == AT
@@ -245,18 +250,63 @@ def test_two_sweepers_never_give_out_the_same(ledger: Ledger, database: Database
 
 
 def test_only_what_failed_is_opened_again(ledger: Ledger) -> None:
-    assert not ledger.reopen("a")
+    assert not ledger.reopen("a", failed=True)
     receive(ledger)
-    assert not ledger.reopen("a")
+    assert not ledger.reopen("a", failed=True)
     close(ledger, claimed(ledger), state="failed", error="no answer")
-    assert ledger.reopen("a")
     assert not ledger.reopen("a")
+    assert ledger.reopen("a", failed=True)
+    assert not ledger.reopen("a", failed=True)
     update = stored(ledger)
     assert (update["state"], update["finished_at"]) == ("received", None)
     again = claimed(ledger)
     assert (again.fence, again.tries) == (2, 1)
     close(ledger, again, state="done")
-    assert not ledger.reopen("a")
+    assert not ledger.reopen("a", failed=True)
+
+
+def test_a_slot_that_was_entered_as_missed_is_opened_again(ledger: Ledger) -> None:
+    ledger.enter_missed({"a": AT})
+    assert ledger.reopen("a")
+    again = claimed(ledger)
+    assert (again.fence, again.tries, again.slot) == (1, 1, AT)
+
+
+def test_an_update_whose_slot_is_ahead_waits_for_it(ledger: Ledger) -> None:
+    slot = ledger.now() + timedelta(seconds=1)
+    receive(ledger, slot=slot)
+    assert ledger.claim("a", "early", AT) is None
+    early = ledger.seconds_early("a")
+    assert early is not None
+    assert 0 < early <= 1
+    assert ledger.sweep() == []
+    claim = wait_until(lambda: ledger.claim("a", "in time", AT), "the slot")
+    assert claim.claimed_at >= slot - timedelta(milliseconds=1)
+    assert claim.fence == 1
+    assert ledger.seconds_early("a") is None
+
+
+def test_a_slot_that_is_far_ahead_is_not_waited_for(ledger: Ledger) -> None:
+    receive(ledger, slot=ledger.now() + timedelta(hours=12))
+    assert ledger.seconds_early("a") is None
+    assert ledger.seconds_early("nobody") is None
+
+
+def test_what_ended_before_its_slot_began_gives_way_to_it(
+    ledger: Ledger, database: Database[Document]
+) -> None:
+    # Given an update that a clock 12 h ahead carried out, and one in its time
+    for name, ahead in (("a", timedelta(hours=12)), ("b", timedelta(0))):
+        receive(ledger, name, slot=AT)
+        close(ledger, claimed(ledger, name), state="done")
+        database["updates"].update_one({"_id": name}, {"$set": {"slot": ledger.now() + ahead}})
+    # When
+    assert ledger.mark_early() == 1
+    assert ledger.mark_early() == 0
+    # Then
+    assert not ledger.reopen("b")
+    assert ledger.reopen("a")
+    assert (stored(ledger)["state"], "early" in stored(ledger)) == ("received", False)
 
 
 def test_missed_slots_are_entered_beside_those_that_are_there(ledger: Ledger) -> None:

@@ -78,7 +78,7 @@ def test_a_failure_and_the_recovery_are_told_once_each(on: Services, hook: Hook)
         "CoinGecko limits the calls (429). To do: "
     )
     # When it is tried again, and once it is done
-    assert on.ledger.reopen("bad")
+    assert on.ledger.reopen("bad", failed=True)
     assert notify.tell() == 0
     end(on.ledger, "bad", "done")
     assert (notify.tell(), notify.tell()) == (1, 0)

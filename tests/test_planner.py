@@ -153,7 +153,7 @@ def test_a_slot_that_was_tried_again_with_success_is_no_gap(
     keep(store, quote("bitcoin", 1.0))
     planner.run([], NOW)
     ended(ledger, CURRENT, "failed", "the source was down")
-    assert ledger.reopen(QUARTERS.name(CURRENT))
+    assert ledger.reopen(QUARTERS.name(CURRENT), failed=True)
     claim = ledger.claim(QUARTERS.name(CURRENT), "test", NOW)
     assert claim is not None
     ledger.close(claim, state="done", hops={}, counts={}, left_out=[], error=None)

@@ -1,14 +1,17 @@
 """Repairs in MongoDB: each wanted once, claimed once, ended once; and what they store."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from pymongo.database import Database
 
 from market.charts import Point
+from market.clock import elapsed
 from market.database import REPAIRED, REPAIRS, Document
+from market.ledger import LeaseLost
 from market.mending import Mended
-from market.repairs import MAX_TRIES, Repair, Repairs, Wanted
+from market.repairs import LEASE_SECONDS, MAX_TRIES, Repair, Repairs, Wanted
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 END = START + timedelta(hours=6)
@@ -95,17 +98,43 @@ def test_a_wait_that_the_source_asks_for_is_no_try(
 ) -> None:
     repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
     for _ in range(MAX_TRIES + 2):
-        repairs.postpone(claimed(repairs), "wait", 60.0, NOW - timedelta(hours=2))
+        repairs.postpone(claimed(repairs), "wait", 60.0, NOW)
+        assert repairs.claim() is None
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        database[REPAIRS].update_one({}, {"$set": {"not_before": past}})
     assert state(database)["state"] == "waiting"
     assert state(database)["tries"] == 0
+
+
+def test_a_wait_from_before_the_clock_went_back_is_over(
+    repairs: Repairs, database: Database[Document]
+) -> None:
+    repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
+    repairs.postpone(claimed(repairs), "wait", 60.0, NOW)
+    ahead = datetime.now(UTC) + timedelta(hours=12)
+    database[REPAIRS].update_one({}, {"$set": {"not_before": ahead}})
+    assert repairs.claim() is not None
+
+
+def test_a_repair_that_was_frozen_for_longer_than_its_lease_stores_nothing(
+    repairs: Repairs, database: Database[Document]
+) -> None:
+    repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
+    late = replace(claimed(repairs), asked=elapsed() - LEASE_SECONDS)
+    mended = [Mended(START, Point(START, 1.0, None, None), 300)]
+    with pytest.raises(LeaseLost, match="the lease on the repair bitcoin"):
+        repairs.keep(late, mended, source="simulator", now=NOW)
+    assert database[REPAIRED].count_documents({}) == 0
 
 
 def test_a_point_is_stored_once_as_it_came(repairs: Repairs, database: Database[Document]) -> None:
     point = Point(START + timedelta(seconds=7, milliseconds=3), 0.1 + 0.2, None, 5.0)
     mended = [Mended(START, point, 300)]
-    assert repairs.keep("bitcoin", mended, source="simulator", now=NOW) == 1
-    assert repairs.keep("bitcoin", mended, source="simulator", now=NOW) == 0
-    assert repairs.keep("bitcoin", [], source="simulator", now=NOW) == 0
+    repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
+    repair = claimed(repairs)
+    assert repairs.keep(repair, mended, source="simulator", now=NOW) == 1
+    assert repairs.keep(repair, mended, source="simulator", now=NOW) == 0
+    assert repairs.keep(repair, [], source="simulator", now=NOW) == 0
     [stored] = database[REPAIRED].find()
     assert stored["_id"] == {"coin": "bitcoin", "at": point.at}
     assert (stored["price"], stored["volume_24h"], stored["resolution"]) == (0.1 + 0.2, 5.0, 300)

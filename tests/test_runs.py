@@ -40,9 +40,9 @@ def test_a_run_asks_for_what_is_left(
     assert [query.get("page") for query in queries] == asked
 
 
-def test_a_small_update_ends_with_its_run_whatever_fails() -> None:
+def test_a_page_for_which_there_is_no_time_to_wait_has_failed() -> None:
     fetched = Fetched(BITCOIN, failures=[WAIT], waits=[1])
-    part, is_last = run(at_once=3).part(fetched)
+    part, is_last = run(at_once=3).part(fetched, may_wait=False)
     assert is_last
     assert (part.pages, part.reasons) == ([0, 1, 2], ["wait"])
 
@@ -54,6 +54,20 @@ def test_in_parts_a_page_that_must_wait_is_left_to_a_later_run() -> None:
     assert (part.pages, part.coins, part.reasons) == ([0], ["bitcoin"], [])
     assert this.told(part) == "1 of 3 pages were stored"
     assert this.told(part, Fetched(failures=[WAIT])) == "1 of 3 pages were stored; wait"
+
+
+def test_a_small_update_has_its_page_that_must_wait_left_to_a_later_run() -> None:
+    this = run(at_once=3)
+    part, is_last = this.part(Fetched(BITCOIN, failures=[WAIT], waits=[1]))
+    assert not is_last
+    assert (part.pages, part.reasons) == ([0, 2], [])
+    assert run(0, 2, at_once=3).queries == [this.queries[1]]
+
+
+def test_in_parts_a_page_that_is_not_waited_for_is_told_with_its_part() -> None:
+    part, is_last = run().part(Fetched(BITCOIN, failures=[WAIT], waits=[1]), may_wait=False)
+    assert not is_last
+    assert (part.pages, part.reasons) == ([0, 1], ["wait"])
 
 
 def test_in_parts_a_page_that_failed_is_not_asked_for_again() -> None:

@@ -102,7 +102,7 @@ def test_a_slot_whose_event_was_lost_is_published_again(
     assert states(on) == {}  # nothing ran before: nothing was missed
 
 
-@pytest.mark.parametrize("state", ["received", "running", "done", "missed"])
+@pytest.mark.parametrize("state", ["received", "running", "done"])
 def test_a_slot_that_is_cared_for_is_left_alone(
     on: Services, connection: Connection, redis: str, state: str
 ) -> None:
@@ -111,6 +111,67 @@ def test_a_slot_that_is_cared_for_is_left_alone(
     assert states(on) == {name(0): state}
     assert events(connection) == []
     assert started(redis) == []
+
+
+@pytest.mark.row("clock-ahead")
+@pytest.mark.parametrize(
+    ("task", "arguments"), [("ensure_slot", {}), ("publish_update", {"scheduled": True})]
+)
+def test_the_current_slot_is_carried_out_though_it_was_entered_as_missed(
+    on: Services, redis: str, connection: Connection, task: str, arguments: dict[str, bool]
+) -> None:
+    # As by a clock that ran ahead
+    on.ledger.enter_missed({name(0): CURRENT, name(1): YEARLY.earlier(CURRENT, 1)})
+    call(getattr(schedule, task), **arguments)
+    assert states(on) == {name(0): "received", name(1): "missed"}
+    assert started(redis) == [name(0)]
+    assert events(connection) == []
+
+
+@pytest.mark.row("clock-ahead")
+def test_what_was_carried_out_ahead_of_its_slot_is_marked(on: Services) -> None:
+    enter(on, -1)
+    enter(on, 0)
+    call(schedule.ensure_slot)
+    early = {update["_id"]: update.get("early") for update in on.ledger.newest()}
+    assert early == {name(-1): True, name(0): None}
+
+
+@pytest.mark.row("clock-ahead")
+def test_a_host_whose_clock_is_ahead_enters_no_slot_as_missed(
+    on: Services, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a process whose own clock is three slots ahead of MongoDB's
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(days=3 * 366)
+
+    monkeypatch.setattr(schedule, "datetime", Ahead)
+    enter(on, 1)
+    call(schedule.ensure_slot)
+    call(schedule.publish_update, scheduled=True)
+    assert states(on) == {name(1): "done"}
+    assert {event.id for event in events(connection)} == {name(0)}
+
+
+@pytest.mark.parametrize(
+    ("ago", "due"),
+    [(0, 0), (1, 0), (-1, 0), (-3, 0)],
+)
+def test_of_beat_and_mongodb_who_disagree_mongodb_is_right(
+    on: Services, connection: Connection, ago: int, due: int
+) -> None:
+    assert call(schedule.publish_update, scheduled=True, slot=name(ago)) == name(due)
+
+
+def test_a_beat_that_is_a_little_early_means_the_next_slot(on: Services) -> None:
+    # Given a slot that begins in 3 s
+    soon = on.ledger.now().replace(microsecond=0) + timedelta(seconds=3)
+    on.schedule = Schedule(f"{soon.second} {soon.minute} {soon.hour} * * *")
+    meant = on.schedule.name(soon)
+    assert call(schedule.publish_update, scheduled=True, slot=meant) == meant
+    assert call(schedule.publish_update, scheduled=True) != meant
 
 
 def test_the_current_slot_is_tried_again_if_it_failed(on: Services, redis: str) -> None:

@@ -247,8 +247,9 @@ def test_without_the_lease_nothing_is_held(system: Make, monkeypatch: pytest.Mon
     claim = on.ledger.claim("late", "worker", datetime.now(UTC))
     assert claim is not None
     monkeypatch.setattr("market.lease.LEASE_SECONDS", 0)
+    lease = Lease(on.ledger, claim)
     with pytest.raises(LeaseLost):
-        on.sieve.sift(Lease(on.ledger, claim), [quote("coin", 9e9, at(4))], on.store.latest())
+        on.sieve.under(lease.check).sift("late", [quote("coin", 9e9, at(4))], on.store.latest())
     assert on.held() == []
 
 

@@ -11,7 +11,7 @@ from werkzeug.http import http_date
 from market.charts import Point
 from market.database import Document
 from market.mending import Mended
-from market.repairs import Repairs
+from market.repairs import Repair, Repairs
 from market.store import Store
 from tests.support import keep, quote
 
@@ -132,7 +132,8 @@ def test_repaired_prices_are_used_only_where_the_answer_says_so(
         Mended(now, Point(now - timedelta(minutes=m), price, None, None), 300)
         for m, price in ((15, 45000.0), (30, 40000.0))
     ]
-    Repairs(database).keep("bitcoin", points, source="simulator", now=now)
+    repair = Repair("a", "bitcoin", now, now, 1, 1)
+    Repairs(database).keep(repair, points, source="simulator", now=now)
     # Then
     assert client.get("/deviation?coin=bitcoin").json == {"deviation": 0}
     told = client.get("/deviation?coin=bitcoin&include=repaired").json

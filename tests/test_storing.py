@@ -25,7 +25,9 @@ def lease(ledger: Ledger) -> Lease:
 def store_all(lease: Lease, store: Store, sieve: Sieve) -> Callable[..., Stored]:
     def stored(*quotes: Quote) -> Stored:
         known = store.latest(), store.away()
-        return keep(lease, quotes, *known, store=store, sieve=sieve, source="simulator")
+        check = lease.check
+        into, through = store.under(check), sieve.under(check)
+        return keep("a", quotes, *known, store=into, sieve=through, source="simulator")
 
     return stored
 
@@ -60,7 +62,7 @@ def test_a_tick_is_held_and_released_by_the_next_price(
     assert [one["price"] for one in store.newest("bitcoin")] == [610_000.0, 600_000.0, 60_000.0]
 
 
-def test_a_lease_that_ran_out_leaves_the_latest_alone(
+def test_without_a_lease_nothing_is_stored(
     store_all: Callable[..., Stored], store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ran_out() -> None:
@@ -69,5 +71,5 @@ def test_a_lease_that_ran_out_leaves_the_latest_alone(
     monkeypatch.setattr(lease, "check", ran_out)
     with pytest.raises(LeaseLost):
         store_all(quote("bitcoin", 60_000.0, START))
-    assert len(store.newest("bitcoin")) == 1  # stored once, whoever goes on
+    assert store.newest("bitcoin") == []
     assert (store.latest().coins, store.coins()) == ({}, {})

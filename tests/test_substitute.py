@@ -235,6 +235,16 @@ def test_a_wait_within_the_slot_is_waited_for_and_a_longer_one_is_not(
     )
 
 
+@pytest.mark.row("on-demand-limited")
+def test_a_demand_for_which_there_is_no_time_to_wait_is_quoted_from_the_second_source(
+    run: Run, simulator: SimulatorControl
+) -> None:
+    run("before")
+    simulator.fault("rate_limited", retry_after=121, times=None, path=FIRST)
+    update = run("limited")
+    assert (update["state"], update["source"]) == ("done", "simulator-2")
+
+
 def test_the_first_source_s_answer_without_a_usable_quote_is_no_answer(
     run: Run, store: Store, simulator: SimulatorControl
 ) -> None:

@@ -220,7 +220,7 @@ def test_an_open_update_shows_how_far_it_is(
     database["updates"].update_one({"_id": "a"}, {"$set": {"not_before": NOW}})
     close(ledger, "a", "failed")
     assert shown() == ("failed", "ended", 1, {"asked": 2, "stored": 1}, 1)
-    ledger.reopen("a")
+    ledger.reopen("a", failed=True)
     assert shown()[-1] is None
 
 
