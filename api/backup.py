@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pymongo.errors import PyMongoError
 
+from logbook.masking import plain
 from market import database
 from market.backup import back_up
 from market.schema import TooNew
@@ -27,11 +28,11 @@ def main() -> None:
         uri = settings.server("mongodb_uri")
         back_up(database.connect(uri, settings.database, database.PATIENT_MS), path, tell)
     except (FileExistsError, TooNew) as error:
-        sys.exit(str(error))
+        sys.exit(plain(error))
     except OSError as error:
         sys.exit(f"{path} cannot be written: {error.strerror or error}")
     except PyMongoError as error:
-        sys.exit(f"MongoDB: {str(error)[:300]}")
+        sys.exit(f"MongoDB: {plain(error)}")
     print(f"{settings.database} is in {path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -9,6 +9,7 @@ from webargs import missing
 from webargs.flaskparser import FlaskParser, is_json_request
 
 from api.schemas.fields import shown
+from logbook.masking import plain
 
 # What the document says of each body.
 REFUSALS = {"400": "The body is no JSON", "415": "The body's Content-Type is not that of JSON"}
@@ -29,4 +30,4 @@ class BodyParser(FlaskParser):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            abort(400, message=f"The body is no JSON: {error}")
+            abort(400, message=f"The body is no JSON: {plain(error)}")

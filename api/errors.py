@@ -19,6 +19,7 @@ import logbook
 from api.schemas.errors import Error
 from api.schemas.fields import SHOWN, shown
 from api.validation import in_words
+from logbook.masking import plain
 
 log = logbook.get(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
@@ -104,7 +105,7 @@ def translate_database_errors(app: Flask, api: ErrorsInOneForm) -> None:
 
     @app.errorhandler(PyMongoError)
     def unavailable(error: PyMongoError) -> tuple[dict[str, Any], int, Any]:
-        log.warning("MongoDB failed", path=request.path, reason=str(error)[:300])
+        log.warning("MongoDB failed", path=request.path, reason=plain(error))
         return api.handle_http_exception(
             ServiceUnavailable("The database does not answer; try again in a few seconds")
         )

@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 import logbook
 from api.schemas.events import EndedUpdate
 from api.waiting import TooMany
+from logbook.masking import plain
 from market.closings import Closings, Document
 
 log = logbook.get(__name__)
@@ -101,7 +102,7 @@ class Feed:
             # An end that nobody can read any more is no reason to wait for it.
             return self._read(number) or [Event(before, b"")]
         except PyMongoError as error:
-            log.warning("events cannot be read", reason=str(error)[:300])
+            log.warning("events cannot be read", reason=plain(error))
             self._pause()
             return []
 
@@ -140,7 +141,7 @@ class Feed:
                 has_more = self._look()
             except Exception as error:
                 # Whatever it was: without this thread everybody would wait in vain.
-                reason = f"{type(error).__name__}: {str(error)[:300]}"
+                reason = f"{type(error).__name__}: {plain(error)}"
                 log.warning("events cannot be followed", reason=reason)
                 has_more = False
             if not has_more:

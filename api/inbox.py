@@ -8,6 +8,7 @@ from api.services import Services
 from bridge.consumer import Consumer, Delivery
 from bridge.events import MalformedEvent, UpdateFinished
 from bridge.listener import listen
+from logbook.masking import plain
 from market.ledger import AHEAD_SECONDS
 from tasks.app import app
 
@@ -82,6 +83,6 @@ def _start(name: str) -> None:
             # No retry here: what Redis does not take now, the sweeper starts in seconds.
             app.send_task(INGEST, (name,), retry=False, ignore_result=True)
         except Exception as error:
-            log.warning("its task is not started yet", reason=str(error) or type(error).__name__)
+            log.warning("its task is not started yet", reason=plain(error))
         else:
             log.info("its task is started")

@@ -7,6 +7,7 @@ from pymongo.errors import PyMongoError
 
 import logbook
 from api.snapshot import Snapshot
+from logbook.masking import plain
 from market.closings import Closings
 
 log = logbook.get(__name__)
@@ -29,7 +30,7 @@ def look_out(closings: Closings, snapshot: Snapshot) -> None:
             try:
                 newest = closings.newest()
             except PyMongoError as error:
-                log.debug("the ledger was not read", reason=str(error)[:300])
+                log.debug("the ledger was not read", reason=plain(error))
             else:
                 if newest != known:
                     known = newest

@@ -9,10 +9,11 @@ from pymongo.errors import PyMongoError
 import logbook
 from bridge import streams
 from bridge.connection import Connection, NotConnected
+from logbook.masking import plain
 from market import database, schema
 from market.database import WrongCollection
 from market.schema import TooNew
-from settings import Settings, load_or_exit, secret_texts
+from settings import Settings, load_or_exit
 
 NATS_SECONDS = 10.0
 
@@ -32,15 +33,15 @@ def prepare(settings: Settings) -> None:
 def main() -> None:
     """Prepares, or ends with the reason in one line."""
     settings = load_or_exit()
-    logbook.set_up("prepare", secret_texts(settings))
+    logbook.set_up("prepare")
     try:
         prepare(settings)
     except (TooNew, WrongCollection, streams.WrongStream, NotConnected) as error:
         sys.exit(str(error))
     except PyMongoError as error:
-        sys.exit(f"MongoDB: {str(error)[:300]}")
+        sys.exit(f"MongoDB: {plain(error)}")
     except (NatsError, TimeoutError) as error:
-        sys.exit(f"NATS: {str(error) or type(error).__name__}")
+        sys.exit(f"NATS: {plain(error)}")
     with suppress(OSError):  # a log without room is no reason to start nothing
         print(f"prepared {settings.database}", flush=True)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from pymongo.errors import PyMongoError
 
 from api.backup import tell
+from logbook.masking import plain
 from market import database, schema
 from market.backup_file import BadArchive
 from market.restore import Occupied, restore
@@ -32,7 +33,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"{options.file} cannot be read: {error.strerror or error}")
     except PyMongoError as error:
-        sys.exit(f"MongoDB: {str(error)[:300]}")
+        sys.exit(f"MongoDB: {plain(error)}")
     then = f"{manifest['database']} was at {manifest['taken_at']:%F %T} UTC"
     print(f"{settings.database} is as {then}")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import logbook
+from logbook.masking import plain
 
 log = logbook.get(__name__)
 
@@ -109,7 +110,7 @@ class Tally:
             weakref.finalize(self, os.close, descriptor)
             self._is_kept = True
         except OSError as error:
-            log.warning("requests are counted in memory alone", reason=str(error))
+            log.warning("requests are counted in memory alone", reason=plain(error))
             shared = mmap.mmap(-1, SIZE)
             shared[: len(MAGIC)] = MAGIC
         self._words = memoryview(shared).cast("Q")

@@ -9,10 +9,10 @@ from api.inbox import Inbox
 from api.lookout import look_out
 from api.overload import refuse_too_many
 from api.services import EXTENSION
-from settings import load_or_exit, secret_texts
+from settings import load_or_exit
 
 settings = load_or_exit()
-logbook.set_up("api", secret_texts(settings))
+logbook.set_up("api")
 app = create_app(settings)
 refuse_too_many(app)
 on = app.extensions[EXTENSION]

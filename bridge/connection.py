@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 import logbook
+from logbook.masking import plain
 
 log = logbook.get(__name__)
 Result = TypeVar("Result")
@@ -124,7 +125,7 @@ class Connection:
 
         async def note(error: Exception) -> None:
             if self._client is client:
-                log.warning("NATS failed", reason=str(error) or type(error).__name__)
+                log.warning("NATS failed", reason=plain(error))
             else:
                 failures.append(error)  # why the connection was not made; told with NotConnected
 

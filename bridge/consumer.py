@@ -17,6 +17,7 @@ from bridge import dead_letters, streams
 from bridge.connection import Connection, NotConnected
 from bridge.events import MalformedEvent, UpdateRequested
 from bridge.streams import CONSUMER, EVENTS, WrongStream
+from logbook.masking import plain
 
 log = logbook.get(__name__)
 
@@ -120,7 +121,7 @@ class Consumer:
         except TimeoutError:
             raise
         except _LOST as error:
-            reason = str(error) or type(error).__name__
+            reason = plain(error)
             log.warning("the consumer failed; trying again", reason=reason)
             self._subscription = None
             await asyncio.sleep(PAUSE_SECONDS)
@@ -157,7 +158,7 @@ class Consumer:
             await message.ack_sync(timeout=2)
         except Exception as error:
             pause = min(LONGEST_NAK_SECONDS, 0.5 * 2 ** min(metadata.num_delivered or 1, 10))
-            log.warning("the event failed", again_in=pause, reason=str(error), **about)
+            log.warning("the event failed", again_in=pause, reason=plain(error), **about)
             with contextlib.suppress(NatsError, OSError):
                 await message.nak(delay=pause)
             return
@@ -179,4 +180,4 @@ def _call(after: Callable[[], None]) -> None:
         after()
     except Exception as error:
         # The event is in the ledger: whoever sweeps it goes on from there.
-        log.warning("what follows the acknowledgement failed", reason=str(error))
+        log.warning("what follows the acknowledgement failed", reason=plain(error))

@@ -10,6 +10,7 @@ from nats.errors import Error as NatsError
 import logbook
 from bridge.connection import Connection, NotConnected
 from bridge.events import FINISHED, MalformedEvent, UpdateFinished
+from logbook.masking import plain
 
 log = logbook.get(__name__)
 
@@ -27,7 +28,7 @@ def listen(connection: Connection, handler: Callable[[UpdateFinished], None]) ->
         try:
             handler(UpdateFinished.decode(message.data))
         except MalformedEvent as error:
-            log.warning("no news", subject=FINISHED, reason=str(error))
+            log.warning("no news", subject=FINISHED, reason=plain(error))
 
     async def keep_subscribed() -> None:
         subscribed: Client | None = None
@@ -38,7 +39,7 @@ def listen(connection: Connection, handler: Callable[[UpdateFinished], None]) ->
                     await client.subscribe(FINISHED, cb=hear)
                     subscribed = client
             except (NatsError, NotConnected, OSError) as error:
-                log.debug("not subscribed; trying again", subject=FINISHED, reason=str(error))
+                log.debug("not subscribed; trying again", subject=FINISHED, reason=plain(error))
             await asyncio.sleep(PAUSE_SECONDS)
 
     asyncio.run_coroutine_threadsafe(keep_subscribed(), connection.loop())

@@ -10,6 +10,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from bridge.connection import Connection, NotConnected
 from bridge.events import FINISHED, REQUESTED, UpdateFinished, UpdateRequested
 from bridge.streams import EVENTS
+from logbook.masking import plain
 
 ACK_SECONDS = 2.0
 PUBLISH_SECONDS = 10.0
@@ -51,8 +52,7 @@ def publish(
         sequence: int = retrying(connection.run, once, ACK_SECONDS + 0.5)
     except (NatsError, NotConnected, TimeoutError, OSError) as error:
         raise NotPublished(
-            f"NATS acknowledged no event within {time.monotonic() - started:.0f} s: "
-            f"{str(error) or type(error).__name__}"
+            f"NATS acknowledged no event within {time.monotonic() - started:.0f} s: {plain(error)}"
         ) from error
     return sequence
 
@@ -79,6 +79,4 @@ def announce(connection: Connection, event: UpdateFinished) -> None:
     try:
         connection.run(once, ACK_SECONDS)
     except (NatsError, NotConnected, TimeoutError, OSError) as error:
-        raise NotPublished(
-            f"{FINISHED} was not sent: {str(error) or type(error).__name__}"
-        ) from error
+        raise NotPublished(f"{FINISHED} was not sent: {plain(error)}") from error

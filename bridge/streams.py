@@ -16,6 +16,7 @@ from nats.js.api import (
 from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
 from bridge.events import DEAD, REQUESTED
+from logbook.masking import plain
 
 EVENTS = "CRYPTO"
 DEAD_LETTERS = "CRYPTO_DEAD"
@@ -69,7 +70,7 @@ def _refused(what: str) -> Iterator[None]:
     try:
         yield
     except (BadRequestError, ServerError) as error:  # which of them it is depends on the fault
-        raise WrongStream(f"NATS refuses the {what}: {error.description}") from error
+        raise WrongStream(f"NATS refuses the {what}: {plain(error)}") from error
 
 
 async def _prepare_stream(js: JetStreamContext, config: StreamConfig) -> None:

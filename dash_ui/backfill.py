@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from dash_ui.client import Client
-from dash_ui.terminal import coloured, say
+from dash_ui.terminal import coloured, say, say_again
 
 AT_ONCE = 250  # coins in one call
 SECONDS = 10.0
@@ -35,7 +35,7 @@ def backfill(
         told = _ask("POST", f"{url}/v1/repairs", key, {"coins": part, **wish})
         say(f"{told['repairs']} of {len(part)} coins, from {told['start']} to {told['end']}")
     for line in _progress(url, key):
-        _show(line)
+        say_again(line)
     if coloured(sys.stdout):
         say()
 
@@ -65,13 +65,6 @@ def bar(ended: int, total: int, failed: int) -> str:
     done = WIDTH * ended // total if total else WIDTH
     text = f"{'#' * done}{'·' * (WIDTH - done)} {ended} of {total} repairs"
     return f"{text}, {failed} failed: see /v1/repairs?state=failed" if failed else text
-
-
-def _show(line: str) -> None:
-    if coloured(sys.stdout):
-        print(f"\r{line}", end="", flush=True)
-    else:
-        say(line)
 
 
 def _ask(method: str, url: str, key: str | None, body: Any = None) -> Any:

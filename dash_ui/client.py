@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import requests
 
+from logbook.masking import plain
+
 PAGE_SIZE = 250
 # The API itself says after 3 s that its database does not answer: that is to be heard.
 READ_SECONDS = 5.0
@@ -208,7 +210,7 @@ class Client:
                 "Start it with ./koinx start api; ./koinx status shows what runs.",
             )
         return ApiError(
-            f"What answers at {self.api_url} is not to be read as KoinX's API: {error}",
+            f"What answers at {self.api_url} is not to be read as KoinX's API: {plain(error)}",
             "Check API_HOST and API_PORT; ./koinx logs api says more.",
         )
 

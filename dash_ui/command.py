@@ -5,8 +5,10 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import TracebackType
 
 import settings as project
 from dash_ui import follow, reach, specs
@@ -18,6 +20,7 @@ from dash_ui.processes import Process, Processes, SupervisorError
 from dash_ui.terminal import complain, say, table
 from dash_ui.trace import NEWEST, trace
 from dash_ui.up import await_ready, down, tell_link, up
+from logbook.masking import plain
 from settings import ROOT, Settings, SettingsError
 from settings.room import Room
 
@@ -78,10 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in error.errors:
             complain(line)
         return 2
-    except (ApiError, OSError, Refused, SupervisorError) as error:
+    except (ApiError, Refused, SupervisorError) as error:
         complain(f"{error} {error.next_step}" if isinstance(error, ApiError) else str(error))
         return 1
-    except BrokenPipeError:
+    except OSError as error:
+        complain(plain(error))
         return 1
     except KeyboardInterrupt:
         return 130
@@ -244,5 +248,13 @@ COMMANDS: dict[str, Callable[[Processes, argparse.Namespace], int]] = {
     "selftest": _selftest,
 }
 
+
+def _unexpected(
+    kind: type[BaseException], error: BaseException, where: TracebackType | None
+) -> None:
+    complain("".join(traceback.format_exception(kind, error, where)).rstrip())
+
+
 if __name__ == "__main__":
+    sys.excepthook = _unexpected
     sys.exit(main())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dash_ui.folder import Folder
 from dash_ui.specs import local_url
+from logbook.masking import plain
 from settings import load_or_exit
 
 PARAMETER = "token"
@@ -61,7 +62,7 @@ def main() -> None:
         url = local_url(settings.dash_host, settings.dash_port)
         print(link(url, folder, MINUTES))
     except OSError as error:
-        sys.exit(f"KOINX_HOME={settings.koinx_home} cannot be written: {error}")
+        sys.exit(f"KOINX_HOME={settings.koinx_home} cannot be written: {plain(error)}")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,10 @@ def last_lines(path: Path, count: int) -> list[str]:
                 data = file.read(step) + data
     except OSError:
         return []
-    found = data.decode(errors="replace").splitlines()[-count:] if count else []
+    if not count or not data:
+        return []
+    # Not splitlines(): what somebody sent may hold other ends of lines than ours.
+    found = data.decode(errors="replace").removesuffix("\n").split("\n")[-count:]
     return [line for one in found for line in readable(one)]
 
 
@@ -80,4 +83,4 @@ class Tail:
         self._at += len(data)
         *whole, self._rest = (self._rest + data).split(b"\n")
         for line in whole:
-            yield from readable(line.decode(errors="replace").rstrip("\r"))
+            yield from readable(line.decode(errors="replace"))

@@ -15,6 +15,7 @@ from dash_ui.folder import Folder
 from dash_ui.identity import Identity
 from dash_ui.probes import Watch
 from dash_ui.spec import Spec
+from logbook.masking import plain
 from settings import NAMES as SETTINGS
 from settings import ROOT
 
@@ -131,7 +132,7 @@ class Managed:
         try:
             self._child = self._popen(spec)
         except OSError as error:
-            log.warning("it cannot be started: %s", error, extra={"of": self.name})
+            log.warning("it cannot be started: %s", plain(error), extra={"of": self.name})
             self._fall()
             return
         pid = self._child.pid

@@ -14,6 +14,7 @@ import psutil
 
 from dash_ui.probes import Probe
 from dash_ui.spec import Spec
+from logbook.masking import plain
 from settings import Settings
 from settings.room import Server, data_folder
 
@@ -151,7 +152,7 @@ def valkey_server() -> str:
         return str(get_binary_path())
     except Exception as error:  # its own errors have no family that we could name
         raise ServerMissingError(
-            f"no embedded Redis for this machine ({error}): set REDIS_URL"
+            f"no embedded Redis for this machine ({plain(error)}): set REDIS_URL"
         ) from error
 
 
@@ -174,7 +175,7 @@ def _complaint(program: str) -> str | None:
             [program, "--version"], capture_output=True, text=True, timeout=20, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
+        return plain(error)
     if outcome.returncode == 0:
         return None
     return (outcome.stderr.strip().splitlines() or [f"exit code {outcome.returncode}"])[-1]

@@ -19,6 +19,7 @@ from dash_ui.managed import Managed
 from dash_ui.ports import KeptPorts, is_busy
 from dash_ui.servers import ServerMissingError
 from dash_ui.spec import Spec
+from logbook.masking import plain
 from settings import Settings
 
 TICK = 0.1
@@ -58,8 +59,8 @@ class Supervisor:
                 if self.tick():
                     return
             except OSError as error:  # a full disk must not end what keeps all the others alive
-                if str(error) != said:
-                    log.warning(said := str(error))
+                if plain(error) != said:
+                    log.warning(said := plain(error))
             ended.wait(TICK)
 
     def tick(self) -> bool:
@@ -116,8 +117,8 @@ class Supervisor:
             plan = self._plan(values, self._ports.get, key)
             self._resolved = specs.resolved(values, self._ports.get, key)
         except (project.SettingsError, ServerMissingError, OSError) as error:
-            self._problem = str(error)
-            log.error("no plan", extra={"reason": str(error)})  # noqa: TRY400 - the reason says it all
+            self._problem = plain(error)
+            log.error("no plan", extra={"reason": plain(error)})  # noqa: TRY400 - the reason says it all
             return
         self._problem = None
         for name in plan:

@@ -1,14 +1,20 @@
 """How the command line looks: colours, tables, one line for each happening."""
 
 import os
+import secrets
 import sys
 from collections.abc import Sequence
 from typing import TextIO
 
 from dash_ui.processes import Detail
+from logbook.masking import masked
+from logbook.plain import printable
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "grey": 90}
 BY_NAME = ("cyan", "yellow", "green", "magenta", "blue")
+# Stands for Escape in what we paint, until it is written: nothing that comes from elsewhere, as a
+# request, a log or an answer, holds it, and Escape itself is never let through.
+ESCAPE = secrets.token_hex(8)
 BY_STATE = {"running": "green", "starting": "yellow", "crashed": "red", "failed": "red"}
 
 
@@ -18,20 +24,33 @@ def coloured(stream: TextIO) -> bool:
 
 
 def paint(text: str, colour: str, stream: TextIO | None = None) -> str:
-    """The text in a colour, where colours are wanted."""
+    """The text in a colour, where colours are wanted; for `say`, `complain` and `say_again`."""
     if not coloured(stream or sys.stdout):
         return text
-    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
+    return f"{ESCAPE}[{COLOURS[colour]}m{text}{ESCAPE}[0m"
 
 
 def say(text: str = "") -> None:
     """A line that is seen at once, also through a pipe."""
-    print(text, flush=True)
+    print(_safe(text), flush=True)
+
+
+def say_again(text: str) -> None:
+    """A line in the place of the last one, on a terminal."""
+    if coloured(sys.stdout):
+        print(f"\r{_safe(text)}", end="", flush=True)
+    else:
+        say(text)
 
 
 def complain(text: str) -> None:
-    """A line on what went wrong."""
-    print(paint(text, "red", sys.stderr), file=sys.stderr, flush=True)
+    """A line on what went wrong; it shows no secret."""
+    print(_safe(paint(masked(text), "red", sys.stderr)), file=sys.stderr, flush=True)
+
+
+def _safe(text: str) -> str:
+    """What a terminal may be given: it obeys our colours, and nothing else."""
+    return printable(text).replace(ESCAPE, "\x1b")
 
 
 def prefix(name: str, names: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from dash_ui.format import age
 from dash_ui.link import A_DAY, link
 from dash_ui.processes import Detail, Overview, Processes
 from dash_ui.terminal import complain, paint, say
+from logbook.masking import plain
 from settings import Settings
 from settings.room import Room
 
@@ -133,7 +134,7 @@ def tell_link(url: str, processes: Processes, lasts: timedelta) -> None:
     try:
         made = link(url, processes.folder, lasts)
     except OSError as error:
-        complain(f"there is no link to the dashboard: {error}")
+        complain(f"there is no link to the dashboard: {plain(error)}")
         return
     good_for = age(lasts.total_seconds())
     say(f"dashboard  {paint(made, 'cyan')}  (good once, for {good_for}; ./koinx status: a new one)")

@@ -5,10 +5,11 @@ import sys
 import logbook
 from dash_ui.app import create_app
 from dash_ui.specs import local_url
-from settings import load_or_exit, secret_texts
+from logbook.masking import plain
+from settings import load_or_exit
 
 settings = load_or_exit()
-logbook.set_up("dashboard", secret_texts(settings))
+logbook.set_up("dashboard")
 try:
     app = create_app(
         settings.dash_api_url or local_url(settings.api_host, settings.api_port),
@@ -22,6 +23,6 @@ try:
 except OSError as error:
     sys.exit(
         f"KoinX cannot start:\nKOINX_HOME={settings.koinx_home} cannot be used for the dashboard's "
-        f"links: {error}. Set KOINX_HOME to a folder of yours, or DASH_PASSWORD."
+        f"links: {plain(error)}. Set KOINX_HOME to a folder of yours, or DASH_PASSWORD."
     )
 server = app.server

@@ -3,29 +3,27 @@
 import json
 import logging
 import os
-from collections.abc import Iterable
 
 from structlog.contextvars import merge_contextvars
 from structlog.processors import TimeStamper, format_exc_info
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.typing import EventDict, WrappedLogger
 
-from logbook.masking import masker
-from logbook.plain import FIRST, for_people
+from logbook.masking import masked
+from logbook.plain import FIRST, for_people, printable
 
 
-def formatter(process: str, secrets: Iterable[str] = (), plain: bool = False) -> logging.Formatter:
-    """Formats every record of a process, whoever logs it; `secrets` are masked wherever they are.
+def formatter(process: str, *, plain: bool = False) -> logging.Formatter:
+    """Formats every record of a process, whoever logs it; known secrets are masked in all of it.
 
     A record's own fields go before those of what the thread is about.
     """
-    mask = masker(secrets)
 
     def identify(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {**event, "process": process, "pid": os.getpid()}
 
     def written(_: WrappedLogger, __: str, event: EventDict) -> str:
-        return mask(for_people(event) if plain else _json(event))
+        return printable(masked(for_people(event) if plain else _json(event)))
 
     return ProcessorFormatter(
         foreign_pre_chain=[add_log_level, add_logger_name, ExtraAdder(), merge_contextvars],

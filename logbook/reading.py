@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from logbook.plain import for_people
+from logbook.plain import for_people, printable
 
 MONGOD_LEVELS = {"F": "critical", "E": "error", "W": "warning", "I": "info"}
 
@@ -11,16 +11,18 @@ MONGOD_LEVELS = {"F": "critical", "E": "error", "W": "warning", "I": "info"}
 def readable(line: str) -> list[str]:
     """A line that is JSON, as ours and mongod's are, as `time level event key=value`.
 
-    A traceback brings lines of its own. Any other line stays as it is.
+    A traceback brings lines of its own. Any other line stays as it is,
+    but for what a terminal would obey.
     """
+    line = line.rstrip("\r")
     if line.startswith('{"t'):
         try:
             found = json.loads(line)
             event = found if "event" in found else _of_mongod(found)
-            return for_people(event).splitlines()
+            return for_people(event).split("\n")
         except (ValueError, TypeError, KeyError, RecursionError):
             pass  # cut short, or another's
-    return [line]
+    return [printable(line)]
 
 
 def _of_mongod(found: dict[str, Any]) -> dict[str, Any]:

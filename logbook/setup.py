@@ -3,7 +3,6 @@
 import logging
 import sys
 import threading
-from collections.abc import Iterable
 from types import TracebackType
 
 from logbook.formatting import formatter
@@ -12,14 +11,14 @@ WITH_HANDLERS = ("_granian", "granian.access")  # set up by the server before ou
 log = logging.getLogger("process")
 
 
-def set_up(process: str, secrets: Iterable[str] = ()) -> None:
+def set_up(process: str) -> None:
     """Has every logger of this process write a line an event to standard error.
 
     JSON, unless that is a terminal. Warnings, and errors that end the process or a thread, are
-    such lines too. `secrets` are masked in all of them.
+    such lines too. Known secrets are masked in all of them.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter(process, secrets, plain=sys.stderr.isatty()))
+    handler.setFormatter(formatter(process, plain=sys.stderr.isatty()))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)

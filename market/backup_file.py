@@ -15,6 +15,8 @@ from typing import IO, Any
 
 from bson import json_util
 
+from logbook.masking import plain
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 LENGTH = struct.Struct("<i")  # with which each BSON document begins: its bytes, these included
@@ -110,7 +112,7 @@ def reading(path: Path) -> Iterator[Reader]:
                 raise BadArchive(f"{path} is damaged: {spoilt} is not what was written")
             yield Reader(file, _manifest(file, path))
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise BadArchive(f"{path} is no backup, or not a whole one: {error}") from error
+        raise BadArchive(f"{path} is no backup, or not a whole one: {plain(error)}") from error
 
 
 def split(chunk: bytes) -> Iterator[bytes]:

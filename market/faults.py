@@ -8,6 +8,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from math import isfinite
 from typing import Any, ClassVar
 
+from logbook.masking import plain
+
 PREFIX = "/api/v3"
 
 
@@ -193,7 +195,7 @@ def read_faults(text: str | bytes) -> list[Fault]:
     try:
         document = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise FaultError(f"faults are not JSON: {error}") from error
+        raise FaultError(f"faults are not JSON: {plain(error)}") from error
     return parse_faults(document)
 
 

@@ -22,6 +22,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NameResolutionError
 
+from logbook.masking import know, masked, plain
+
 CHUNK = 65_536
 CONNECT_SECONDS = 5.0
 CALL_SECONDS = 10.0
@@ -93,6 +95,7 @@ class HttpSource:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update({"Accept": "application/json", "User-Agent": "koinx"})
         self._session.headers.update(headers or {})
+        know((headers or {}).values())  # a key, which an answer may repeat
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=CONNECTIONS)
         self._session.mount(f"{parts.scheme}://", adapter)
 
@@ -151,7 +154,7 @@ class HttpSource:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             return SourceError(self._plain(error))
         except Exception as error:  # a thread's error must reach its caller
-            return SourceError(f"{self.host}: {type(error).__name__}: {error}")
+            return SourceError(f"{self.host}: {type(error).__name__}: {plain(error)}")
 
     def _read(self, response: requests.Response, within: Deadline) -> bytes:
         raw: urllib3.HTTPResponse = response.raw
@@ -171,7 +174,7 @@ class HttpSource:
                 return orjson.loads(body)
             except orjson.JSONDecodeError as error:
                 raise SourceError(
-                    f"{self.host} answered no JSON ({error}): {brief(body)}"
+                    f"{self.host} answered no JSON ({plain(error)}): {brief(body)}"
                 ) from None
         message = _message(body)
         if status == requests.codes.too_many_requests:
@@ -202,11 +205,11 @@ class HttpSource:
         if isinstance(error, requests.Timeout):
             return f"{self.host} did not answer in time"
         if isinstance(error, requests.exceptions.SSLError):
-            return f"{self.host} gave no certificate that can be trusted: {brief(str(error))}"
+            return f"{self.host} gave no certificate that can be trusted: {brief(plain(error))}"
         if isinstance(error, requests.ConnectionError):
-            plain = re.sub(r".*\[Errno -?\d+\] ", "", str(cause))
-            return f"{self.host} could not be reached: {brief(plain)}"
-        return f"{self.host} broke off its answer: {brief(str(error))}"
+            text = re.sub(r".*\[Errno -?\d+\] ", "", str(cause))
+            return f"{self.host} could not be reached: {brief(text)}"
+        return f"{self.host} broke off its answer: {brief(plain(error))}"
 
 
 class _WouldPass(tenacity.stop.stop_base):
@@ -277,5 +280,5 @@ def brief(value: Any) -> str:
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     except RecursionError:  # the reader goes as deep as Python can, the writer cannot
         text = f"something nested too deeply to be shown ({type(value).__name__})"
-    text = " ".join(re.sub(r"[^\x20-\x7e]+", " ", text[:2000]).split())
+    text = masked(" ".join(re.sub(r"[^\x20-\x7e]+", " ", text[:CHUNK]).split()))
     return text if len(text) <= 200 else text[:197] + "..."

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from logbook.masking import plain
 from market.charts import DAY, days_back, parse_chart
 from market.history import History
 from market.http_source import Deadline, SourceError
@@ -64,7 +65,7 @@ def carry_out(
         repairs.fail(repair, str(error), now)
         return
     except ValueError as error:
-        repairs.postpone(repair, str(error), None, datetime.now(UTC))
+        repairs.postpone(repair, plain(error), None, datetime.now(UTC))
         return
     repairs.finish(repair, empty=len(empty), mended=dict(filled), now=datetime.now(UTC))
 

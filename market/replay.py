@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from threading import Lock
 
+from logbook.masking import plain
 from market.simulator_query import Query, Row
 
 
@@ -92,7 +93,7 @@ def _rows(path: Path) -> list[Row]:
         # The standard reader keeps whole numbers whole at any length.
         document = json.loads(path.read_bytes())
     except ValueError as error:
-        raise ReplayError(f"{path} is not JSON: {error}") from error
+        raise ReplayError(f"{path} is not JSON: {plain(error)}") from error
     if not isinstance(document, list) or not document:
         raise ReplayError(f"{path} is not a list of rows")
     for place, row in enumerate(document):

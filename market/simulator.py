@@ -20,6 +20,7 @@ from types import FrameType
 from flask import Flask, Response, request
 
 import logbook
+from logbook.masking import plain
 from market.fault_book import FaultBook
 from market.faults import PREFIX, read_faults
 from market.replay import Replay
@@ -110,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"simulator listens on {url}", flush=True)
             stop.wait()
     except (OSError, ValueError) as error:
-        print(f"simulator: {error}", file=sys.stderr)
+        print(f"simulator: {plain(error)}", file=sys.stderr)
         return 2
     return 0
 

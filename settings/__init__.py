@@ -3,7 +3,6 @@
 from settings.budget import Budget, calls_an_update, rate
 from settings.coins import CoinSelection, parse_coins
 from settings.model import NAMES, PRO_URL, PUBLIC_URL, ROOT, SECRETS, Settings, is_loopback
-from settings.secret_texts import secret_texts
 from settings.sources import RUNNING_FILE, SettingsError, home, load, load_or_exit
 
 __all__ = [
@@ -24,5 +23,4 @@ __all__ = [
     "load_or_exit",
     "parse_coins",
     "rate",
-    "secret_texts",
 ]

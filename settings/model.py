@@ -20,15 +20,19 @@ from pydantic import (
     model_validator,
 )
 
+from logbook import masking
 from settings.budget import Budget, refusal
 from settings.coins import MAX_TOP, CoinSelection, parse_coins
+from settings.redis_tls import verifying
 from settings.second_source import refusal as no_second_source
+from settings.secret_texts import clean, secret_texts
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_URL = "https://api.coingecko.com/api/v3"
 PRO_URL = "https://pro-api.coingecko.com/api/v3"
 MOST_CALLS = 100_000  # a minute: more than any source allows
 MAX_DAYS = 36_500
+SHORTEST_SECRET = 16  # characters, of what keeps other machines out
 CRON_FIELD = re.compile(r"(?:\d+|\*|[a-z]{3}|[,/-])+", re.IGNORECASE)
 
 Port = Annotated[int, Field(ge=1, le=65535, description="a whole number from 1 to 65535")]
@@ -102,6 +106,13 @@ class Settings(BaseModel):
 
     koinx_home: Path = Path("var")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _clean_secret(cls, value: Any, info: ValidationInfo) -> Any:
+        if str(info.field_name).upper() not in SECRETS or value is None:
+            return value
+        return clean(value.get_secret_value() if isinstance(value, SecretStr) else str(value))
+
     @field_validator("coins")
     @classmethod
     def _coins(cls, text: str) -> str:
@@ -152,14 +163,16 @@ class Settings(BaseModel):
         }[str(info.field_name)]
         if url is not None and not url.get_secret_value().startswith(schemes):
             raise ValueError(f"an address that begins with {' or '.join(schemes)}")
-        if url is not None and info.field_name != "mongodb_uri":
-            try:
-                urlsplit(url.get_secret_value()).port  # noqa: B018 - reading it is the check
-            except ValueError:
-                raise ValueError(
-                    "an address whose host and port can be read: in a password write / as %2F, "
-                    "@ as %40 and : as %3A"
-                ) from None
+        if url is None:
+            return None
+        # A MongoDB's may name several hosts.
+        if not _is_readable(url.get_secret_value(), with_port=info.field_name != "mongodb_uri"):
+            raise ValueError(
+                "an address whose host and port can be read: in a password write / as %2F, "
+                "@ as %40 and : as %3A"
+            )
+        if info.field_name == "redis_url":
+            return SecretStr(verifying(url.get_secret_value()))
         return url
 
     @field_validator("koinx_home")
@@ -185,6 +198,8 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> "Settings":
+        # From here on no log line and no error's text of this process shows them.
+        masking.know(secret_texts(self))
         errors = clashes(dict(self))
         if (budget := self.budget) and (
             cannot := refusal(self.selection, self.cron_schedule, budget)
@@ -270,6 +285,19 @@ SECRETS = tuple(
 )
 
 
+def _is_readable(url: str, *, with_port: bool) -> bool:
+    """Whether no part of a password is taken for something else, which errors would quote."""
+    try:
+        parts = urlsplit(url)
+        return (not with_port or parts.port != -1) and "@" not in parts.path + parts.query
+    except ValueError:
+        return False
+
+
+def _plain(secret: SecretStr | str | None) -> str | None:
+    return secret.get_secret_value() if isinstance(secret, SecretStr) else secret
+
+
 def clashes(values: Mapping[str, Any]) -> list[str]:
     """A line for each pair of settings, by field name, that cannot be together."""
     errors = []
@@ -277,9 +305,14 @@ def clashes(values: Mapping[str, Any]) -> list[str]:
         # Keys begin with CG- for both plans, so the plan cannot be guessed.
         errors.append("COINGECKO_API_KEY and COINGECKO_PLAN (demo or pro) are set together")
     for host, key in (("api_host", "api_key"), ("dash_host", "dash_password")):
-        if not is_loopback(values[host]) and values[key] is None:
+        if is_loopback(values[host]):
+            continue
+        is_open = f"{host.upper()}={values[host]} is open to other machines: "
+        if (secret := _plain(values[key])) is None:
+            errors.append(f"{is_open}set {key.upper()} as well")
+        elif len(secret) < SHORTEST_SECRET:
             errors.append(
-                f"{host.upper()}={values[host]} is open to other machines: "
-                f"set {key.upper()} as well"
+                f"{is_open}{key.upper()} has {len(secret)} characters, at least {SHORTEST_SECRET} "
+                "are needed. openssl rand -hex 16 prints a good one"
             )
     return errors

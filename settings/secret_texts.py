@@ -1,32 +1,48 @@
 """Which texts of the settings no log and no answer may show."""
 
-from urllib.parse import unquote, urlsplit
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from settings.model import Settings
-
-SERVERS = ("mongodb_uri", "nats_url", "redis_url")
+SECRET_OPTION = re.compile(r"pass|token|secret|key|sig|auth", re.IGNORECASE)
 
 
-def secret_texts(settings: Settings) -> list[str]:
-    """Keys and passwords; of a server's address the password, or the token, as it stands there.
+def secret_texts(settings: Iterable[tuple[str, Any]]) -> list[str]:
+    """Keys and passwords; of an address the password, or the token, as it stands there.
 
-    The path of the webhook's address is its key: an error of a call may name it by itself.
+    The path and the query of the webhook's address are its key: an error of a call may name them
+    by themselves.
     """
     texts: list[str] = []
     for name, value in settings:
         if not isinstance(value, SecretStr):
             continue
         secret = value.get_secret_value()
-        if name in SERVERS:
-            address = urlsplit(secret)
-            texts += _both(address.password or address.username or "")
-        else:
+        if "://" not in secret:
             texts.append(secret)
-    if settings.webhook_url is not None:
-        texts.append(urlsplit(settings.webhook_url.get_secret_value()).path.strip("/"))
+            continue
+        address = urlsplit(secret)
+        texts += _both(address.password or address.username or "")
+        options = parse_qsl(address.query)
+        texts += [text for option, text in options if SECRET_OPTION.search(option)]
+        if name == "webhook_url":
+            texts += [secret, address.path.strip("/"), address.query]
     return [text for text in texts if text]
+
+
+def clean(secret: str) -> str | None:
+    """Without the white space around it, None for nothing else; ValueError, which does not show
+    it, for one that no header can carry."""
+    secret = secret.strip()
+    if not (secret.isascii() and secret.isprintable()):
+        raise ValueError(
+            "printable ASCII characters alone: it holds another, such as a line's end, a tabulator "
+            "or a letter with an accent. Look whether it was copied whole, and nothing else"
+        )
+    return secret or None
 
 
 def _both(written: str) -> list[str]:

@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from logbook.masking import without_credentials
+from logbook.masking import plain, without_credentials
 from settings.model import NAMES, ROOT, SECRETS, Settings, clashes
 
 RUNNING_FILE = "running.json"  # in KOINX_HOME/run: what the supervisor started its processes with
@@ -37,7 +38,11 @@ def load(environ: Mapping[str, str] | None = None, *, running: bool = True) -> S
     """
     environ = os.environ if environ is None else environ
     file, from_file = _env_file(environ)
-    chosen = {n: v for n, v in (from_file | dict(environ)).items() if n in NAMES and v != ""}
+    chosen = {
+        name: text
+        for name, value in (from_file | dict(environ)).items()
+        if name in NAMES and (text := value.strip() if name in SECRETS else value)
+    }
     values = (_running(home(environ)) if running else {}) | chosen
     errors = _misspelt(environ, from_file, file.name)
     given = {name.lower(): text for name, text in values.items()}
@@ -78,7 +83,7 @@ def _env_file(environ: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
             raise SettingsError([f"KOINX_ENV_FILE={file}: there is no such file"])
         values = dotenv_values(file) if file else {}
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{file} cannot be read: {error}"]) from None
+        raise SettingsError([f"{file} cannot be read: {plain(error)}"]) from None
     return Path(file), {name: value or "" for name, value in values.items()}
 
 
@@ -120,5 +125,7 @@ def _line(error: Any, values: Mapping[str, str]) -> str:
     allowed = Settings.model_fields[name.lower()].description
     message = allowed if error["type"] != "value_error" and allowed else message
     value = without_credentials(values.get(name, ""))
+    if name.endswith("_URL"):
+        value = re.sub(r"[?#].*", "?…", value, flags=re.DOTALL)  # a key may be there
     shown = "a secret value" if name in SECRETS else repr(value)
     return f"{name}={shown}: {message}"

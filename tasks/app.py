@@ -7,6 +7,7 @@ from celery import Celery
 from celery.signals import celeryd_init, task_prerun, worker_before_create_process
 from celery.utils.imports import import_from_cwd
 
+from logbook.masking import plain
 from settings import load_or_exit
 from tasks import broker, ending, heartbeat, lines
 
@@ -32,7 +33,7 @@ def know_tasks(**_: object) -> None:
             import_from_cwd(name)
     except ImportError as error:
         # A signal's handler that fails is passed over: the worker would run without tasks.
-        sys.exit(f"the tasks cannot be imported: {error}")
+        sys.exit(f"the tasks cannot be imported: {plain(error)}")
 
 
 @celeryd_init.connect

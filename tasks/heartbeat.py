@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import logbook
+from logbook.masking import plain
 from settings import home
 
 log = logbook.get(__name__)
@@ -22,7 +23,7 @@ def leave(name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / name, json.dumps({"pid": os.getpid(), "at": time.time()}).ljust(LENGTH))
     except OSError as error:
-        log.warning("no sign of life could be left", reason=str(error))
+        log.warning("no sign of life could be left", reason=plain(error))
 
 
 def _write(file: Path, text: str) -> None:

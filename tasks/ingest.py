@@ -8,6 +8,7 @@ from kombu.exceptions import OperationalError
 import logbook
 from bridge.events import UpdateFinished
 from bridge.publisher import NotPublished, announce, hint
+from logbook.masking import plain
 from market.collect import carry_out
 from market.lease import Lease
 from market.ledger import LeaseLost
@@ -75,5 +76,5 @@ def _go_on(update_id: str) -> None:
         ingest.apply_async((update_id,), retry=False)
     except OperationalError as error:
         log.warning(
-            "its next part is not started", reason=str(error)
+            "its next part is not started", reason=plain(error)
         )  # the sweeper starts it in seconds

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from redis.exceptions import LockError
 
+from logbook.masking import plain
 from market.compaction import give_back
 from tasks.app import app
 from tasks.services import services
@@ -48,7 +49,7 @@ def roll_up() -> int:
         try:
             lock.release()
         except LockError as error:
-            log.warning("the lock of rollups ended by itself: %s", error)
+            log.warning("the lock of rollups ended by itself: %s", plain(error))
     if done:
         log.info("steps: %s", ", ".join(f"{count} {what}" for what, count in done.items()))
     return done.total()

@@ -11,7 +11,7 @@ import yaml
 
 from settings import ROOT
 
-SECRETS = {"API_KEY": "key", "DASH_PASSWORD": "password"}
+SECRETS = {"API_KEY": "key-of-the-containers", "DASH_PASSWORD": "password-of-the-containers"}
 DEMO = str(ROOT / "deploy" / "demo.env")
 COPIED = str(ROOT / ".env.example")  # what a newcomer's `.env` is
 

@@ -17,6 +17,7 @@ from api.app import create_app
 from api.services import EXTENSION
 from bridge import streams
 from bridge.connection import Connection
+from logbook import masking
 from market import database as market_database
 from market.coingecko import CoinGecko
 from market.database import Document
@@ -37,6 +38,13 @@ __all__ = ["browser"]
 def _about_nothing() -> None:
     """What one test's lines were about is not what the next one's are."""
     logbook.wipe()
+
+
+@pytest.fixture(autouse=True)
+def _keeps_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was secret in one test is a word like any other in the next."""
+    monkeypatch.setattr(masking, "_known", set())
+    monkeypatch.setattr(masking, "_mask", masking.without_credentials)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import logbook
+from logbook import masking
 from logbook.formatting import formatter
 
 
@@ -61,7 +62,8 @@ def test_ours_and_anothers_records_become_the_same_json(logger: logging.Logger) 
 
 
 def test_a_traceback_is_part_of_its_line_and_masked(logger: logging.Logger) -> None:
-    handler = Lines(secrets=["hunter2"])
+    masking.know(["hunter2"])
+    handler = Lines()
     logger.addHandler(handler)
     error = RuntimeError("mongodb://koinx:other@db and hunter2")
     try:

@@ -1,5 +1,10 @@
 """What the sources' HTTP has of its own; the rest is seen through CoinGecko's client."""
 
+import json
+import re
+from collections.abc import Callable
+from urllib.parse import quote_plus
+
 import pytest
 
 from market.http_source import Deadline, HttpSource, SourceError
@@ -16,6 +21,37 @@ def test_an_answer_is_bounded_by_what_its_source_says(simulator: SimulatorContro
         else:
             assert source.get("/any", {}, Deadline(5)) == [1, 2, 3]
         source.close()
+
+
+KEY = "CG-0123/456+789"
+
+
+@pytest.mark.parametrize("key", [f" {KEY}", f"{KEY}\n", f"{KEY}\r\nX: y"])
+@pytest.mark.row("secret-leak")
+def test_a_key_that_no_header_can_carry_is_in_no_reason(
+    simulator: SimulatorControl, key: str
+) -> None:
+    source = HttpSource(simulator.url, max_bytes=100, headers={"x-key": key})
+    with pytest.raises(SourceError) as raised:
+        source.get("/any", {}, Deadline(0.3))
+    assert "header" in str(raised.value)
+    assert "CG-0123" not in str(raised.value)
+    source.close()
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 429, 503])
+@pytest.mark.parametrize("write", [str, quote_plus, json.dumps, lambda key: f"<p>{key!r}</p>"])
+@pytest.mark.row("secret-leak")
+def test_a_key_that_the_source_repeats_is_in_no_reason(
+    simulator: SimulatorControl, status: int, write: Callable[[str], str]
+) -> None:
+    simulator.fault("body", body=f"no: {write(KEY)}", status=status, times=None)
+    source = HttpSource(simulator.url, max_bytes=1000, headers={"x-key": KEY})
+    with pytest.raises(SourceError) as raised:
+        source.get("/any", {}, Deadline(0.3))
+    assert "no" in str(raised.value)
+    assert not re.search("CG-0123|456|789", str(raised.value))
+    source.close()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from pydantic import SecretStr
 
-from settings import Settings, secret_texts
+from settings import Settings
+from settings.secret_texts import secret_texts
 
 
 def test_keys_passwords_and_the_path_of_the_webhook() -> None:

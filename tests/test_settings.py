@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 import settings as settings_module
 from settings import (
@@ -93,7 +94,6 @@ def test_a_real_source_is_never_marked_as_simulated(
         ("CRON_SCHEDULE", "0 0 30 2 *", "a schedule whose day comes"),
         ("MARKET", "bear", "'live', 'demo' or 'replay'"),
         ("COINGECKO_API_URL", "ftp://example.org", "http:// or https://"),
-        ("COINGECKO_API_URL", "https://example.org/?key=1", "without a query"),
         ("SECOND_SOURCE", "kraken", "Input should be 'coinpaprika'"),
         ("COINPAPRIKA_API_URL", "api.coinpaprika.com", "http:// or https://"),
         ("ROLLUP_AFTER", "-1", "days, a whole number from 0 (off) to 36500"),
@@ -160,7 +160,7 @@ def test_settings_that_need_each_other(
 
 
 def test_another_address_is_taken_with_a_key(environ: dict[str, str]) -> None:
-    made = load(environ | {"API_HOST": "0.0.0.0", "API_KEY": SECRET})
+    made = load(environ | {"API_HOST": "0.0.0.0", "API_KEY": 3 * SECRET})
     assert made.api_host == "0.0.0.0"
 
 
@@ -265,6 +265,81 @@ def test_a_password_in_an_address_is_refused_and_not_shown(errors: Errors) -> No
     (line,) = errors(COINGECKO_API_URL=f"https://someone:{SECRET}@example.org/api")
     assert line.startswith("COINGECKO_API_URL='https://…@example.org/api': ")
     assert line.endswith("or a password")
+
+
+@pytest.mark.row("secret-leak")
+def test_a_key_in_an_address_is_refused_and_not_shown(errors: Errors) -> None:
+    (line,) = errors(COINGECKO_API_URL=f"https://example.org/?x_cg_demo_api_key={SECRET}")
+    assert line.startswith("COINGECKO_API_URL='https://example.org/?…': ")
+    assert SECRET not in line
+
+
+NOT_SECRETS = {"MONGODB_URI": "mongodb://h", "NATS_URL": "nats://h", "REDIS_URL": "redis://h"}
+OF_A_SECRET = {
+    name: NOT_SECRETS.get(name, "https://h/" if name == "WEBHOOK_URL" else "") + SECRET
+    for name in settings_module.SECRETS
+}
+
+
+@pytest.mark.parametrize("name", OF_A_SECRET)
+@pytest.mark.parametrize("around", [" {} ", "{}\n", "\t{}\r\n"])
+@pytest.mark.row("secret-leak")
+def test_white_space_around_a_secret_is_no_part_of_it(
+    environ: dict[str, str], name: str, around: str
+) -> None:
+    plan = {"COINGECKO_PLAN": "demo"} if name == "COINGECKO_API_KEY" else {}
+    made = load(environ | plan | {name: around.format(OF_A_SECRET[name])})
+    assert made.environment()[name] == OF_A_SECRET[name]
+
+
+@pytest.mark.parametrize("name", OF_A_SECRET)
+@pytest.mark.parametrize("inside", ["{0}\n{0}", "{0}\t", "\0{0}", "{0}\x1b[31m", "é{0}", "{0}\x7f"])
+@pytest.mark.row("secret-leak")
+def test_a_secret_that_no_header_can_carry_is_refused_and_not_shown(
+    errors: Errors, name: str, inside: str
+) -> None:
+    text = inside.format(OF_A_SECRET[name]) + "-"
+    plan = {"COINGECKO_PLAN": "demo"} if name == "COINGECKO_API_KEY" else {}
+    (line,) = errors(**plan, **{name: text})
+    assert line.startswith(f"{name}=a secret value: printable ASCII characters alone")
+    assert SECRET not in line
+    assert line.isprintable()
+
+
+def test_a_secret_of_white_space_alone_is_none(errors: Errors) -> None:
+    assert Settings(api_key=SecretStr(" \n")).api_key is None
+    (line,) = errors(API_HOST="0.0.0.0", API_KEY=" \n")
+    assert line == "API_HOST=0.0.0.0 is open to other machines: set API_KEY as well"
+
+
+@pytest.mark.parametrize(("host", "key"), [("API_HOST", "API_KEY"), ("DASH_HOST", "DASH_PASSWORD")])
+def test_what_keeps_other_machines_out_has_16_characters(
+    environ: dict[str, str], errors: Errors, host: str, key: str
+) -> None:
+    for text in ("a", "a" * 15, " " * 9 + "a" * 15):
+        (line,) = errors(**{host: "0.0.0.0", key: text})
+        assert line.startswith(f"{host}=0.0.0.0 is open to other machines: {key} has ")
+        assert "at least 16 are needed" in line
+    assert load(environ | {host: "0.0.0.0", key: "a" * 16})
+    assert load(environ | {host: "127.0.0.1", key: "a"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"mongodb://koinx:a/{SECRET}@db:27017/?replicaSet=koinx",
+        f"mongodb://koinx:a?{SECRET}@db:27017",
+        f"redis://:12/{SECRET}@cache/0",
+        f"nats://koinx:12?{SECRET}@nats",
+    ],
+)
+@pytest.mark.row("secret-leak")
+def test_a_password_that_would_be_taken_for_a_port_or_a_path_is_refused(
+    errors: Errors, url: str
+) -> None:
+    name = {"m": "MONGODB_URI", "r": "REDIS_URL", "n": "NATS_URL"}[url[0]]
+    (line,) = errors(**{name: url})
+    assert line.startswith(f"{name}=a secret value: an address whose host and port can be read")
 
 
 def test_a_file_that_is_named_must_be_there(environ: dict[str, str], errors: Errors) -> None:

@@ -8,8 +8,10 @@ from settings import ROOT
 
 START = """
 import logging, threading, warnings, logbook
+from logbook import masking
 logging.getLogger("_granian").addHandler(logging.StreamHandler())
-logbook.set_up("test", ["hunter2"])
+logbook.set_up("test")
+masking.know(["hunter2"])
 logging.getLogger("_granian.workers").info("Started %s", "worker-1")
 warnings.warn("old: hunter2")
 thread = threading.Thread(target=lambda: 1 / 0, name="feed")

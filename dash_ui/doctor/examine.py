@@ -9,6 +9,7 @@ from dash_ui import reach
 from dash_ui.doctor import installation, machine, running, servers, source
 from dash_ui.doctor.finding import Check, Finding, fault
 from dash_ui.processes import Processes
+from logbook.masking import plain
 from settings import Settings, SettingsError
 
 LONGEST = 12.0  # seconds for all together; each waits 2 to 7 s for what does not answer
@@ -78,7 +79,7 @@ def _guarded(check: Check) -> list[Finding]:
     try:
         return check()
     except Exception as error:  # what nobody thought of must not hide what the others found
-        text = f"a check failed: {type(error).__name__}: {error}"
+        text = f"a check failed: {type(error).__name__}: {plain(error)}"
         return [fault("doctor", text, "this is a fault of its own; the other lines hold")]
 
 

@@ -1,7 +1,6 @@
 """Whether the three servers answer, and are such as the system needs."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from dash_ui.doctor.clock import compare
 from dash_ui.doctor.finding import Check, Finding, fault
 from dash_ui.ear import connect
 from dash_ui.processes import Overview
+from logbook.masking import plain, without_credentials
 from settings import Settings
 from settings.room import Server
 
@@ -53,7 +53,7 @@ def checks(settings: Settings, overview: Overview, *, runs: bool) -> list[Check]
 
 def shown(url: str) -> str:
     """An address without the secrets that may be in it."""
-    return re.sub(r"//[^/]*@", "//…@", url.partition("?")[0])
+    return without_credentials(url).partition("?")[0]
 
 
 def _stopped(name: str, state: str) -> Finding:
@@ -81,7 +81,7 @@ def _mongodb(settings: Settings, url: str) -> list[Finding]:
             socketTimeoutMS=ms,
         )
     except (InvalidURI, ConfigurationError, ValueError) as error:
-        return [fault("mongodb", f"{shown(url)} is no address: {error}", "mend MONGODB_URI")]
+        return [fault("mongodb", f"{shown(url)} is no address: {plain(error)}", "mend MONGODB_URI")]
     try:
         with client:
             asked = datetime.now(UTC)
@@ -146,7 +146,7 @@ async def _ask_nats(url: str, *, own: bool) -> Finding:
     try:
         client = await connect(url)
     except (NatsError, OSError, ValueError, TimeoutError) as error:
-        if "authorization" in str(error).lower():
+        if "authorization" in plain(error).lower():
             cure = "mend the user, the password or the token in NATS_URL"
             return fault("nats", f"{shown(url)} refuses us", cure)
         return _silent("nats", url, error, own=own)

@@ -13,6 +13,7 @@ from requests import codes
 
 from dash_ui.doctor.clock import compare
 from dash_ui.doctor.finding import Finding, fault
+from logbook.masking import plain
 from settings import Settings, is_loopback
 from settings.windows import Windows
 
@@ -145,7 +146,7 @@ def _unreachable(check: str, host: str, error: Exception, settings: Settings) ->
         return fault(
             check, f"the simulated market at {host} does not answer", "./koinx restart market"
         )
-    text = str(error)
+    text = plain(error)
     if "NameResolution" in text or "name resolution" in text:
         return fault(
             check, f"{host} was not found", "see to the internet; ./koinx up --demo needs none"

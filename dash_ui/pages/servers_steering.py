@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from dash_ui import specs
 from dash_ui.processes import Processes, SupervisorError
+from logbook.masking import plain
 from settings import Settings, SettingsError
 
 ALL = "all"
@@ -27,7 +28,7 @@ def carry_out(processes: Processes, verb: str, name: str) -> str:
             return "Nothing was started from here: ./koinx up does."
         return _wish(processes, settings, verb, name)
     except (OSError, SupervisorError, SettingsError) as error:
-        return f"{verb} {name}: {error}"
+        return f"{verb} {name}: {plain(error)}"
 
 
 def _wish(processes: Processes, settings: Settings, verb: str, name: str) -> str:
