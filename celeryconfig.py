@@ -1,6 +1,5 @@
 """Celery's settings, with the beat schedule. No logic; the reasons are in docs/reliability.md."""
 
-import ssl
 from datetime import UTC, datetime
 
 from market.slots import Schedule
@@ -13,9 +12,6 @@ broker_url = settings.server("redis_url")
 result_backend = broker_url
 result_expires = 3600
 task_ignore_result = True
-if broker_url.startswith("rediss://"):
-    # Celery wants to be told that the certificate counts; ssl_ca_certs and others go in the URL.
-    broker_use_ssl = redis_backend_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
 redis_socket_timeout = 3
 redis_socket_connect_timeout = 3
 redis_backend_health_check_interval = 10

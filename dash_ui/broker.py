@@ -5,12 +5,14 @@ from typing import Any
 
 from celery import Celery
 
+from settings.redis_tls import verifying
+
 
 class Broker:
     """Talks to workers over the Redis at `url`; each step there takes `seconds` at most."""
 
     def __init__(self, url: str, seconds: float) -> None:
-        self._app = Celery(broker=url, set_as_current=False)
+        self._app = Celery(broker=verifying(url), set_as_current=False)
         limits = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
         self._app.conf.update(
             broker_transport_options=limits | {"max_retries": 0},

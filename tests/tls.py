@@ -21,14 +21,15 @@ PLAIN_PASSWORD = "p@ss/word"
 
 
 class Authority:
-    """Signs the certificates of servers on this machine; `file` is what clients must trust."""
+    """Signs the certificates of servers on this machine, or of those called `names`; `file` is
+    what clients must trust."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *names: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         authority = trustme.CA()
         self.file = folder / "ca.pem"
         authority.cert_pem.write_to_path(str(self.file))
-        issued = authority.issue_cert("localhost", "127.0.0.1")
+        issued = authority.issue_cert(*names or ("localhost", "127.0.0.1"))
         self.key = folder / "key.pem"
         self.chain = folder / "cert.pem"
         issued.private_key_pem.write_to_path(str(self.key))
