@@ -144,11 +144,11 @@ def _running(system: System) -> dict[str, Identity]:
 
 
 def _children(leader: Identity) -> list[Identity]:
-    """The leader's children that do its work: they are forks, and have its command line."""
+    """The leader's children that do its work, without the one that minds multiprocessing's own."""
     with suppress(psutil.Error):
-        pids = sorted(child.pid for child in psutil.Process(leader.pid).children())
-        found = [Identity.of(pid) for pid in pids]
-        return [child for child in found if child and child.command == leader.command]
+        children = psutil.Process(leader.pid).children()
+        pids = sorted(one.pid for one in children if "resource_tracker" not in str(one.cmdline()))
+        return [child for pid in pids if (child := Identity.of(pid))]
     return []
 
 

@@ -27,6 +27,7 @@ from bench import small
 from bench.strangers import Stranger
 from dash_ui import wishes
 from dash_ui.folder import STATE_FILE, Folder
+from dash_ui.identity import AS
 from dash_ui.managed import environment
 from dash_ui.processes import Overview, Processes
 from settings import ROOT
@@ -48,10 +49,11 @@ class Cycles:
         self._processes = Processes(home)
         self._chance = random.Random(seed)
         self._strangers: list[Stranger] = []
-        twin = small.spec(self._folder, "struck").command
-        # Ours by its command line, but of another home: whoever looks for ours may find it.
+        twin = small.spec(self._folder, "struck")
+        # Ours by its name and command line, but of another home: who looks for ours may find it.
+        another = {"KOINX_HOME": "/another", AS: f"{twin.name}:{twin.fingerprint}"}
         self._twin = subprocess.Popen(
-            twin, env=os.environ | {"KOINX_HOME": "/another"}, start_new_session=True
+            twin.command, env=os.environ | another, start_new_session=True
         )
         self._supervisor = self._supervise()
 

@@ -5,24 +5,27 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+AS = "SUPERVISED_AS"  # in the environment of each process that a supervisor starts: as what
+
 
 @dataclass(frozen=True)
 class Identity:
-    """A process by pid, start and command line: a pid alone is given to another in time.
+    """A process by pid, start and boot: a pid alone is given to another in time.
 
-    `started` counts clock ticks since boot where the system tells, else seconds since 1970: only
-    good for comparing.
+    Never by its command line, which a process may change (setproctitle). `started` counts clock
+    ticks since boot where the system tells, else seconds since 1970: only good for comparing.
     """
 
     pid: int
     started: float
-    command: tuple[str, ...]
+    boot: str
 
     @classmethod
     def of(cls, pid: int) -> "Identity | None":
@@ -31,32 +34,21 @@ class Identity:
             process = psutil.Process(pid)
             if process.status() == psutil.STATUS_ZOMBIE:
                 return None
-            return cls(pid, _started(process), tuple(process.cmdline()))
+            return cls(pid, _started(process), _boot())
         except (psutil.Error, OSError):
             return None
-
-    @classmethod
-    def of_child(cls, pid: int) -> "Identity | None":
-        """Who a child is that was started just now."""
-        deadline = time.monotonic() + 1
-        while (found := cls.of(pid)) is not None:
-            # For a moment after exec the system shows no command line at all.
-            if found.command or time.monotonic() > deadline:
-                break
-            time.sleep(0.001)
-        return found
 
     @classmethod
     def from_record(cls, record: Any) -> "Identity | None":
         """What `record()` wrote; None if it is something else."""
         try:
-            return cls(int(record["pid"]), float(record["started"]), tuple(record["command"]))
+            return cls(int(record["pid"]), float(record["started"]), str(record["boot"]))
         except (KeyError, TypeError, ValueError):
             return None
 
     def record(self) -> dict[str, Any]:
         """The identity as JSON can hold it."""
-        return {"pid": self.pid, "started": self.started, "command": list(self.command)}
+        return asdict(self)
 
     def alive(self) -> bool:
         """Whether this very process still runs."""
@@ -99,6 +91,15 @@ def _started(process: psutil.Process) -> float:
     return float(stat.rpartition(b")")[2].split()[19])
 
 
+@cache
+def _boot() -> str:
+    """The system's name for the time since it was started, for which its ticks count."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
 def sessions() -> dict[int, list[int]]:
     """All pids by the session that they are in."""
     found: dict[int, list[int]] = {}
@@ -114,30 +115,31 @@ def members(leader: Identity, home: Path) -> list[Identity]:
     After the leader's end its pid may have become another's session. So a member counts only if
     its environment names our home, and nobody counts if a stranger leads.
     """
-    now_leading = Identity.of(leader.pid)
-    if now_leading is not None and now_leading != leader:
+    found = [who for pid in sessions().get(leader.pid, []) if (who := Identity.of(pid))]
+    if leader.alive():
+        return found
+    if Identity.of(leader.pid) is not None:
         return []
-    return [
-        identity
-        for pid in sessions().get(leader.pid, [])
-        if (identity := Identity.of(pid)) and (identity == leader or _in_home(pid, home))
-    ]
+    return [who for who in found if _environment(who.pid).get("KOINX_HOME") == str(home)]
 
 
-def _in_home(pid: int, home: Path) -> bool:
-    try:
-        return psutil.Process(pid).environ().get("KOINX_HOME") == str(home)
-    except (psutil.Error, OSError):
-        return False
-
-
-def find(command: tuple[str, ...], home: Path) -> Identity | None:
-    """A session leader of this home with exactly this command line, or None."""
+def find(home: Path) -> dict[str, tuple[Identity, str]]:
+    """By name who was started by a supervisor of this home, and the fingerprint of its spec."""
+    found = {}
     for pid in sessions():
-        identity = Identity.of(pid)
-        if identity and identity.command == command and _in_home(pid, home):
-            return identity
-    return None
+        identity, environment = Identity.of(pid), _environment(pid)
+        name, _, fingerprint = environment.get(AS, "").partition(":")
+        if identity and name and environment.get("KOINX_HOME") == str(home):
+            found[name] = identity, fingerprint
+    return found
+
+
+def _environment(pid: int) -> dict[str, str]:
+    """With what a process was started; {} if it may not be looked at."""
+    try:
+        return psutil.Process(pid).environ()
+    except (psutil.Error, OSError):
+        return {}
 
 
 def end(identities: list[Identity]) -> None:

@@ -25,6 +25,9 @@ MAX_STARTS = 5  # in a row that never got ready
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 CALM_AFTER = 60.0  # seconds of being ready after which the pauses begin small again
 
+# A new title would be written over the environment by which identity.find() and members() know it.
+UNCLOBBERED = {"SPT_NOENV": "1"}  # read by setproctitle, which Celery uses where it is installed
+
 
 class Managed:
     """Holds what is known of one process. All its methods return at once.
@@ -136,7 +139,7 @@ class Managed:
             self._fall()
             return
         pid = self._child.pid
-        self.identity = Identity.of_child(pid) or Identity(pid, 0, spec.command)
+        self.identity = Identity.of(pid) or Identity(pid, 0, "")  # over already
         self._begin_watch()
 
     def adopt(self, found: Identity, fingerprint: str | None, restarts: int) -> None:
@@ -157,7 +160,9 @@ class Managed:
             return subprocess.Popen(
                 spec.command,
                 cwd=ROOT,
-                env=environment(self._folder.home) | spec.environment,
+                env=environment(self._folder.home)
+                | spec.environment
+                | {identity.AS: f"{self.name}:{spec.fingerprint}", **UNCLOBBERED},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -271,6 +276,7 @@ class Managed:
 
 def environment(home: Path) -> dict[str, str]:
     """This process's environment without any setting, but for the home."""
-    kept = {n: v for n, v in os.environ.items() if n not in SETTINGS and n != "KOINX_ENV_FILE"}
+    ours = {*SETTINGS, "KOINX_ENV_FILE", identity.AS}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
     return kept | {"KOINX_HOME": str(home)}

@@ -103,7 +103,7 @@ def redis(settings: Settings, port: int) -> Spec:
         *(valkey_server(), "--bind", HOST, "--port", str(port), "--dir", str(folder)),
         *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
         *("--maxmemory-policy", "noeviction"),
-        # Its command line must stay as it was: that is one of the things we know it by.
+        # It would write a title over its environment, by which identity.find() knows it.
         *("--set-proc-title", "no"),
     ]
     return _server("redis", command, port, folder)

@@ -230,14 +230,11 @@ class Supervisor:
             if found and (found.alive() or identity.members(found, self._folder.home)):
                 managed.adopt(found, record.get("fingerprint"), record.get("restarts", 0))
                 log.info("taken over", extra={"of": name, "its_pid": found.pid})
-        for name, managed in self._managed.items():
-            # A supervisor that was killed between a start and its note left it in no record.
-            if (
-                managed.spec
-                and not managed.alive
-                and (lost := identity.find(managed.spec.command, self._folder.home))
-            ):
-                managed.adopt(lost, managed.spec.fingerprint, 0)
+        # A supervisor that was killed between a start and its note left it in no record.
+        for name, (lost, fingerprint) in identity.find(self._folder.home).items():
+            managed = self._managed.setdefault(name, Managed(name, self._folder))
+            if not managed.alive:
+                managed.adopt(lost, fingerprint, 0)
                 log.info("found", extra={"of": name, "its_pid": lost.pid})
         if "prepare" in self._managed and any(m.alive for m in self._managed.values()):
             self._managed["prepare"].done = state.get("prepared")

@@ -8,19 +8,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dash_ui import identity
 from dash_ui.folder import STATE_FILE, SUPERVISOR_FILE, Folder
 from dash_ui.identity import Identity
+from dash_ui.probes import Probe
 from dash_ui.processes import Processes
-from dash_ui.supervisor import Supervisor
+from dash_ui.spec import Spec
+from dash_ui.supervisor import Plan, Supervisor
 from tests.support import wait_until
-from tests.test_supervisor import folder, two_steady, wish
+from tests.test_supervisor import (
+    folder,
+    in_home,
+    plan_of,
+    process,
+    supervisor_process,
+    two_steady,
+    until,
+    wish,
+    wish_up,
+)
 
 __all__ = ["folder"]
 
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
+RENAMES = """
+import os, pathlib, signal, sys, time
+file, renamed = pathlib.Path(sys.argv[1]), len(sys.argv) > 2
+while not renamed and not file.with_suffix(".rename").exists():
+    file.write_text(str(time.monotonic_ns()))
+    time.sleep(0.01)
+if not renamed:  # the same process from now on, with another command line
+    os.execl(sys.executable, "celeryd: worker", "-c", os.environ["PROGRAM"], str(file), "renamed")
+while True:
+    file.write_text(str(time.monotonic_ns()))
+    time.sleep(0.05)
+"""
 COMMAND = (sys.executable, "-c", "import time; time.sleep(60)")
 TICK = 0.02  # the system counts starts in hundredths of a second
 
@@ -51,16 +76,16 @@ def sleeping_as(pid: int) -> Iterator["subprocess.Popen[bytes]"]:
 
 @pytest.mark.row("pid-reused")
 def test_whoever_got_the_pid_of_one_that_ended_is_left_alone(folder: Folder) -> None:
-    # Given a process that ended, whose pid and command line another has by now
+    # Given a process that ended, whose pid another has by now, with the same command line
     with sleeping() as process:
-        ended = Identity.of_child(process.pid)
+        ended = Identity.of(process.pid)
     assert ended is not None
     since = time.monotonic()
     wait_until(lambda: time.monotonic() > since + TICK, "another start time")
     with sleeping_as(ended.pid) as stranger:
-        who = Identity.of_child(stranger.pid)
+        who = Identity.of(stranger.pid)
         assert who is not None
-        assert (who.pid, who.command) == (ended.pid, ended.command)
+        assert (who.pid, who.boot) == (ended.pid, ended.boot)
 
         # When everything is to end, and the one that ended is noted
         assert not ended.alive()
@@ -75,3 +100,55 @@ def test_whoever_got_the_pid_of_one_that_ended_is_left_alone(folder: Folder) -> 
         # Then the other one lives
         assert stranger.poll() is None
         assert Identity.of(stranger.pid) == who
+
+
+def renaming(folder: Folder) -> Plan:
+    """A process that takes another command line once it is told to, as with setproctitle."""
+    file = str(folder.run / "first.beats")
+    return plan_of(
+        Spec(
+            name="first",
+            command=(sys.executable, "-c", RENAMES, file),
+            environment={"PROGRAM": RENAMES},
+            probe=Probe("heartbeat", file, calm=0.1),
+        )
+    )
+
+
+@pytest.mark.row("pid-reused")
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_process_that_changed_its_command_line_stays_ours(folder: Folder, noted: bool) -> None:
+    # Given a process with another command line than it was started with
+    wish_up(folder, "first")
+    with supervisor_process(folder, "test_identity.renaming") as supervisor:
+        try:
+            until(lambda: process(folder, "first").get("ready"))
+            pid = process(folder, "first")["pid"]
+            (folder.run / "first.rename").touch()
+            until(lambda: psutil.Process(pid).cmdline()[0] == "celeryd: worker")
+        finally:
+            supervisor.kill()
+    assert Processes(folder.home).overview().processes[0]["pid"] == pid
+
+    # When another supervisor comes, the process is noted or not
+    state = folder.read(STATE_FILE)
+    if noted:
+        state["processes"][0]["ready"] = False
+        folder.write(STATE_FILE, state)
+    else:
+        (folder.run / STATE_FILE).unlink()
+    (folder.run / "first.rename").unlink()
+    with supervisor_process(folder, "test_identity.renaming") as supervisor:
+        try:
+            until(lambda: process(folder, "first").get("ready"))
+
+            # Then it is the same process, which can be started anew and ended
+            assert process(folder, "first")["pid"] == pid
+            wish(folder, lambda old: old.restart("first"))
+            until(lambda: process(folder, "first")["pid"] not in (None, pid))
+            assert Identity.of(pid) is None
+            wish(folder, lambda old: old.stop_all())
+            assert supervisor.wait(10) == 0
+        finally:
+            supervisor.kill()
+    assert in_home(folder.home) == []

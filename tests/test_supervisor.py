@@ -254,12 +254,15 @@ def test_what_stands_still_is_started_anew(folder: Folder, run: Running) -> None
         monkey.undo()
 
 
-def supervisor_process(folder: Folder) -> subprocess.Popen[bytes]:
+def supervisor_process(
+    folder: Folder, plan: str = "test_supervisor.two_steady"
+) -> subprocess.Popen[bytes]:
+    module = plan.partition(".")[0]
     code = (
         "import sys, threading; from pathlib import Path; from dash_ui.folder import Folder\n"
-        "from tests import test_supervisor as t\n"
+        f"from tests import test_supervisor, {module}\n"
         "folder = Folder(Path(sys.argv[1]))\n"
-        "t.supervise(folder, threading.Event(), t.two_steady(folder))"
+        f"test_supervisor.supervise(folder, threading.Event(), {plan}(folder))"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, str(folder.home)], cwd=project.ROOT, start_new_session=True
@@ -303,6 +306,22 @@ def test_one_that_was_started_but_not_noted_is_found(folder: Folder, run: Runnin
     assert process(folder, "first")["pid"] == pid
 
 
+def test_one_that_was_not_noted_is_started_anew_if_its_settings_changed(
+    folder: Folder, run: Running
+) -> None:
+    wish_up(folder, "first")
+    with supervisor_process(folder) as old:
+        try:
+            until(lambda: process(folder, "first").get("ready"))
+            pid = process(folder, "first")["pid"]
+        finally:
+            old.kill()
+    (folder.run / STATE_FILE).unlink()
+    run(plan_of(steady(folder, "first", environment={"COINS": "bitcoin"})))
+    until(lambda: process(folder, "first").get("ready"))
+    assert process(folder, "first")["pid"] != pid
+
+
 def test_sigterm_to_the_supervisor_leaves_the_processes(folder: Folder) -> None:
     command = [sys.executable, "-m", "dash_ui.supervisor"]
     environment = managed.environment(folder.home) | {"KOINX_ENV_FILE": ""}
@@ -322,9 +341,9 @@ def test_a_stranger_with_a_noted_pid_is_never_signalled(folder: Folder) -> None:
         [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
     ) as stranger:
         try:
-            who = Identity.of_child(stranger.pid)
+            who = Identity.of(stranger.pid)
             assert who
-            for change in ({"started": who.started - 100}, {"command": ["another", "program"]}):
+            for change in ({"started": who.started - 100}, {"boot": "another"}):
                 record = {"name": "first", "identity": who.record() | change}
                 folder.write(STATE_FILE, {"processes": [record]})
                 wish(folder, lambda old: old.stop_all())

@@ -40,7 +40,8 @@ def _is_ours(pid: int, program: str, home: Path) -> bool:
     with suppress(psutil.Error):
         process = psutil.Process(pid)
         named = process.environ().get("KOINX_HOME") or home
-        return program in process.cmdline() and ROOT / named == home
+        # With setproctitle installed its words are one.
+        return program in " ".join(process.cmdline()) and ROOT / named == home
     return False
 
 
