@@ -5,6 +5,11 @@ import socket
 import threading
 from collections.abc import Callable
 
+import logbook
+from logbook.masking import plain
+
+log = logbook.get(__name__)
+
 
 def when_told_to_end(handler: Callable[[], None]) -> None:
     """Calls `handler`, in a thread of its own, once this process gets SIGTERM or SIGINT.
@@ -19,6 +24,10 @@ def when_told_to_end(handler: Callable[[], None]) -> None:
     def wait() -> None:
         while number := reader.recv(1):
             if number[0] in (signal.SIGTERM, signal.SIGINT):
-                handler()
+                try:
+                    handler()
+                except Exception as error:
+                    # It may work at the next signal; this one's own handler goes on anyway.
+                    log.warning("ending failed", reason=plain(error))
 
     threading.Thread(target=wait, name="ending", daemon=True).start()

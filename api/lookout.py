@@ -31,6 +31,9 @@ def look_out(closings: Closings, snapshot: Snapshot) -> None:
                 newest = closings.newest()
             except PyMongoError as error:
                 log.debug("the ledger was not read", reason=plain(error))
+            except Exception as error:
+                # Whatever it was: without this thread no answer would be kept any more.
+                log.warning("the ledger was not read", reason=plain(error))
             else:
                 if newest != known:
                     known = newest

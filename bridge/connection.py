@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -42,6 +43,15 @@ class NotConnected(Exception):
     """NATS could not be reached in time."""
 
 
+def is_cancelled() -> bool:
+    """Whether the running task itself was cancelled.
+
+    Else it was what the task waited for: nats-py cancels that with the connection.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Connection:
     """Runs coroutines on this process's NATS connection, which is made at the first use."""
 
@@ -68,6 +78,17 @@ class Connection:
         """Begins what `run` does, and does not wait for it; what it raises is lost."""
         asyncio.run_coroutine_threadsafe(self._with_client(work, timeout), self.loop())
 
+    def keep_running(self, work: Coroutine[Any, Any, None], what: str) -> Future[None]:
+        """Begins what runs until it is cancelled; if an error ends it, the log says so."""
+
+        def tell(ended: Future[None]) -> None:
+            if not ended.cancelled() and (error := ended.exception()) is not None:
+                log.critical("ended by an error", of=what, exc_info=error)
+
+        running = asyncio.run_coroutine_threadsafe(work, self.loop())
+        running.add_done_callback(tell)
+        return running
+
     def loop(self) -> asyncio.AbstractEventLoop:
         """This process's event loop, running in its own thread."""
         with self._lock:
@@ -77,7 +98,7 @@ class Connection:
                 self._connecting = asyncio.Lock()
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="nats", daemon=True
+                    target=_run_on, args=(self._loop,), name="nats", daemon=True
                 )
                 self._thread.start()
             return self._loop
@@ -113,9 +134,8 @@ class Connection:
         try:
             return await asyncio.wait_for(connected_work(), timeout)
         except asyncio.CancelledError:
-            if (task := asyncio.current_task()) is not None and task.cancelling():
+            if is_cancelled():
                 raise
-            # Not this task, but what it waited for: nats-py cancels that with the connection.
             raise NotConnected("the connection to NATS was lost") from None
 
     async def _connect(self) -> Client:
@@ -173,3 +193,15 @@ class Connection:
             task.cancel()
         # Cancelled is not ended: a loop that stops before leaves them behind, half done.
         await asyncio.gather(*others, return_exceptions=True)
+
+
+def _run_on(loop: asyncio.AbstractEventLoop) -> None:
+    """Runs the loop until it is stopped. An exit that a callback asks for breaks it off: without
+    it this process would hear nothing more, and whoever waits for NATS would wait in vain."""
+    while True:
+        try:
+            loop.run_forever()
+        except BaseException as error:
+            log.critical("the loop was broken off, and goes on", exc_info=error)
+        else:
+            return

@@ -14,9 +14,9 @@ from nats.js import JetStreamContext
 
 import logbook
 from bridge import dead_letters, streams
-from bridge.connection import Connection, NotConnected
+from bridge.connection import Connection, is_cancelled
 from bridge.events import MalformedEvent, UpdateRequested
-from bridge.streams import CONSUMER, EVENTS, WrongStream
+from bridge.streams import CONSUMER, EVENTS
 from logbook.masking import plain
 
 log = logbook.get(__name__)
@@ -41,7 +41,6 @@ class Delivery:
 
 
 Handler = Callable[[Delivery], Callable[[], None] | None]
-_LOST = (NatsError, NotConnected, WrongStream, OSError)
 
 
 class Consumer:
@@ -66,8 +65,7 @@ class Consumer:
 
     def start(self) -> None:
         """Begins to consume, in this process's loop; returns at once, NATS may be down."""
-        loop = self._connection.loop()
-        self._running = asyncio.run_coroutine_threadsafe(self._run(), loop)
+        self._running = self._connection.keep_running(self._run(), "the consumer")
 
     def stop(self) -> None:
         """Finishes what was fetched, then ends; what was not fetched stays in the stream."""
@@ -90,13 +88,12 @@ class Consumer:
             self._waiting = asyncio.ensure_future(self._next())
             try:
                 message = await self._waiting
-            except TimeoutError:
-                places.release()  # an idle stream
             except asyncio.CancelledError:
-                if not self._stopping:
-                    raise
-            except _LOST:
+                if is_cancelled():
+                    raise  # the connection is being closed
                 places.release()
+            except Exception:
+                places.release()  # an idle stream, or what `_next` has logged
             else:
                 task = asyncio.create_task(self._take(message))
                 taken.add(task)
@@ -120,9 +117,11 @@ class Consumer:
             [message] = await self._subscription.fetch(1, timeout=FETCH_SECONDS)
         except TimeoutError:
             raise
-        except _LOST as error:
-            reason = plain(error)
-            log.warning("the consumer failed; trying again", reason=reason)
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled():
+                raise
+            # Whatever it was: a consumer that ended would leave this process deaf without a word.
+            log.warning("the consumer failed; trying again", reason=plain(error))
             self._subscription = None
             await asyncio.sleep(PAUSE_SECONDS)
             raise
@@ -142,6 +141,13 @@ class Consumer:
                 await message.nak()
 
     async def _take(self, message: Msg) -> None:
+        try:
+            await self._handle(message)
+        except Exception as error:
+            # Not acknowledged, it comes again by itself.
+            log.warning("the event failed", reason=plain(error))
+
+    async def _handle(self, message: Msg) -> None:
         loop = asyncio.get_running_loop()
         metadata = message.metadata
         sequence, at = metadata.sequence.stream, metadata.timestamp.astimezone(UTC)
@@ -159,8 +165,7 @@ class Consumer:
         except Exception as error:
             pause = min(LONGEST_NAK_SECONDS, 0.5 * 2 ** min(metadata.num_delivered or 1, 10))
             log.warning("the event failed", again_in=pause, reason=plain(error), **about)
-            with contextlib.suppress(NatsError, OSError):
-                await message.nak(delay=pause)
+            await message.nak(delay=pause)
             return
         if after is not None:
             following = loop.run_in_executor(self._followers, _call, after)

@@ -8,7 +8,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 import logbook
-from bridge.connection import Connection, NotConnected
+from bridge.connection import Connection, NotConnected, is_cancelled
 from bridge.events import FINISHED, MalformedEvent, UpdateFinished
 from logbook.masking import plain
 
@@ -27,8 +27,9 @@ def listen(connection: Connection, handler: Callable[[UpdateFinished], None]) ->
     async def hear(message: Msg) -> None:
         try:
             handler(UpdateFinished.decode(message.data))
-        except MalformedEvent as error:
-            log.warning("no news", subject=FINISHED, reason=plain(error))
+        except Exception as error:
+            what = "no news" if isinstance(error, MalformedEvent) else "news was not taken in"
+            log.warning(what, subject=FINISHED, reason=plain(error))
 
     async def keep_subscribed() -> None:
         subscribed: Client | None = None
@@ -40,6 +41,11 @@ def listen(connection: Connection, handler: Callable[[UpdateFinished], None]) ->
                     subscribed = client
             except (NatsError, NotConnected, OSError) as error:
                 log.debug("not subscribed; trying again", subject=FINISHED, reason=plain(error))
+            except (Exception, asyncio.CancelledError) as error:
+                if is_cancelled():
+                    raise
+                # Whatever it was: a listener that ended would leave this process without news.
+                log.warning("not subscribed; trying again", subject=FINISHED, reason=plain(error))
             await asyncio.sleep(PAUSE_SECONDS)
 
-    asyncio.run_coroutine_threadsafe(keep_subscribed(), connection.loop())
+    connection.keep_running(keep_subscribed(), "the listener")

@@ -5,8 +5,12 @@ from types import TracebackType
 
 from pymongo.errors import PyMongoError
 
+import logbook
+from logbook.masking import plain
 from market.clock import elapsed
 from market.ledger import LEASE_SECONDS, Claim, LeaseLost, Ledger
+
+log = logbook.get(__name__)
 
 RENEW_SECONDS = 5
 
@@ -55,4 +59,7 @@ class Lease:
                 return
             except PyMongoError:
                 continue  # unreachable for a moment; `check` knows how long it may go on
+            except Exception as error:
+                log.warning("the lease was not renewed", reason=plain(error))
+                continue
             self._held_until = asked + LEASE_SECONDS

@@ -11,7 +11,11 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+import logbook
+from logbook.masking import plain
 from market.database import QUOTES, Document
+
+log = logbook.get(__name__)
 
 SCHEMA = "schema"  # the collection, and its one document
 LEASE_SECONDS = 15
@@ -98,8 +102,12 @@ def _lease(schema: Collection[Document], found: int) -> Iterator[str | None]:
 
     def renew() -> None:
         while not over.wait(RENEW_SECONDS):
-            with suppress(PyMongoError):
+            try:
                 schema.update_one({"holder": holder}, [{"$set": {"until": until}}])
+            except PyMongoError:
+                continue  # unreachable for a moment
+            except Exception as error:
+                log.warning("the lease was not renewed", reason=plain(error))
 
     thread = threading.Thread(target=renew, name="schema", daemon=True)
     thread.start()
