@@ -11,6 +11,7 @@ from werkzeug.datastructures import Accept
 from werkzeug.sansio.http import is_resource_modified
 
 from api.arrivals import Arrivals
+from api.kept import KEPT_FROM
 from api.services import Services
 
 # The blueprints whose answers change when an update comes in, and only then.
@@ -18,7 +19,7 @@ BY_SLOT = frozenset({"stats", "coins", "statistics", "correlations", "quotes", "
 # What is said of this moment alone.
 NEVER_KEPT = frozenset({"system"})
 # Part of an answer, though they stand outside its body.
-TAGGED_HEADERS = ("X-Pagination", "Link")
+TAGGED_HEADERS = ("X-Pagination", "Link", KEPT_FROM)
 
 AWAITING_SECONDS = 1  # how long an answer is kept while its successor is due
 LONGEST_SECONDS = 3600  # updates can be asked for at any time, and some schedules have a slot a day
@@ -78,6 +79,9 @@ def cache_answers(app: Flask, on: Services) -> None:
 
     @app.before_request
     def look_for_news() -> None:
+        # A date is no validator here: what an answer says changes within a second, by a repair or
+        # a late quote, and when other settings have another database. The tag is over all of it.
+        request.environ.pop("HTTP_IF_MODIFIED_SINCE", None)
         is_read = request.method in ("GET", "HEAD")
         # History is mended at any time, not when an update comes in.
         is_by_slot = request.blueprint in BY_SLOT and request.args.get("include") != "repaired"
@@ -108,14 +112,11 @@ def _finish(response: Response, now: datetime) -> None:
     coded = coding(request.accept_encodings, len(body))
     etag = tag(body, [response.headers.get(name, "") for name in TAGGED_HEADERS], coded, now)
     response.headers["ETag"] = etag
-    response.headers.setdefault("Cache-Control", _cache_control(now, ages=etag.startswith("W/")))
+    # A window ends now, and moves on with each moment, as an age does.
+    is_of_now = etag.startswith("W/") or "window" in request.args
+    response.headers.setdefault("Cache-Control", _cache_control(now, ages=is_of_now))
     response.vary.add("Accept-Encoding")
-    if not is_resource_modified(
-        http_if_none_match=request.headers.get("If-None-Match"),
-        http_if_modified_since=request.headers.get("If-Modified-Since"),
-        etag=etag,
-        last_modified=response.last_modified,
-    ):
+    if not is_resource_modified(http_if_none_match=request.headers.get("If-None-Match"), etag=etag):
         response.status_code = 304
         response.set_data(b"")
         del response.headers["Content-Length"], response.headers["Content-Type"]

@@ -44,7 +44,7 @@ class Candles(MethodView):
             repaired=query["include"] == "repaired",
         )
         # After them: they show no quote that is newer than this one.
-        saw(on, on.history.records(answers, limit=1))
+        saw(on, answers, on.history.records(answers, limit=1))
         if page.before:
             return page.candles, next_page(schemas.CandleQuery, answers, page.before)
         if INTERVALS[query["interval"]] >= HOUR:

@@ -8,6 +8,7 @@ from flask_smorest.pagination import PaginationParameters
 from api.errors import may_answer, refuse
 from api.pages import Blueprint
 from api.schemas import coins as schemas
+from api.series import LONG_AGO, saw_latest
 from api.services import Services, services
 from market.quotes import SUCCESSORS
 from market.recent import NO_QUOTES, STEP, Recent, sparkline_start
@@ -59,9 +60,12 @@ def _listed(on: Services, asked: str = "") -> list[Document]:
     A retired coin that is `asked` for is among them, so that its successor can be named.
     """
     latest = on.store.latest().coins
-    if latest:
-        on.snapshot.saw(max(one["recorded_at"] for one in latest.values()))
     configured = [*on.settings.selection.ids, *([asked] if asked in SUCCESSORS else [])]
+    saw_latest(
+        on,
+        dict.fromkeys(configured, LONG_AGO) | {coin: one["at"] for coin, one in latest.items()},
+        max((one["recorded_at"] for one in latest.values()), default=LONG_AGO),
+    )
     known = on.store.coins([coin for coin in configured if coin not in latest])
     return [
         latest.get(coin) or {"coin": coin, **_named(known.get(coin, {}))}

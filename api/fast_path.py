@@ -8,12 +8,13 @@ import re
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from werkzeug.http import remove_entity_headers
 from werkzeug.sansio.http import is_resource_modified
 
 from api.metering import RULE, UNCOUNTED, UNKNOWN, Requests
-from api.snapshot import Headers, Kept, Key, Snapshot
+from api.snapshot import OVERTAKEN, Headers, Kept, Key, Snapshot
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -23,7 +24,8 @@ PATHS = re.compile(r"/stats|/deviation|/v1/coins|/v1/coins/[^/]+(/statistics)?|/
 # Of any time in the past, or of history that is mended at any time.
 FREE = re.compile(r"(^|&)(from|to|as_of|include|cursor)=")
 MAX_AGE = re.compile(r"max-age=(\d+)")
-CONDITIONS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
+NOT_MODIFIED = "304 NOT MODIFIED"
+CONDITION = "HTTP_IF_NONE_MATCH"  # a date is none here: see api.caching
 
 WAIT_SECONDS = 0.25  # for an answer that another request computes just now
 
@@ -54,12 +56,12 @@ class FastPath:
             return self._send(kept, environ, start_response, now)
         if not self._may_keep(key, environ, now):
             return self._inner(environ, start_response)
-        running = self._snapshot.begin(key)
-        if running is None:
+        running, is_ours = self._snapshot.begin(key)
+        if is_ours:
             try:
                 return self._compute(key, environ, start_response)
             finally:
-                self._snapshot.end(key)
+                self._snapshot.end(key, running)
         # Else all who ask in the moment after an update would ask MongoDB the same.
         running.wait(WAIT_SECONDS)
         kept = self._snapshot.get(key, time.monotonic())
@@ -71,7 +73,7 @@ class FastPath:
         path, query, *_ = key
         return (
             PATHS.fullmatch(path) is not None
-            and FREE.search(query) is None
+            and FREE.search(unquote_plus(query)) is None
             and not environ.get("CONTENT_LENGTH")
             and self._snapshot.is_trusted(now)
         )
@@ -81,7 +83,7 @@ class FastPath:
     ) -> Iterable[bytes]:
         generation, begun = self._snapshot.generation, time.monotonic()
         # The whole answer is wanted here, also where the client has it already.
-        conditions = {name: environ.pop(name) for name in CONDITIONS if name in environ}
+        condition = environ.pop(CONDITION, None)
         given: list[tuple[str, Headers]] = []
 
         def start(status: str, headers: Headers, *_: Any) -> Any:
@@ -98,11 +100,15 @@ class FastPath:
         rule = environ.get(RULE, UNKNOWN)
         kept = self._kept(status, headers, body, rule)
         if kept is None:
+            if _is_known(condition, dict(headers).get("ETag")):
+                status, headers, body = NOT_MODIFIED, _without_body(headers), b""
             self._requests.observe(rule, "GET", int(status[:3]), time.monotonic() - begun)
             start_response(status, headers)
             return [body]
-        self._snapshot.keep(generation, key, kept)
-        environ |= conditions
+        if OVERTAKEN not in environ:
+            self._snapshot.keep(generation, key, kept)
+        if condition is not None:
+            environ[CONDITION] = condition
         return self._send(kept, environ, start_response, begun)
 
     def _kept(self, status: str, headers: Headers, body: bytes, rule: str) -> Kept | None:
@@ -126,25 +132,23 @@ class FastPath:
         self, kept: Kept, environ: "WSGIEnvironment", start_response: "StartResponse", begun: float
     ) -> Iterable[bytes]:
         headers = kept.headers
-        if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ:
-            match = environ.get("HTTP_IF_NONE_MATCH")
-            if match == kept.etag or not _is_modified(kept, headers, match, environ):
-                few = headers.copy()
-                remove_entity_headers(few)
-                self._requests.observe(kept.rule, "GET", 304, time.monotonic() - begun)
-                start_response("304 NOT MODIFIED", few)
-                return []
+        if CONDITION in environ and _is_known(environ[CONDITION], kept.etag):
+            self._requests.observe(kept.rule, "GET", 304, time.monotonic() - begun)
+            start_response(NOT_MODIFIED, _without_body(headers))
+            return []
         kept.count(time.monotonic() - begun)
         start_response("200 OK", headers)
         return [kept.body]
 
 
-def _is_modified(
-    kept: Kept, headers: Headers, match: str | None, environ: "WSGIEnvironment"
-) -> bool:
-    return is_resource_modified(
-        http_if_none_match=match,
-        http_if_modified_since=environ.get("HTTP_IF_MODIFIED_SINCE"),
-        etag=kept.etag,
-        last_modified=dict(headers).get("Last-Modified"),
-    )
+def _is_known(condition: str | None, etag: str | None) -> bool:
+    """Whether a client that says so has the answer of this tag."""
+    if condition is None or etag is None:
+        return False
+    return condition == etag or not is_resource_modified(http_if_none_match=condition, etag=etag)
+
+
+def _without_body(headers: Headers) -> Headers:
+    few = headers.copy()
+    remove_entity_headers(few)
+    return few

@@ -41,7 +41,7 @@ class Quotes(MethodView):
             repaired=query["include"] == "repaired",
             as_of=as_of,
         )
-        saw(on, found)
+        saw(on, answers, found)
         page = found[:limit]
         more = len(found) > limit
         if more:

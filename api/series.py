@@ -1,7 +1,7 @@
 """Which stored series answers for a coin's id."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from flask import request
@@ -11,6 +11,7 @@ from api.cursors import Cursor
 from api.errors import refuse
 from api.kept import check_as_of
 from api.services import Services
+from api.snapshot import OVERTAKEN
 from market.history import Record
 from market.quotes import MAX_ID_LENGTH, SUCCESSORS
 
@@ -54,7 +55,10 @@ def continued(
 def _newest_of(services: Services, coins: tuple[str, ...], as_of: datetime | None) -> str | None:
     """The coin whose newest record is the newest of all; of two as new, the first."""
     read = services.history.records
-    newest = [record for coin in coins for record in read(coin, limit=1, as_of=as_of)]
+    found = {coin: read(coin, limit=1, as_of=as_of) for coin in coins}
+    for coin, records in found.items():
+        saw(services, coin, records)
+    newest = [record for records in found.values() for record in records]
     return max(newest, key=lambda record: record.at).coin if newest else None
 
 
@@ -88,15 +92,25 @@ def asked_records(
         if coin in known:
             refuse(404, f"No data found for {coin}")
         refuse(400, f"Unsupported coin. Must be one of: {_choice(coin, known)}")
-    saw(services, records)
+    # Of all that were read: which of them answers depends on each.
+    for one, of_one in zip(series, found, strict=True):
+        saw(services, one, of_one)
     return records
 
 
-def saw(services: Services, newest_first: Sequence[Record]) -> None:
-    """Has the snapshot drop what is older than these records; ask for it before they are shown."""
-    recorded = next((one for one in newest_first if one.resolution is None), None)
-    if recorded is not None:
-        services.snapshot.saw(recorded.recorded_at)
+def saw(services: Services, coin: str, newest_first: Sequence[Record]) -> None:
+    """Has the snapshot drop what is older than a coin's records; ask before they are shown."""
+    newest = next((one for one in newest_first if one.resolution is None), None)
+    if newest is None:
+        saw_latest(services, {coin: LONG_AGO}, LONG_AGO)
+    else:
+        saw_latest(services, {coin: newest.at}, newest.recorded_at)
+
+
+def saw_latest(services: Services, found: Mapping[str, datetime], recorded_at: datetime) -> None:
+    """The same for the time of each coin's newest quote, and when the last of them was recorded."""
+    if not services.snapshot.saw(found, recorded_at):
+        request.environ[OVERTAKEN] = True
 
 
 def _choice(coin: str, known: set[str]) -> str:

@@ -1,9 +1,10 @@
 """Ready-made answers, kept by one process while no update ends."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+OVERTAKEN = "koinx.overtaken"  # in the environment of a request: its answer is not to be kept
 Headers = list[tuple[str, str]]
 Count = Callable[[float], None]
 
@@ -65,8 +66,10 @@ class Kept:
 class Snapshot:
     """The answers of one process, all dropped when there is news.
 
-    Nobody gets an older quote from it after a newer one: what was computed since before the last
-    drop is not kept, and a view that comes upon a newer quote first drops what is there.
+    Nobody gets an older quote from it after a newer one. A view says of each coin that it shows
+    how new it found it, before it answers. All answers kept at once agree on each coin: a view
+    that found a newer quote first drops what is there; one that found an older quote is not kept,
+    nor what was computed since before the last drop.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
@@ -75,7 +78,8 @@ class Snapshot:
         self._kept: dict[Key, Kept] = {}
         self._computing: dict[Key, threading.Event] = {}
         self._generation = 0
-        self._newest: datetime | None = None
+        self._newest: dict[str, datetime] = {}  # seen since the last news, by coin
+        self._recorded: datetime | None = None  # when the last of all those was
         self._trusted_until = float("-inf")
         self._lock = threading.Lock()
 
@@ -117,37 +121,53 @@ class Snapshot:
         """There is news: forgets every answer. Does not wait."""
         with self._lock:
             self._drop()
+            # Else each coin's first newer quote would drop all that was computed since.
+            self._newest, self._recorded = {}, None
 
-    def saw(self, recorded_at: datetime) -> None:
-        """A view came upon a quote that was recorded then; drops what may be older."""
-        if self._newest is not None and recorded_at <= self._newest:
-            return
+    def saw(self, found: Mapping[str, datetime], recorded_at: datetime) -> bool:
+        """A view found the newest quote of each of these coins to be of a time of the source's own,
+        and the last of them to be recorded at `recorded_at`.
+
+        Drops what may be older. False: another view has seen a newer quote of a coin, so this
+        one's answer is not to be kept. A coin without any quote counts too: as of long ago.
+
+        When it was recorded is not enough: that is the same for all quotes of an update, which
+        can't all be read at once, and another worker's clock may be behind. But it tells of an
+        update that other coins will have a newer quote of as well.
+        """
         with self._lock:
-            if self._newest is not None and recorded_at > self._newest:
+            known = [(at, self._newest.get(coin, at)) for coin, at in found.items()]
+            newest = max(recorded_at, self._recorded or recorded_at)
+            if newest != (self._recorded or newest) or any(at > seen for at, seen in known):
                 self._drop()
-            # Of the first after a drop nothing is older: what is kept was read since.
-            self._newest = max(recorded_at, self._newest or recorded_at)
+            self._recorded = newest
+            for coin, (at, seen) in zip(found, known, strict=True):
+                self._newest[coin] = max(at, seen)
+            return all(at >= seen for at, seen in known)
 
-    def begin(self, key: Key) -> threading.Event | None:
-        """None for the first who computes an answer, and who must `end` it; others may wait."""
+    def begin(self, key: Key) -> tuple[threading.Event, bool]:
+        """What tells that an answer was computed, and whether it is the caller who computes it.
+
+        Who does must `end` it; others may wait.
+        """
         with self._lock:
             running = self._computing.get(key)
-            if running is None:
-                self._computing[key] = threading.Event()
-            return running
+            if running is not None:
+                return running, False
+            return self._computing.setdefault(key, threading.Event()), True
 
-    def end(self, key: Key) -> None:
+    def end(self, key: Key, event: threading.Event) -> None:
         """Tells all who wait that the answer was computed, or that it could not be."""
         with self._lock:
-            event = self._computing.pop(key, None)
-        if event is not None:
-            event.set()
+            # Else it was dropped meanwhile, and another has begun since.
+            if self._computing.get(key) is event:
+                del self._computing[key]
+        event.set()
 
     def _drop(self) -> None:
         self._kept = {}
         self._bytes = 0
         self._generation += 1
-        self._newest = None
         # Who asks from now on must not wait for an answer that was begun before the news.
         waiting, self._computing = self._computing, {}
         for event in waiting.values():

@@ -45,7 +45,7 @@ class Stretch:
         limit = most + 1 if self.records is None else self.records
         start = self._start + MILLISECOND if self._start else None
         found = self._records(services, coin, start, None, limit)
-        saw(services, found)
+        saw(services, coin, found)
         if len(found) > most:
             refuse(
                 422,

@@ -20,9 +20,11 @@ from api.caching import AGE
 from api.fast_path import FastPath
 from api.metering import Requests
 from api.services import EXTENSION
-from api.snapshot import Snapshot
+from api.snapshot import Key, Snapshot
+from market.history import History
+from market.quotes import SUCCESSORS
 from market.store import Store
-from tests.support import keep, quote
+from tests.support import keep, quote, wait_until
 from tests.test_caching import the_slot_is_in
 
 KEPT_PATHS = (
@@ -206,13 +208,6 @@ def test_a_client_that_has_it_gets_a_304(
     assert flask.calls == 1
 
 
-def test_a_date_will_do_too(fast: Client) -> None:
-    modified = fast.get("/stats?coin=bitcoin").headers["Last-Modified"]
-    for since, status in ((modified, 304), ("Mon, 01 Jan 2024 00:00:00 GMT", 200)):
-        answer = fast.get("/stats?coin=bitcoin", headers={"If-Modified-Since": since})
-        assert answer.status_code == status
-
-
 def test_the_answer_that_a_304_was_made_of_is_kept_whole(fast: Client, flask: Counted) -> None:
     path, zipped = "/v1/coins", {"Accept-Encoding": "gzip"}
     etag = fast.get(path, headers=zipped).headers["ETag"]
@@ -261,6 +256,114 @@ def test_no_older_quote_comes_after_a_newer_one(
     assert price_of_bitcoin(fast) == 2.0
     assert fast.get(sees_it_first).status_code == 200
     assert price_of_bitcoin(fast) == 9.0
+
+
+@pytest.mark.row("news-lost")
+@pytest.mark.parametrize(
+    "sees_it_first",
+    [
+        *("/stats?coin=bitcoin&as_of=2100-01-01T00:00:00Z", "/deviation?coin=bitcoin"),
+        *("/v1/coins", "/v1/coins/bitcoin/quotes", "/v1/coins/bitcoin/candles"),
+        *("/v1/coins/bitcoin/statistics", "/v1/correlations?coin=solana&coin=bitcoin"),
+    ],
+)
+@pytest.mark.parametrize("clock", [timedelta(0), timedelta(seconds=-2)], ids=["one", "skewed"])
+def test_nor_when_an_update_stores_its_quotes_bit_by_bit(
+    fast: Client, store: Store, stored: datetime, sees_it_first: str, clock: timedelta
+) -> None:
+    # An update that has stored ethereum only: bitcoin's quote will have the same `recorded_at`,
+    # or an earlier one if another worker's clock is behind.
+    keep(store, quote("ethereum", 9.0, stored), recorded_at=stored)
+    assert fast.get("/v1/coins/ethereum/quotes").status_code == 200
+    assert price_of_bitcoin(fast) == 2.0
+    keep(store, quote("bitcoin", 9.0, stored), recorded_at=stored + clock)
+    assert fast.get(sees_it_first).status_code == 200
+    assert price_of_bitcoin(fast) == 9.0
+
+
+@pytest.mark.row("news-lost")
+def test_nor_when_the_older_one_takes_longer(
+    fast: Client, app: Flask, store: Store, stored: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, more = threading.Event(), threading.Event()
+    read = History.records
+
+    def held(*arguments: Any, **named: Any) -> Any:
+        found = read(*arguments, **named)
+        if not begun.is_set():
+            begun.set()
+            assert more.wait(30)
+        return found
+
+    monkeypatch.setattr(History, "records", held)
+    with ThreadPoolExecutor(1) as threads:
+        older = threads.submit(price_of_bitcoin, fast)
+        assert begun.wait(30)
+        keep(store, quote("bitcoin", 9.0, stored), recorded_at=stored)
+        assert fast.get("/v1/coins/bitcoin/quotes").json[0]["price"] == 9.0  # type: ignore[index]
+        more.set()
+        assert older.result(30) == 2.0  # it was asked for before
+    assert price_of_bitcoin(fast) == 9.0
+
+
+@pytest.mark.row("news-lost")
+def test_nor_where_there_was_none(fast: Client, store: Store, stored: datetime) -> None:
+    path = "/v1/correlations?coin=bitcoin&coin=ethereum&window=5m"
+    assert fast.get(path).json[0]["as_of"] is None  # type: ignore[index]
+    keep(store, *(quote(coin, 9.0, stored) for coin in ("bitcoin", "ethereum")))
+    assert fast.get("/v1/coins/bitcoin/quotes").json[0]["price"] == 9.0  # type: ignore[index]
+    assert fast.get(path).json[0]["as_of"] is not None  # type: ignore[index]
+
+
+@pytest.mark.row("news-lost")
+def test_nor_when_a_coin_s_successor_takes_over(
+    fast: Client, store: Store, stored: datetime
+) -> None:
+    [(old, new)] = SUCCESSORS.items()
+    keep(store, quote(old, 1.0, stored - timedelta(minutes=5)), recorded_at=stored)
+    path = f"/stats?coin={old}"
+    assert fast.get(path).json == {"price": 1.0, "marketCap": None, "24hChange": None}
+    keep(store, quote(new, 9.0, stored), recorded_at=stored)
+    assert fast.get(f"/v1/coins/{old}/quotes").json[0]["price"] == 9.0  # type: ignore[index]
+    assert fast.get(path).json == {"price": 9.0, "marketCap": None, "24hChange": None}
+
+
+@pytest.mark.row("news-lost")
+def test_nor_when_the_news_come_while_the_older_one_is_awaited(
+    fast: Client,
+    flask: Counted,
+    snapshot: Snapshot,
+    store: Store,
+    stored: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The first computing ends after the news: it must not end the second one's, for which a third
+    # request waits.
+    monkeypatch.setattr(fast_path, "WAIT_SECONDS", 30)
+    begin, begun = snapshot.begin, list[Any]()
+
+    def noted(key: Key) -> Any:
+        begun.append(begin(key))
+        return begun[-1]
+
+    monkeypatch.setattr(snapshot, "begin", noted)
+    first_begun, first_more = flask.held()
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(price_of_bitcoin, fast)
+        assert first_begun.wait(30)
+        keep(store, quote("bitcoin", 9.0, stored), recorded_at=stored)
+        snapshot.drop()
+        second_begun, second_more = flask.held()
+        second = threads.submit(price_of_bitcoin, fast)
+        assert second_begun.wait(30)
+        first_more.set()
+        assert first.result(30) == 2.0
+        third = threads.submit(price_of_bitcoin, fast)
+        wait_until(lambda: len(begun) == 3, "the third request")
+        second_more.set()
+        assert second.result(30) == third.result(30) == 9.0
+    assert flask.calls == 2
+    assert snapshot._computing == {}
 
 
 def test_mongodb_is_asked_once_for_all_who_ask_at_once(

@@ -106,16 +106,56 @@ def test_what_was_begun_before_the_news_is_not_kept(snapshot: Snapshot) -> None:
 
 
 def test_a_newer_quote_that_a_view_came_upon_drops_what_may_be_older(snapshot: Snapshot) -> None:
-    snapshot.saw(EARLIER)
+    assert snapshot.saw({"bitcoin": EARLIER}, EARLIER)
     fill(snapshot, "bitcoin")
-    snapshot.saw(EARLIER)
-    snapshot.saw(EARLIER - timedelta(days=1))
+    assert snapshot.saw({"bitcoin": EARLIER}, EARLIER)
+    assert not snapshot.saw({"bitcoin": EARLIER - timedelta(days=1)}, EARLIER)
     assert snapshot.get(key("bitcoin"), NOW)
     generation = snapshot.generation
-    snapshot.saw(LATER)
+    assert snapshot.saw({"bitcoin": LATER}, EARLIER)
     assert snapshot.get(key("bitcoin"), NOW) is None
     snapshot.keep(generation, key("bitcoin"), kept())  # it may have been read before
     assert snapshot.get(key("bitcoin"), NOW) is None
+
+
+def test_each_coin_is_seen_for_itself(snapshot: Snapshot) -> None:
+    assert snapshot.saw({"bitcoin": EARLIER, "ethereum": EARLIER}, EARLIER)
+    fill(snapshot, "bitcoin")
+    assert snapshot.saw({"ethereum": EARLIER, "solana": LATER}, EARLIER)
+    assert snapshot.get(key("bitcoin"), NOW)
+    # One of them newer, another older than was seen: what is there goes, and this is not kept.
+    assert not snapshot.saw({"ethereum": LATER, "solana": EARLIER}, EARLIER)
+    assert snapshot.get(key("bitcoin"), NOW) is None
+    assert not snapshot.saw({"bitcoin": EARLIER, "solana": EARLIER}, EARLIER)
+
+
+def test_a_newer_update_tells_of_all_coins(snapshot: Snapshot) -> None:
+    snapshot.saw({"bitcoin": EARLIER}, EARLIER)
+    fill(snapshot, "bitcoin")
+    snapshot.saw({"ethereum": EARLIER}, LATER)
+    assert snapshot.get(key("bitcoin"), NOW) is None
+    generation = snapshot.generation
+    for recorded in (LATER, EARLIER):
+        snapshot.saw({"solana": EARLIER}, recorded)
+    assert snapshot.generation == generation
+
+
+def test_the_news_begin_it_anew(snapshot: Snapshot) -> None:
+    snapshot.saw({"bitcoin": EARLIER}, EARLIER)
+    snapshot.drop()
+    generation = snapshot.generation
+    for coin in ("bitcoin", "ethereum"):
+        assert snapshot.saw({coin: LATER}, EARLIER)
+    assert snapshot.generation == generation  # what was computed since is as new
+
+
+def test_views_of_the_past_drop_each_coin_once(snapshot: Snapshot) -> None:
+    generation = snapshot.generation
+    for _ in range(3):
+        for coin in ("bitcoin", "ethereum"):
+            snapshot.saw({coin: EARLIER}, EARLIER)  # as of yesterday
+            snapshot.saw({coin: LATER}, EARLIER)
+    assert snapshot.generation == generation + 2
 
 
 def test_the_oldest_make_room() -> None:
@@ -127,19 +167,27 @@ def test_the_oldest_make_room() -> None:
 
 
 def test_one_computes_and_others_wait(snapshot: Snapshot) -> None:
-    assert snapshot.begin(key("bitcoin")) is None
-    waiting = snapshot.begin(key("bitcoin"))
-    assert waiting is not None
-    assert snapshot.begin(key("ethereum")) is None
-    threading.Thread(target=lambda: snapshot.end(key("bitcoin"))).start()
+    ours, is_ours = snapshot.begin(key("bitcoin"))
+    assert is_ours
+    waiting, is_ours = snapshot.begin(key("bitcoin"))
+    assert not is_ours
+    assert snapshot.begin(key("ethereum"))[1]
+    threading.Thread(target=lambda: snapshot.end(key("bitcoin"), ours)).start()
     assert waiting.wait(5)
-    assert snapshot.begin(key("bitcoin")) is None
+    assert snapshot.begin(key("bitcoin"))[1]
 
 
 def test_nobody_waits_for_what_was_begun_before_the_news(snapshot: Snapshot) -> None:
-    snapshot.begin(key("bitcoin"))
-    waiting = snapshot.begin(key("bitcoin"))
-    assert waiting is not None
+    old, _ = snapshot.begin(key("bitcoin"))
+    waiting, _ = snapshot.begin(key("bitcoin"))
     snapshot.drop()
     assert waiting.is_set()
-    assert snapshot.begin(key("bitcoin")) is None
+    new, is_ours = snapshot.begin(key("bitcoin"))
+    assert is_ours
+    # The old one ends after the new one began: who waits for the new one goes on waiting.
+    snapshot.end(key("bitcoin"), old)
+    assert not new.is_set()
+    assert snapshot.begin(key("bitcoin")) == (new, False)
+    snapshot.end(key("bitcoin"), new)
+    assert new.is_set()
+    assert snapshot.begin(key("bitcoin"))[1]
