@@ -25,7 +25,7 @@ from market.archive import Archive
 from market.candle import DAY
 from market.candles import Candles
 from market.compaction import give_back
-from market.database import KEPT, MARKS, QUOTES, REPAIRED, connect, disconnect, prepare
+from market.database import KEPT, LATEST, MARKS, QUOTES, REPAIRED, connect, disconnect, prepare
 from market.quotes import Quote
 from market.store import Store
 from tests.support import RECORDED, server
@@ -142,6 +142,7 @@ def year(database: Database[Document], recorded: Recorded, days: int) -> float:
     settled(database)
     print(f"{count} quotes, {days} days of {len(recorded.coins)} coins")
     show(database, count, "before")
+    database[LATEST].insert_one({"_id": LATEST, "version": 1, "coins": [{"coin": "", "at": now}]})
     daily = timed(database, recorded.coins, days)
     for name, retention in (("rolled up", 0), ("deleted but for 30 days", 30)):
         begun = time.monotonic()

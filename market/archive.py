@@ -10,6 +10,7 @@ from market.candle import DAY, down
 from market.marks import Mark, Marks
 from market.retention import Retention
 from market.rolling import Roller
+from market.store import Store
 from market.stream import Stream
 
 Document = dict[str, Any]
@@ -19,6 +20,7 @@ class Archive:
     """What is to be done with the quotes of one database once they are some days old."""
 
     def __init__(self, database: Database[Document]) -> None:
+        self._store = Store(database)
         self._stream = Stream(database)
         self._marks = Marks(database)
         self._roller = Roller(database)
@@ -27,8 +29,14 @@ class Archive:
     def steps(self, now: datetime, *, rollup_after: int, retention: int) -> Generator[str]:
         """Does a step at each turn, coin by coin, until nothing is left; says what it did.
 
-        Both settings are days, 0 for never.
+        Both settings are days, 0 for never. They count back from `now`, or from the newest quote of
+        all coins where that is older: what a clock that runs ahead calls old may be the newest
+        there is. Without a quote nothing is done.
         """
+        newest = self._store.newest_of_all()
+        if newest is None:
+            return
+        now = min(now, newest)
         until = down(now - rollup_after * DAY, DAY) if rollup_after else None
         edge = now - retention * DAY if retention else None
         marks = self._marks.all()

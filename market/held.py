@@ -6,7 +6,7 @@ one wins, and the other reads what became of it. `market.sieve` says which, and 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from pymongo import ASCENDING, UpdateOne
@@ -79,18 +79,19 @@ class Held:
 
     def settle(self, verdicts: Iterable[tuple[Quote, str, str]], update: str) -> None:
         """Releases or drops ticks: (quote, state, reason). One that is settled stays so."""
-        now = datetime.now(UTC)
         changes = [
             UpdateOne(
                 {"_id": {"coin": quote.coin, "at": quote.at}, "state": "held"},
-                {
-                    "$set": {
-                        "state": state,
-                        "evidence": evidence,
-                        "settled_by": update,
-                        "settled_at": now,
+                [
+                    {
+                        "$set": {
+                            "state": state,
+                            "evidence": {"$literal": evidence},
+                            "settled_by": {"$literal": update},
+                            "settled_at": "$$NOW",
+                        }
                     }
-                },
+                ],
             )
             for quote, state, evidence in verdicts
         ]
@@ -98,8 +99,10 @@ class Held:
             self._held.bulk_write(changes, ordered=False)
 
     def forget(self) -> None:
-        """Removes what was settled more than an hour ago."""
-        self._held.delete_many({"settled_at": {"$lt": datetime.now(UTC) - KEPT}})
+        """Removes what was settled more than an hour ago, by MongoDB's clock."""
+        age = {"$dateDiff": {"startDate": "$settled_at", "endDate": "$$NOW", "unit": "second"}}
+        settled = {"settled_at": {"$type": "date"}}
+        self._held.delete_many(settled | {"$expr": {"$gt": [age, KEPT.total_seconds()]}})
 
 
 def _tick(document: Document) -> Tick:

@@ -9,7 +9,6 @@ from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
 
 from market.candle import DAY, down
 from market.database import MARKS
@@ -53,14 +52,16 @@ class Marks:
         which = {} if coins is None else {"_id": {"$in": list(coins)}}
         return {found["_id"]: _mark(found) for found in self._marks.find(which)}
 
-    def rolled_up(self, seen: Mark, until: datetime) -> bool:
-        """Notes that a coin is rolled up; False, and nothing, if its mark was changed meanwhile."""
-        held = {"_id": seen.coin, "until": seen.until, "late": seen.late}
+    def rolled_up(self, seen: Mark, until: datetime, session: ClientSession | None = None) -> bool:
+        """Notes that a coin is rolled up; False, and nothing, if its mark was changed meanwhile.
+
+        Raises DuplicateKeyError if it had none and has one by now.
+        """
+        held = {"_id": seen.coin, "until": seen.until, "kept_from": seen.kept_from}
         change = {"$set": {"until": until, "late": seen.late}}
-        try:
-            done = self._marks.update_one(held, change, upsert=seen == Mark(seen.coin))
-        except DuplicateKeyError:  # it has a mark by now
-            return False
+        done = self._marks.update_one(
+            held | {"late": seen.late}, change, upsert=seen == Mark(seen.coin), session=session
+        )
         return bool(done.matched_count or done.upserted_id)
 
     def moved(

@@ -1,13 +1,17 @@
 """Rolls up a coin's recorded quotes of past days into the candles that are kept."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import pymongo
 from pymongo import ASCENDING
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
 
-from market.candle import DAY, HOUR, down, joined
+from market.candle import DAY, HOUR, Candle, down, joined
 from market.database import QUOTES
 from market.grouping import grouped
 from market.history import stretch
@@ -23,8 +27,10 @@ Document = dict[str, Any]
 class Roller:
     """Makes rollups from quotes, in steps that may be repeated, or done by two at once.
 
-    A step makes whole days anew from all their quotes, then moves the coin's mark on, unless a
-    quote came late meanwhile or another process was faster: then nothing was lost but its work.
+    A step makes whole days anew from all their quotes. It keeps them and moves the coin's mark on
+    in one transaction, and does neither if the mark was changed meanwhile: a quote came late, or
+    another process was faster. The retention may have moved that quote into the candles by then, so
+    that candles from before it must not take their place.
     """
 
     def __init__(self, database: Database[Document]) -> None:
@@ -41,9 +47,17 @@ class Roller:
         stop = min(end, start + AT_ONCE)
         with pymongo.timeout(SECONDS):
             candles = grouped(self._database, coin, HOUR, start, stop, repaired=False)
-            self._rollups.keep(candles, joined(candles, DAY), repaired=False)
-            self._marks.rolled_up(mark, stop)
+            # A DuplicateKeyError: another process has made the coin's first mark.
+            with self._database.client.start_session() as session, suppress(DuplicateKeyError):
+                session.with_transaction(lambda session: self._keep(mark, stop, candles, session))
         return True
+
+    def _keep(
+        self, mark: Mark, stop: datetime, candles: Sequence[Candle], session: ClientSession
+    ) -> None:
+        if self._marks.rolled_up(mark, stop, session):
+            days = joined(candles, DAY)
+            self._rollups.keep(candles, days, repaired=False, session=session)
 
     def _oldest(self, mark: Mark, end: datetime) -> datetime | None:
         """The day of a coin's oldest quote that is not rolled up yet."""

@@ -92,6 +92,12 @@ class Store:
             return Latest(0, {})
         return Latest(document["version"], {one["coin"]: one for one in document["coins"]})
 
+    def newest_of_all(self) -> datetime | None:
+        """The time of the newest quote of any coin; None before the first."""
+        newest = {"$project": {"at": {"$max": "$coins.at"}}}
+        found = next(self._latest.aggregate([{"$match": {"_id": LATEST}}, newest]), None)
+        return found["at"] if found else None
+
     def merge_latest(
         self, latest: "Latest", quotes: Sequence[Quote], *, source: str, recorded_at: datetime
     ) -> None:

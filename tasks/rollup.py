@@ -3,11 +3,11 @@
 import logging
 import time
 from collections import Counter
-from datetime import UTC, datetime
 
 from redis.exceptions import LockError
 
 from logbook.masking import plain
+from market.clock import server_time
 from market.compaction import give_back
 from tasks.app import app
 from tasks.services import services
@@ -34,7 +34,7 @@ def roll_up() -> int:
     try:
         end = time.monotonic() + RUN_SECONDS
         for what in on.archive.steps(
-            datetime.now(UTC),
+            server_time(on.database),
             rollup_after=on.settings.rollup_after,
             retention=on.settings.retention,
         ):

@@ -7,7 +7,7 @@ from pymongo.database import Database
 
 from market.candle import DAY, INTERVALS, QUARTER
 from market.candles import Candles, Page
-from market.database import QUOTES, REPAIRED, Document
+from market.database import LATEST, QUOTES, REPAIRED, Document
 
 START = datetime(2026, 9, 1, 7, 3, tzinfo=UTC)
 DAYS = 25
@@ -30,6 +30,12 @@ def document(coin: str, at: datetime, price: float, **fields: object) -> Documen
     }
 
 
+def known_until(database: Database[Document], **newest: datetime) -> None:
+    """Has the latest quotes say how far each coin's go, as storing them does."""
+    coins = [{"coin": coin, "at": at} for coin, at in newest.items()]
+    database[LATEST].replace_one({"_id": LATEST}, {"version": 1, "coins": coins}, upsert=True)
+
+
 def fill(database: Database[Document]) -> None:
     """Recorded quotes, and repaired ones in their gaps; some of those have a recorded twin."""
     dice = random.Random(4)
@@ -48,6 +54,7 @@ def fill(database: Database[Document]) -> None:
                 repaired.append(kept | late | {"recorded_at": END})
         database[QUOTES].insert_many(quotes)
         database[REPAIRED].insert_many(repaired)
+    known_until(database, **dict.fromkeys(COINS, END))
 
 
 def asked(database: Database[Document]) -> list[Page]:

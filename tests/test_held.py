@@ -68,11 +68,12 @@ def test_an_update_s_entry_names_what_it_did_itself(held: Held) -> None:
 def test_what_was_settled_an_hour_ago_is_removed(held: Held, database: Database[Document]) -> None:
     coins = ("waits", "fresh", "old")
     held.enter([(quote(coin, 1.0, AT), "why") for coin in coins], "first")
-    held.settle([(quote(coin, 1.0, AT), "dropped", "far") for coin in coins[1:]], "second")
+    held.settle([(quote(coin, 1.0, AT), "dropped", "$far") for coin in coins[1:]], "second")
     old = datetime.now(UTC) - timedelta(minutes=61)
     database["held"].update_one({"_id": {"coin": "old", "at": AT}}, {"$set": {"settled_at": old}})
     held.forget()
-    assert {tick.quote.coin for tick in held.all()} == {"waits", "fresh"}
+    known = {tick.quote.coin: tick.evidence for tick in held.all()}
+    assert known == {"waits": None, "fresh": "$far"}
 
 
 def test_nothing_to_enter_or_to_settle_writes_nothing(held: Held) -> None:

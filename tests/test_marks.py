@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
 
 from market.candle import DAY
 from market.database import MARKS, Document
@@ -23,7 +24,8 @@ def test_it_moves_on_once_for_who_saw_the_same(marks: Marks) -> None:
     nothing = marks.of("bitcoin")
     assert nothing == Mark("bitcoin")
     assert marks.rolled_up(nothing, TENTH)
-    assert not marks.rolled_up(nothing, TENTH + DAY)
+    with pytest.raises(DuplicateKeyError):
+        marks.rolled_up(nothing, TENTH + DAY)
     assert marks.rolled_up(marks.of("bitcoin"), TENTH + DAY)
     assert marks.all() == {"bitcoin": Mark("bitcoin", until=TENTH + DAY)}
     assert marks.all(["ethereum"]) == {}
@@ -67,7 +69,8 @@ def test_it_is_not_set_back_to_where_originals_are_gone(
 def test_a_late_quote_of_a_coin_without_a_mark_is_noted_too(marks: Marks) -> None:
     nothing = marks.of("bitcoin")
     marks.came_late([quote("bitcoin", 1.0, TENTH)], NOW)
-    assert not marks.rolled_up(nothing, TENTH)
+    with pytest.raises(DuplicateKeyError):
+        marks.rolled_up(nothing, TENTH)
     assert marks.rolled_up(marks.of("bitcoin"), TENTH)
 
 

@@ -1,6 +1,7 @@
 """Rollups made in steps: what is asked of them is what the quotes say, whatever comes late."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from market.candles import Candles
 from market.database import DAILY, HOURLY, QUOTES, Document
 from market.history import stretch
 from market.marks import Marks
+from market.retention import Retention
 from market.rolling import Roller
 from market.store import Store
 from tests.past_data import END, START, asked, document, fill
@@ -109,13 +111,13 @@ def test_a_quote_that_comes_late_while_its_day_is_rolled_up_is_not_lost(
 ) -> None:
     store, at = Store(filled), START + 3 * DAY
     roller = Roller(filled)
-    keep = roller._rollups.keep
+    rolled_up = roller._marks.rolled_up
 
-    def slow(*made: Any, **how: Any) -> None:
-        keep(*made, **how)
+    def slow(*made: Any, **how: Any) -> bool:
         late(store, at, 7e5)  # after the candles were made, before the mark is set
+        return rolled_up(*made, **how)
 
-    monkeypatch.setattr(roller._rollups, "keep", slow)
+    monkeypatch.setattr(roller._marks, "rolled_up", slow)
     roller.step("bitcoin", UNTIL)
     assert Marks(filled).of("bitcoin").until is None
     monkeypatch.undo()
@@ -123,6 +125,49 @@ def test_a_quote_that_comes_late_while_its_day_is_rolled_up_is_not_lost(
     roll_up(filled)
     assert asked(filled) == before
     assert any(one.high == 7e5 for page in before for one in page.candles)
+
+
+@pytest.mark.row("rollup-beside-retention")
+@pytest.mark.parametrize("when", ["before the candles are kept", "before the mark is set"])
+def test_a_rollup_that_stood_still_takes_no_late_quote_out_of_a_candle(
+    filled: Database[Document], monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    # Given a rollup that has made its candles, and stands still
+    store, at = Store(filled), START + 3 * DAY
+    roller, others = Roller(filled), ThreadPoolExecutor(1)
+    stop = {"before the candles are kept": "keep", "before the mark is set": "rolled_up"}[when]
+    of = roller._rollups if stop == "keep" else roller._marks
+    go_on = getattr(of, stop)
+    done: list[Future[None]] = []
+
+    def meanwhile() -> None:
+        late(store, at, 7e5)
+        while Retention(filled).step("bitcoin", END - 10 * DAY):
+            pass
+
+    def slow(*made: Any, **how: Any) -> Any:
+        if not done:
+            # A quote comes late, and the retention moves its day into the candles.
+            done.append(others.submit(meanwhile))
+            with suppress(TimeoutError):  # it may have to wait until the rollup has ended
+                done[0].result(1)
+        return go_on(*made, **how)
+
+    monkeypatch.setattr(of, stop, slow)
+    # When it goes on
+    roller.step("bitcoin", UNTIL)
+    done[0].result()
+    others.shutdown()
+    monkeypatch.undo()
+    # Then the late quote is in the candle, now and after the next steps
+    for _ in range(2):
+        day = down(at, DAY)
+        page = Candles(filled).page("bitcoin", DAY, start=day, end=day + DAY, limit=1)
+        assert page.candles[0].high == 7e5
+        roll_up(filled)
+        while Retention(filled).step("bitcoin", END - 10 * DAY):
+            pass
+    assert filled[QUOTES].count_documents({"_id": {"coin": "bitcoin", "at": at}}) == 0
 
 
 def test_a_year_of_days_is_read_without_its_quotes(database: Database[Document]) -> None:
