@@ -25,7 +25,6 @@ from bench.invariants import Breach, Evidence, check
 from bench.report import LONGEST, Report, Round
 from bench.witness import Witness, now
 from dash_ui.processes import Processes
-from tests.support import SimulatorControl
 from tests.system import System, running
 
 PATIENCE = 180.0  # seconds after which a system is given up that does not recover
@@ -53,7 +52,7 @@ def run(home: Path, options: Options, say: Say = print) -> Report:
     """A whole run in `home`: the system started, struck, checked and ended."""
     settings = {"COINS": f"top:{options.coins}", "CRON_SCHEDULE": f"*/{options.every} * * * * *"}
     with running(home, "--demo", **settings) as system:
-        market = SimulatorControl(system.status()["market"]["url"])
+        market = system.market()
         market.fault("slow", delay=SOURCE_SECONDS, times=None, path="/coins/markets")
         one = Run(system, options, say)
         try:

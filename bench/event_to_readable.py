@@ -89,7 +89,7 @@ def _answers(url: str) -> bool:
 
 async def measure(system: System, source: Source, rounds: int) -> list[float]:
     """Milliseconds from publishing to reading the last row's new price, for each round."""
-    client = await nats.connect(system.status()["nats"]["url"])
+    client = await nats.connect(system.server("nats"))
     found = []
     with closing(HTTPConnection(urlsplit(system.api).netloc)) as connection:
         for _ in range(rounds):

@@ -31,7 +31,7 @@ FORMATS = ("csv", "ndjson", "parquet")
 
 def store(system: System, quotes: int) -> None:
     """Stores that many quotes, as many of each coin, a quarter of an hour apart."""
-    url = system.status()["mongodb"]["url"]
+    url = system.server("mongodb")
     with MongoClient[dict[str, Any]](url, directConnection=True) as client:
         collection = client["koinx_demo_usd"]["quotes"]
         found = documents(quotes // COINS)

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from bench import hostile_events, hostile_http, hostile_source
-from tests.support import SimulatorControl, wait_until
+from tests.support import wait_until
 from tests.system import System, running
 
 Document = dict[str, Any]
@@ -55,17 +55,16 @@ def event_faults(result: hostile_events.Result) -> list[str]:
 
 def source(system: System, options: argparse.Namespace) -> list[str]:
     """Hostile answers, each to an update that the worker carries out."""
-    states = system.status()
-    simulator = SimulatorControl(states["market"]["url"])
+    simulator = system.market()
     before = {one.pid for one in system.processes()}
     client: MongoClient[Document] = MongoClient(
-        states["mongodb"]["url"], directConnection=True, tz_aware=True
+        system.server("mongodb"), directConnection=True, tz_aware=True
     )
     with client:
         database = client["koinx_demo_usd"]
 
         def carry(name: str) -> Document:
-            asyncio.run(_ask(states["nats"]["url"], name))
+            asyncio.run(_ask(system.server("nats"), name))
             return wait_until(lambda: _ended(database, name), f"{name} to end", 90)
 
         tally = hostile_source.strike(simulator, database, carry, options.answers, options.seed)

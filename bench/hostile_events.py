@@ -10,7 +10,7 @@ from typing import Any
 
 import nats
 
-from tests.support import SimulatorControl, wait_until
+from tests.support import wait_until
 from tests.system import System
 
 GOOD = b'{"trigger":"update","timestamp":"2026-11-22T08:30:00.000Z"}'
@@ -139,18 +139,17 @@ class Result:
 
 def strike(system: System, count: int, seed: int) -> Result:
     """Sends messages to a running system, then one good event; what came of them."""
-    states = system.status()
-    simulator = SimulatorControl(states["market"]["url"])
+    simulator = system.market()
     processes = {one.pid: " ".join(one.cmdline()[:4]) for one in system.processes()}
     dead, updates = _dead(system), _updates(system)
     begun = time.monotonic()
-    asyncio.run(_send(states["nats"]["url"], count, seed))
+    asyncio.run(_send(system.server("nats"), count, seed))
     # Redeliveries end in the same letter: more than were sent would be a fault.
     wait_until(lambda: _dead(system) >= dead + count, "all to be set aside", 60 + count / 20)
     seconds = time.monotonic() - begun
     simulator.fault("price", coin="bitcoin", value=71234.5)
     good = time.monotonic()
-    asyncio.run(_publish(states["nats"]["url"], [(b'{"trigger":"update","id":"good"}', {})]))
+    asyncio.run(_publish(system.server("nats"), [(b'{"trigger":"update","id":"good"}', {})]))
     wait_until(
         lambda: system.get("/stats?coin=bitcoin").json().get("price") == 71234.5, "the good one"
     )

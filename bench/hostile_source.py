@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import requests
 from pymongo.database import Database
 
 from tests.support import SimulatorControl
@@ -189,10 +188,10 @@ def strike(
         simulator.clear()
         simulator.fault(**fault)
         begun = datetime.now(UTC) - timedelta(milliseconds=1)
-        served = _served(simulator, 10**17)["next"]
+        served = simulator.served(10**17)["next"]
         update = carry(f"hostile-{number}")
         rows = given(fault) + [
-            (row["id"], row["price"]) for row in _served(simulator, served)["rows"]
+            (row["id"], row["price"]) for row in simulator.served(served)["rows"]
         ]
         # A price that is held is stored by a later update.
         ever |= {(coin, _float(price)) for coin, price in rows if isinstance(coin, str)}
@@ -261,10 +260,3 @@ def _float(value: Any) -> float | None:
         return float(value)
     except OverflowError:
         return None
-
-
-def _served(simulator: SimulatorControl, since: int) -> Document:
-    found: Document = requests.get(
-        f"{simulator.url}/simulator/served?since={since}", timeout=5
-    ).json()
-    return found

@@ -82,7 +82,7 @@ def main() -> int:
     """Supervises the small processes of the home that the command line names."""
     folder = MortalFolder(Path(sys.argv[1]))
 
-    def plan(_settings: Settings, _port: object, _key: str) -> dict[str, Spec]:
+    def plan(_settings: Settings, _port: object, _secret: object) -> dict[str, Spec]:
         return {kind: spec(folder, kind) for kind in KINDS}
 
     return supervise(folder, threading.Event(), plan)

@@ -25,7 +25,7 @@ from bench import bare
 from bench.figure import Figure, table
 from bench.wrk import Load, load
 from settings import ROOT
-from tests.support import SimulatorControl, free_port, wait_until
+from tests.support import free_port, wait_until
 from tests.system import System, running
 
 ENDPOINTS = (
@@ -152,7 +152,7 @@ class Updates:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._simulator = SimulatorControl(system.status()["market"]["url"])
+        self._simulator = system.market()
         self._price = 70_000
         self.lasted: list[float] = []
         self.stale: list[float] = []

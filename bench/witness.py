@@ -11,7 +11,6 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from bench.answers import Row
-from dash_ui.processes import Processes
 from tests.system import System
 
 DATABASE = "koinx_demo_usd"
@@ -43,13 +42,11 @@ class Witness:
 
     def database(self) -> Database[Document]:
         """The demo's database, wherever mongod listens now."""
-        url = self._address("mongodb") or self._url
+        url = self._system.server("mongodb")
         if self._client is None or url != self._url:
             self.close()
             self._url = url
-            self._client = MongoClient(
-                url, directConnection=True, tz_aware=True, timeoutMS=TIMEOUT_MS
-            )
+            self._client = MongoClient(url, tz_aware=True, timeoutMS=TIMEOUT_MS)
         return self._client[DATABASE]
 
     def first_done(self, since: datetime, within: float) -> Document | None:
@@ -94,8 +91,7 @@ class Witness:
     def served(self) -> list[Row]:
         """Every row that the simulator ever served; raises RestartedError."""
         known = len(self._served)
-        url = f"{self._address('market')}/simulator/served?since={known}"
-        found = requests.get(url, timeout=10).json()
+        found = self._system.market().served(known)
         if found["lost"] or found["next"] < known:
             raise RestartedError(f"{known} rows were seen, it tells from {found['next']} on")
         self._served += map(Row.of, found["rows"])
@@ -122,10 +118,6 @@ class Witness:
     def _stats(self, coin: str) -> Any:
         answer = requests.get(f"{self._system.api}/stats", params={"coin": coin}, timeout=10)
         return answer.json()
-
-    def _address(self, name: str) -> str | None:
-        found = Processes(self._system.home).overview().get(name)
-        return found["url"] if found else None
 
 
 def now() -> datetime:

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 
 import settings as project
-from dash_ui import follow, reach, specs
+from dash_ui import follow, reach, servers, specs
 from dash_ui.backfill import Refused, backfill
 from dash_ui.client import ApiError
 from dash_ui.keeping import backup, restore
-from dash_ui.link import MINUTES
+from dash_ui.link import MINUTES, link
 from dash_ui.processes import Process, Processes, SupervisorError
 from dash_ui.terminal import complain, say, table
 from dash_ui.trace import NEWEST, trace
@@ -48,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
     names = (*specs.NAMES, *follow.OTHERS)
     one.add_argument("name", metavar="NAME", nargs="?", choices=names, help=", ".join(names))
     one.add_argument("-f", "--follow", action="store_true", help="and what they go on to write")
+    one = commands.add_parser("url", help="the address of one, with its password")
+    addresses = (*servers.EMBEDDED, "api", "dashboard")
+    one.add_argument("name", metavar="NAME", choices=addresses, help=", ".join(addresses))
     one = commands.add_parser("backfill", help="mend a stretch of history from the source's own")
     one.add_argument("--coins", metavar="A,B", help="ids; left out: all that are collected")
     one.add_argument("--from", dest="start", metavar="TIME", help="such as 2026-11-20T00:00Z")
@@ -174,6 +177,25 @@ def _logs(processes: Processes, options: argparse.Namespace) -> int:
     return 0
 
 
+def _url(processes: Processes, options: argparse.Namespace) -> int:
+    """An address as other programs take it: a server's has its password, the dashboard's a link."""
+    name, settings = options.name, reach.in_force(processes)
+    process = processes.overview().get(name)
+    field = servers.EMBEDDED.get(name)
+    secret = getattr(settings, field) if field else None
+    if process["pid"] is None if process else secret is None:
+        complain(f"{name} is not running: ./koinx start {name}")
+        return 1
+    if secret is not None:
+        say(secret.get_secret_value())
+    elif name == "api":
+        say(specs.local_url(settings.api_host, settings.api_port))
+    else:
+        dashboard = specs.local_url(settings.dash_host, settings.dash_port)
+        say(link(dashboard, processes.folder, MINUTES))
+    return 0
+
+
 def _backfill(processes: Processes, options: argparse.Namespace) -> int:
     """Mend a stretch of history, and wait until that is done."""
     api = processes.overview().get("api")
@@ -240,6 +262,7 @@ COMMANDS: dict[str, Callable[[Processes, argparse.Namespace], int]] = {
     "stop": _one,
     "restart": _one,
     "logs": _logs,
+    "url": _url,
     "backfill": _backfill,
     "backup": _backup,
     "restore": _restore,

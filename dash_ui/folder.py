@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from typing import Any
 SUPERVISOR_LOCK = "supervisor.lock"
 SUPERVISOR_FILE = "supervisor.json"  # who holds the lock
 STATE_FILE = "state.json"
+OTHERS = 0o077  # what the group and all others may do; as a umask, nothing
 SECRET_PATIENCE = 5.0  # seconds that somebody else may take to make it
 
 
@@ -27,10 +29,23 @@ class Folder:
         self.data = home / "data"
 
     def make(self) -> None:
-        """Create the folders; OSError if that cannot be."""
+        """Create the folders, closed to all other accounts; OSError if that cannot be."""
         for folder in (self.run, self.logs, self.data):
             folder.mkdir(parents=True, exist_ok=True)
-        self.run.chmod(0o700)
+        for folder in (self.home, self.run, self.logs, self.data):
+            # A home right in a place that all share, such as /tmp, must not close that place.
+            if not folder.stat().st_mode & stat.S_ISVTX:
+                folder.chmod(0o700)
+
+    def tighten(self) -> None:
+        """Take from other accounts what an earlier version, or a wider umask, left to them."""
+        for folder in (self.run, self.logs, self.data):
+            for parent, folders, files in os.walk(folder):
+                for path in (Path(parent, name) for name in (*folders, *files)):
+                    with suppress(OSError):  # it went meanwhile, or is another account's
+                        mode = path.lstat().st_mode
+                        if mode & OTHERS and not stat.S_ISLNK(mode):
+                            path.chmod(stat.S_IMODE(mode) & ~OTHERS)
 
     def log(self, name: str) -> Path:
         """Where the output of a process goes."""
@@ -56,7 +71,7 @@ class Folder:
         file = self.run / name
         with self.locked(f"{name}.lock", SECRET_PATIENCE):
             if not file.exists():
-                self.write_text(file, secrets.token_urlsafe(32) + "\n")
+                self.write_text(file, secrets.token_hex(32) + "\n")
         return file.read_text().strip()
 
     def write_text(self, path: Path, text: str) -> None:

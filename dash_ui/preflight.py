@@ -80,7 +80,7 @@ def server_complaints(settings: Settings) -> list[str]:
     found = []
     for name in servers.embedded(settings):
         try:
-            servers.spec(name, settings, 0)
+            servers.spec(name, settings, 0, "")
         except servers.ServerMissingError as error:
             found.append(str(error))
     return found

@@ -49,25 +49,32 @@ def _http(url: str) -> Check:
     return check
 
 
-def _ask(url: str, request: bytes, answer: bytes) -> bytes:
-    """Send a line of a text protocol and read until `answer`, the end or the time limit."""
+def _ask(url: str, request: bytes, ended: Callable[[bytes], bool]) -> bytes:
+    """Send lines of a text protocol and read until the answer `ended`, the end or the limit."""
     address = urlsplit(url)
     with socket.create_connection((address.hostname or "", address.port or 0), TIMEOUT) as server:
         server.settimeout(TIMEOUT)
         server.sendall(request)
         heard = b""
-        while answer not in heard and (part := server.recv(65536)):
+        while not ended(heard) and (part := server.recv(65536)):
             heard += part
         return heard
 
 
 def _redis(url: str) -> Check:
-    return lambda: b"+PONG" in _ask(url, b"PING\r\n", b"\r\n")
+    secret = urlsplit(url).password
+    lines = [*([f"AUTH {secret}"] if secret else []), "PING"]
+    request = "".join(f"{line}\r\n" for line in lines).encode()
+    return lambda: b"+PONG" in _ask(url, request, lambda heard: heard.count(b"\n") == len(lines))
 
 
 def _nats(url: str) -> Check:
+    address = urlsplit(url)
+    options = {"verbose": False, "user": address.username, "pass": address.password}
+    request = f"CONNECT {json.dumps(options)}\r\nPING\r\n".encode()
+
     def check() -> bool:
-        heard = _ask(url, b'CONNECT {"verbose":false}\r\nPING\r\n', b"PONG\r\n")
+        heard = _ask(url, request, lambda heard: b"PONG\r\n" in heard)
         greeting, _, rest = heard.partition(b"\r\n")
         features = json.loads(greeting.removeprefix(b"INFO "))
         return b"PONG" in rest and features.get("jetstream") is True

@@ -16,14 +16,19 @@ from dash_ui.probes import Probe
 from dash_ui.spec import Spec
 from logbook.masking import plain
 from settings import Settings
+from settings.model import ServerSetting
 from settings.room import Server, data_folder
 
-HOST = "127.0.0.1"
+HOST, USER = "127.0.0.1", "koinx"
 MAX_PAYLOAD = 1024 * 1024
 # An update writes to the last block of each coin. Those of 17,500 had no room in 0.5 GB, and the
 # quotes of an update took half as long again as with 1.5 GB.
 CACHE, CACHE_OF_A_COIN, CACHE_SHARE = 0.5 * 1024**3, 96 * 1024, 4
-EMBEDDED: dict[Server, str] = {"mongodb": "mongodb_uri", "nats": "nats_url", "redis": "redis_url"}
+EMBEDDED: dict[Server, ServerSetting] = {
+    "mongodb": "mongodb_uri",
+    "nats": "nats_url",
+    "redis": "redis_url",
+}
 
 
 class ServerMissingError(Exception):
@@ -35,22 +40,30 @@ def embedded(settings: Settings) -> list[Server]:
     return [name for name, field in EMBEDDED.items() if getattr(settings, field) is None]
 
 
-def url(name: str, port: int) -> str:
+def password_file(name: Server) -> str:
+    """In which file of `run/` the password of an embedded server is kept."""
+    return f"{name}_password"
+
+
+def url(name: Server, port: int, password: str) -> str:
     """The address that the other processes are given."""
     return {
-        "mongodb": f"mongodb://{HOST}:{port}/?directConnection=true",
-        "nats": f"nats://{HOST}:{port}",
-        "redis": f"redis://{HOST}:{port}/0",
+        "mongodb": f"mongodb://{USER}:{password}@{HOST}:{port}/?directConnection=true",
+        "nats": f"nats://{USER}:{password}@{HOST}:{port}",
+        "redis": f"redis://:{password}@{HOST}:{port}/0",
     }[name]
 
 
-def spec(name: str, settings: Settings, port: int) -> Spec:
-    """How to start an embedded server; raises ServerMissingError."""
+def spec(name: Server, settings: Settings, port: int, password: str) -> Spec:
+    """How to start an embedded server, which then asks for `password`, a hexadecimal number.
+
+    Raises ServerMissingError.
+    """
     build = {"mongodb": mongodb, "nats": nats, "redis": redis}[name]
-    return build(settings, port)
+    return build(settings, port, password)
 
 
-def mongodb(settings: Settings, port: int) -> Spec:
+def mongodb(settings: Settings, port: int, password: str) -> Spec:
     """MongoDB as a replica set of one; all markets share it, each in its own database."""
     folder = data_folder(settings, "mongodb")
     program = mongod()
@@ -59,15 +72,20 @@ def mongodb(settings: Settings, port: int) -> Spec:
             _beside_python("secantusd-py", "mongodb"),
             *("--host", HOST, "--port", str(port), "--storage-path", str(folder)),
         ]
-    else:
-        command = [
-            *(program, "--dbpath", str(folder), "--port", str(port), "--bind_ip", HOST),
-            *("--replSet", "koinx", "--wiredTigerCacheSizeGB", _cache(settings)),
-            *("--oplogSize", "128"),
-            *("--nounixsocket", "--quiet"),
-            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
-        ]
-    return replace(_server("mongodb", command, port, folder), patience=20)
+        return replace(_server("mongodb", command, port, folder, password), patience=20)
+    # Members of a replica set know each other by a key, and who has it may do all: so the user
+    # whose password it also is can be made, and given a new one, without a moment of open doors.
+    key = settings.run_folder / "mongodb.key"
+    command = [
+        *(program, "--dbpath", str(folder), "--port", str(port), "--bind_ip", HOST),
+        *("--replSet", "koinx", "--wiredTigerCacheSizeGB", _cache(settings)),
+        *("--oplogSize", "128"),
+        *("--keyFile", str(key), "--setParameter", "enableLocalhostAuthBypass=false"),
+        *("--nounixsocket", "--quiet", "--networkMessageCompressors", "disabled"),
+        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+    ]
+    server = _server("mongodb", command, port, folder, password)
+    return replace(server, files={str(key): password}, patience=20)
 
 
 def _cache(settings: Settings) -> str:
@@ -77,11 +95,12 @@ def _cache(settings: Settings) -> str:
     return f"{max(CACHE, min(coins * CACHE_OF_A_COIN, most)) / 1024**3:.1f}"
 
 
-def nats(settings: Settings, port: int) -> Spec:
+def nats(settings: Settings, port: int, password: str) -> Spec:
     """NATS with JetStream; every message is on the disk before it is acknowledged."""
     folder = data_folder(settings, "nats")
     text = (
         f'listen: "{HOST}:{port}"\n'
+        f'authorization {{ user: {USER}, password: "{password}" }}\n'
         f"max_payload: {MAX_PAYLOAD}\n"
         "jetstream {\n"
         f"  store_dir: {json.dumps(str(folder))}\n"
@@ -92,30 +111,31 @@ def nats(settings: Settings, port: int) -> Spec:
     )
     file = settings.run_folder / "nats.conf"
     command = [_beside_python("nats-server", "nats"), "--config", str(file)]
-    server = _server("nats", command, port, folder)
+    server = _server("nats", command, port, folder, password)
     return replace(server, files={str(file): text}, spoilt_by_full_disk=True)
 
 
-def redis(settings: Settings, port: int) -> Spec:
+def redis(settings: Settings, port: int, password: str) -> Spec:
     """Valkey, which speaks Redis' protocol; every write is on the disk before it is answered."""
     folder = data_folder(settings, "redis")
+    file = settings.run_folder / "redis.conf"
     command = [
-        *(valkey_server(), "--bind", HOST, "--port", str(port), "--dir", str(folder)),
+        *(valkey_server(), str(file), "--bind", HOST, "--port", str(port), "--dir", str(folder)),
         *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
         *("--maxmemory-policy", "noeviction"),
         # It would write a title over its environment, by which identity.find() knows it.
         *("--set-proc-title", "no"),
     ]
-    return _server("redis", command, port, folder)
+    server = _server("redis", command, port, folder, password)
+    return replace(server, files={str(file): f"requirepass {password}\n"})
 
 
-def _server(name: str, command: list[str], port: int, folder: Path) -> Spec:
-    bare = url(name, port).partition("/?")[0].removesuffix("/0")
+def _server(name: Server, command: list[str], port: int, folder: Path, password: str) -> Spec:
     return Spec(
         name=name,
         command=tuple(command),
-        probe=Probe(name, bare),
-        url=bare,
+        probe=Probe(name, url(name, port, password)),
+        url=f"{name}://{HOST}:{port}",
         address=(HOST, port),
         movable=True,
         folders=(str(folder),),

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dash_ui import servers
-from dash_ui.folder import Folder
 from dash_ui.probes import Probe
 from dash_ui.spec import Spec
 from settings import Settings
@@ -44,12 +43,18 @@ def needs(name: str, settings: Settings) -> list[str]:
     return [server for server in names(settings) if server in SERVERS]
 
 
-def resolved(settings: Settings, port: Callable[[str], int], api_key: str) -> dict[str, str]:
-    """The settings as environment, with the addresses of the embedded servers filled in."""
+def resolved(
+    settings: Settings, port: Callable[[str], int], secret: Callable[[str], str]
+) -> dict[str, str]:
+    """The settings as environment, with the addresses of the embedded servers filled in.
+
+    `secret` gives the kept one of a name.
+    """
     environment = settings.environment()
-    environment.setdefault("API_KEY", api_key)
+    environment.setdefault("API_KEY", secret(API_KEY_FILE))
     for name in servers.embedded(settings):
-        environment[servers.EMBEDDED[name].upper()] = servers.url(name, port(name))
+        address = servers.url(name, port(name), secret(servers.password_file(name)))
+        environment[servers.EMBEDDED[name].upper()] = address
     if settings.market != "live":
         environment["COINGECKO_API_URL"] = f"http://{servers.HOST}:{port('market')}/api/v3"
         environment["COINPAPRIKA_API_URL"] = f"http://{servers.HOST}:{port('market')}/v1"
@@ -59,13 +64,18 @@ def resolved(settings: Settings, port: Callable[[str], int], api_key: str) -> di
     return environment
 
 
-def plan(settings: Settings, port: Callable[[str], int], api_key: str) -> dict[str, Spec]:
+def plan(
+    settings: Settings, port: Callable[[str], int], secret: Callable[[str], str]
+) -> dict[str, Spec]:
     """All specs by name; raises ServerMissingError when a server has no program here."""
-    environment = resolved(settings, port, api_key)
+    environment = resolved(settings, port, secret)
     wanted = names(settings)
-    specs = [servers.spec(name, settings, port(name)) for name in servers.embedded(settings)]
+    specs = [
+        servers.spec(name, settings, port(name), secret(servers.password_file(name)))
+        for name in servers.embedded(settings)
+    ]
     if "market" in wanted:
-        specs.append(_market(settings, port("market")))
+        specs.append(_market(settings, port("market"), environment["API_KEY"]))
     first = tuple(name for name in SERVERS if name in wanted)
     specs += [
         _prepare(environment, first),
@@ -75,11 +85,6 @@ def plan(settings: Settings, port: Callable[[str], int], api_key: str) -> dict[s
         _dashboard(settings, environment),
     ]
     return {spec.name: spec for spec in specs}
-
-
-def kept_api_key(folder: Folder) -> str:
-    """The key for calls that change something, made at the first start."""
-    return folder.kept_secret(API_KEY_FILE)
 
 
 def local_url(host: str, port: int) -> str:
@@ -110,7 +115,7 @@ def _celery(*arguments: object) -> tuple[str, ...]:
     return _python("celery", "-A", "tasks", "--quiet", *arguments)
 
 
-def _market(settings: Settings, port: int) -> Spec:
+def _market(settings: Settings, port: int, key: str) -> Spec:
     replay = settings.simulator_replay
     url = f"http://{servers.HOST}:{port}"
     return Spec(
@@ -120,7 +125,7 @@ def _market(settings: Settings, port: int) -> Spec:
             *("--coins", settings.simulator_coins),
             *(("--replay", replay) if replay and settings.market == "replay" else ()),
         ),
-        environment=_environment({}),
+        environment=_environment({"API_KEY": key}),
         probe=Probe("http", f"{url}/ping"),
         url=url,
         address=(servers.HOST, port),

@@ -13,7 +13,7 @@ import logbook
 import settings as project
 from dash_ui import identity, logs, specs, wishes
 from dash_ui.disks import Disks
-from dash_ui.folder import STATE_FILE, SUPERVISOR_FILE, SUPERVISOR_LOCK, Folder
+from dash_ui.folder import OTHERS, STATE_FILE, SUPERVISOR_FILE, SUPERVISOR_LOCK, Folder
 from dash_ui.identity import Identity
 from dash_ui.managed import Managed
 from dash_ui.ports import KeptPorts, is_busy
@@ -28,7 +28,7 @@ ROTATE_EVERY = 10.0
 
 # The standard library's: the command imports this, and is to be quick.
 log = logging.getLogger("supervisor")
-Plan = Callable[[Settings, Callable[[str], int], str], dict[str, Spec]]
+Plan = Callable[[Settings, Callable[[str], int], Callable[[str], str]], dict[str, Spec]]
 
 
 class Supervisor:
@@ -113,9 +113,9 @@ class Supervisor:
         environment = self._wish.settings | {"KOINX_ENV_FILE": ""}
         try:
             values = project.load(environment, running=False)
-            key = specs.kept_api_key(self._folder)
-            plan = self._plan(values, self._ports.get, key)
-            self._resolved = specs.resolved(values, self._ports.get, key)
+            known = self._ports.get, self._folder.kept_secret
+            plan = self._plan(values, *known)
+            self._resolved = specs.resolved(values, *known)
         except (project.SettingsError, ServerMissingError, OSError) as error:
             self._problem = plain(error)
             log.error("no plan", extra={"reason": plain(error)})  # noqa: TRY400 - the reason says it all
@@ -247,12 +247,14 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.umask(OTHERS)
     return supervise(Folder(project.home()), ended)
 
 
 def supervise(folder: Folder, ended: threading.Event, plan: Plan = specs.plan) -> int:
     """Hold the lock and run; 1 if another supervisor holds it."""
     folder.make()
+    folder.tighten()
     with folder.locked(SUPERVISOR_LOCK, wait=2) as held:
         if not held:
             log.info("another supervisor runs", extra={"home": str(folder.home)})

@@ -8,6 +8,7 @@ Its prices are made up, or a folder of recorded pages is replayed; it can be tol
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -39,16 +40,17 @@ def create_simulator(
     market: Market | Replay,
     faults: FaultBook | None = None,
     clock: Callable[[], int] = now_ms,
+    key: str | None = None,
 ) -> Flask:
     """A fresh app that answers as CoinGecko does, with and without `/api/v3` before the path.
 
-    `faults` are set from the start; others come and go by `/simulator/faults`. `clock` gives the
-    present in milliseconds since 1970. Beyond what CoinGecko answers: a `per_page` over 250 is
-    taken for 250, and numbers that are none for the default.
+    `faults` are set from the start; others come and go by `/simulator/faults`, which wants `key` if
+    there is one. `clock` gives the present in milliseconds since 1970. Beyond what CoinGecko
+    answers: a `per_page` over 250 is taken for 250, and numbers that are none for the default.
     """
     app = Flask("simulator", static_folder=None)
     book = faults if faults is not None else FaultBook()
-    app.register_blueprint(control(book, ServedLog(), clock))
+    app.register_blueprint(control(book, ServedLog(), clock, key))
 
     answers = Answers(market, book, clock)
     for path, view in (
@@ -105,7 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             market = Market(options.seed, options.coins, options.cadence)
         faults = read_faults(options.faults.read_bytes()) if options.faults else []
-        app = create_simulator(market, FaultBook(faults, now_ms()))
+        book = FaultBook(faults, now_ms())
+        app = create_simulator(market, book, key=os.environ.get("API_KEY") or None)
         with serving(app, options.host, options.port) as url:
             with suppress(OSError):  # a log without room is no reason to end
                 print(f"simulator listens on {url}", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,7 @@ from market.simulator_query import Row
 from market.simulator_server import encode
 
 OWN_PATH = "/simulator"
+KEY_HEADER = "X-API-Key"
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=UTF-8"
 
@@ -85,10 +87,12 @@ class ServedLog:
         }
 
 
-def control(book: FaultBook, log: ServedLog, clock: Callable[[], int]) -> Blueprint:
+def control(
+    book: FaultBook, log: ServedLog, clock: Callable[[], int], key: str | None
+) -> Blueprint:
     """The routes below /simulator, and the faults around all the others.
 
-    `clock` gives milliseconds since 1970.
+    `clock` gives milliseconds since 1970. Where there is a `key`, these routes want it.
     """
     own = Blueprint("simulator", __name__, url_prefix=OWN_PATH)
 
@@ -122,7 +126,10 @@ def control(book: FaultBook, log: ServedLog, clock: Callable[[], int]) -> Bluepr
         g.rows = []
         g.fault = None
         if request.path.startswith(f"{OWN_PATH}/"):
-            return None
+            given = request.headers.get(KEY_HEADER, "")
+            if key is None or hmac.compare_digest(given.encode(), key.encode()):
+                return None
+            return answer({"error": f"{OWN_PATH} needs the API's key, as {KEY_HEADER}"}, 401)
         g.fault = book.take(request.path)
         if isinstance(g.fault, Slow):
             time.sleep(g.fault.delay)

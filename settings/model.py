@@ -35,6 +35,7 @@ MAX_DAYS = 36_500
 SHORTEST_SECRET = 16  # characters, of what keeps other machines out
 CRON_FIELD = re.compile(r"(?:\d+|\*|[a-z]{3}|[,/-])+", re.IGNORECASE)
 
+ServerSetting = Literal["mongodb_uri", "nats_url", "redis_url"]
 Port = Annotated[int, Field(ge=1, le=65535, description="a whole number from 1 to 65535")]
 
 
@@ -255,7 +256,7 @@ class Settings(BaseModel):
         """Where the supervisor keeps what it must find again."""
         return self.koinx_home / "run"
 
-    def server(self, name: Literal["mongodb_uri", "nats_url", "redis_url"]) -> str:
+    def server(self, name: ServerSetting) -> str:
         """The address of a server; exits when nothing gave one."""
         url: SecretStr | None = getattr(self, name)
         if url is None:

@@ -18,8 +18,10 @@ from dash_ui import servers
 from market.quotes import Quote
 from market.store import Store
 from settings import Settings
+from settings.room import Server
 
 Found = TypeVar("Found")
+PASSWORD = "0123456789abcdef" * 4  # of the servers that a test starts by itself
 RECORDED = Path(__file__).parent.parent.parent / "shared" / "data" / "coingecko"
 
 
@@ -46,18 +48,25 @@ def free_port() -> int:
             return int(s.getsockname()[1])
 
 
+def address(name: Server, port: int) -> str:
+    """Where such a server listens, with its password."""
+    return servers.url(name, port, PASSWORD)
+
+
 @contextmanager
 def server(
-    name: str, home: Path, port: int | None = None, **settings: Any
+    name: Server, home: Path, port: int | None = None, **settings: Any
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """An embedded server of its own under `home`: its address and its process."""
     port = port or free_port()
-    spec = servers.spec(name, Settings(koinx_home=home, market="demo", **settings), port)
+    known = Settings(koinx_home=home, market="demo", **settings)
+    spec = servers.spec(name, known, port, PASSWORD)
     for folder in spec.folders:
         Path(folder).mkdir(parents=True, exist_ok=True)
     for file, text in spec.files.items():
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).write_text(text)
+        Path(file).chmod(0o600)
     assert spec.probe is not None
     check = spec.probe.check()
 
@@ -72,7 +81,7 @@ def server(
     with subprocess.Popen(spec.command, stdout=quiet, stderr=quiet) as process:
         try:
             wait_until(ready, f"{name} to answer")
-            yield servers.url(name, port), process
+            yield address(name, port), process
         finally:
             process.kill()
             process.wait()
@@ -117,16 +126,27 @@ def keep(store: Store, *quotes: Quote, recorded_at: datetime | None = None) -> N
 class SimulatorControl:
     """The simulator's address, and what it is told to do wrong."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str = "") -> None:
         self.url = url
+        self._headers = {"X-API-Key": key}
 
     def fault(self, kind: str, **fields: object) -> None:
         """Scripts one fault."""
         with requests.post(
-            f"{self.url}/simulator/faults", json=[{"kind": kind, **fields}], timeout=5
+            f"{self.url}/simulator/faults",
+            json=[{"kind": kind, **fields}],
+            headers=self._headers,
+            timeout=5,
         ) as answer:
             assert answer.ok, answer.text
 
     def clear(self) -> None:
         """Ends all faults."""
-        requests.delete(f"{self.url}/simulator/faults", timeout=5).close()
+        url = f"{self.url}/simulator/faults"
+        requests.delete(url, headers=self._headers, timeout=5).close()
+
+    def served(self, since: int) -> dict[str, Any]:
+        """The rows that it served from number `since` on."""
+        url = f"{self.url}/simulator/served?since={since}"
+        found: dict[str, Any] = requests.get(url, headers=self._headers, timeout=10).json()
+        return found

@@ -14,8 +14,10 @@ from playwright.sync_api import BrowserContext
 
 from dash_ui.folder import Folder
 from dash_ui.link import MINUTES, link
-from settings import NAMES, ROOT
-from tests.support import free_port
+from dash_ui.servers import EMBEDDED
+from settings import NAMES, ROOT, Settings, load
+from settings.room import Server
+from tests.support import SimulatorControl, free_port
 
 
 class System:
@@ -54,6 +56,21 @@ class System:
         """`./koinx status --json`, by name."""
         found = json.loads(self.koinx("status", "--json").stdout)
         return {one["name"]: one for one in found["processes"]}
+
+    def known(self) -> Settings:
+        """What its processes run with, the addresses of its servers among it."""
+        return load({"KOINX_HOME": str(self.home), "KOINX_ENV_FILE": ""})
+
+    def server(self, name: Server) -> str:
+        """A server's address, with its password."""
+        return self.known().server(EMBEDDED[name])
+
+    def market(self) -> SimulatorControl:
+        """Its simulated market, to be told what to do wrong."""
+        known = self.known()
+        assert known.api_key is not None
+        url = known.coingecko_api_url.removesuffix("/api/v3")
+        return SimulatorControl(url, known.api_key.get_secret_value())
 
     def link(self, path: str = "/") -> str:
         """An address of the dashboard, with a token as `./koinx status` makes it."""

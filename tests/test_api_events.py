@@ -206,7 +206,7 @@ def test_it_is_documented_with_parameters_that_let_it_end(client: FlaskClient) -
 def granian(settings: Settings, folder: Path) -> Iterator[tuple[str, psutil.Process]]:
     """The API as it is started in use, with one process: its address, and the server."""
     settings = settings.model_copy(update={"api_port": free_port(), "api_workers": 1})
-    spec = plan(settings, lambda _: 0, "key")["api"]
+    spec = plan(settings, lambda _: 0, lambda _: "key")["api"]
     url = f"http://127.0.0.1:{settings.api_port}"
 
     def answers() -> bool:

@@ -14,7 +14,7 @@ from kombu import Connection
 from market.ledger import Ledger
 from settings import ROOT
 from tasks.broker import LostChannel
-from tests.support import SimulatorControl, free_port, server, wait_until
+from tests.support import SimulatorControl, address, free_port, server, wait_until
 
 WORKER = "celery -A tasks worker -Q updates -c 2 --without-gossip --without-mingle -l INFO"
 PORT = free_port()
@@ -25,7 +25,7 @@ def worker(
     environment: None, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A real worker whose Redis is this test's own."""
-    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{PORT}/0")
+    monkeypatch.setenv("REDIS_URL", address("redis", PORT))
     with (
         (tmp_path / "log").open("wb") as log,
         subprocess.Popen(
@@ -53,7 +53,7 @@ def send(ledger: Ledger, name: str) -> None:
 @pytest.mark.parametrize("closed", ["the channel", "its transport"])
 def test_a_closed_channel_says_that_its_connection_is_lost(closed: str) -> None:
     # Given a channel as it is left when its connection was closed around it
-    with Connection(f"redis://127.0.0.1:{PORT}/0") as connection:
+    with Connection(address("redis", PORT)) as connection:
         channel: Any = LostChannel.__new__(LostChannel)
         channel.connection = None if closed == "the channel" else connection.transport
         if channel.connection is not None:

@@ -24,7 +24,7 @@ from bridge.connection import (
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from bridge.streams import EVENTS
-from tests.support import free_port, freeze, server, wait_until
+from tests.support import address, free_port, freeze, server, wait_until
 
 
 async def number(client: Client) -> int | None:
@@ -101,7 +101,7 @@ def test_close_in_a_forked_child_leaves_the_parents_connection_alone(
 
 def test_nats_that_is_down_is_told_in_time_and_reached_once_it_is_up(tmp_path: Path) -> None:
     port = free_port()
-    with closing(Connection(f"nats://127.0.0.1:{port}", "test")) as connection:
+    with closing(Connection(address("nats", port), "test")) as connection:
         started = time.monotonic()
         with pytest.raises(NotConnected, match="NATS could not be reached"):
             connection.run(number, 10)
@@ -156,7 +156,7 @@ def test_work_that_takes_too_long_is_ended(connection: Connection) -> None:
 @pytest.mark.row("nats-killed")
 def test_a_restart_of_nats_is_outlived(tmp_path: Path) -> None:
     port = free_port()
-    with closing(Connection(f"nats://127.0.0.1:{port}", "test")) as connection:
+    with closing(Connection(address("nats", port), "test")) as connection:
         for _ in range(2):
             with server("nats", tmp_path, port):
 

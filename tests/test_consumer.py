@@ -19,7 +19,7 @@ from bridge.consumer import Consumer, Delivery, Handler
 from bridge.events import MalformedEvent, UpdateRequested
 from bridge.publisher import publish
 from bridge.streams import CONSUMER, CONSUMER_CONFIG, EVENTS
-from tests.support import free_port, server, wait_until
+from tests.support import address, free_port, server, wait_until
 
 ROOT = Path(__file__).parents[1]
 DYING = """
@@ -283,7 +283,7 @@ def test_consumption_goes_on_when_nats_comes_back(tmp_path: Path, wiped: bool) -
 
         return look
 
-    with closing(Connection(f"nats://127.0.0.1:{port}", "test")) as connection:
+    with closing(Connection(address("nats", port), "test")) as connection:
         with server("nats", tmp_path, port):
             connection.run(streams.prepare, 5)
             consumer = Consumer(connection, handled)

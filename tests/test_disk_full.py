@@ -60,7 +60,7 @@ class Full:
         """Publishes an event; raises TimeoutError when JetStream does not acknowledge it."""
 
         async def send() -> None:
-            client = await nats.connect(self.url("nats"))
+            client = await nats.connect(self.system.server("nats"))
             try:
                 event = f'{{"trigger":"update","id":"{name}"}}'.encode()
                 js = client.jetstream()
@@ -70,10 +70,6 @@ class Full:
 
         asyncio.run(send())
         self.accepted.append(name)
-
-    def url(self, server: str) -> str:
-        """A server's address."""
-        return str(self.process(server)["url"])
 
     def process(self, name: str) -> dict[str, Any]:
         """What `status` says of a process."""
@@ -144,7 +140,7 @@ def with_room_again(full: Full) -> Iterator[None]:
 def test_mongodb(full: Full) -> None:
     # Given a disk that is short of room, but not full
     mongodb = MongoClient[dict[str, Any]](
-        full.url("mongodb"), directConnection=True, serverSelectionTimeoutMS=1000
+        full.system.server("mongodb"), directConnection=True, serverSelectionTimeoutMS=1000
     )
     full.mongodb.fill(leave=20_000_000)
     full.refuses(full.mongodb)
@@ -191,7 +187,7 @@ def test_nats(full: Full) -> None:
 
 @pytest.mark.row("disk-full")
 def test_redis(full: Full) -> None:
-    redis = redis_client.Redis.from_url(full.url("redis"))
+    redis = redis_client.Redis.from_url(full.system.server("redis"))
     full.redis.fill()
     with redis, pytest.raises(redis_client.ConnectionError):
         redis.set("any", MORE_THAN_A_PAGE)
@@ -227,7 +223,9 @@ def test_logs(full: Full) -> None:
 def test_in_the_end_nothing_is_lost_and_nothing_doubled(full: Full) -> None:
     assert len(full.accepted) > 4
     assert full.all_done()
-    mongodb = MongoClient[dict[str, Any]](full.url("mongodb"), directConnection=True, tz_aware=True)
+    mongodb = MongoClient[dict[str, Any]](
+        full.system.server("mongodb"), directConnection=True, tz_aware=True
+    )
     with mongodb:
         database = mongodb[DATABASE]
         found = Evidence(

@@ -14,7 +14,7 @@ from dash_ui.doctor import servers
 from dash_ui.doctor.finding import Finding
 from dash_ui.processes import Overview
 from settings import Settings
-from tests.support import free_port, wait_until
+from tests.support import PASSWORD, free_port, wait_until
 
 NOTHING = Overview(0, None, [], None)
 FIELDS = {"mongodb": "mongodb_uri", "nats": "nats_url", "redis": "redis_url"}
@@ -23,7 +23,9 @@ FIELDS = {"mongodb": "mongodb_uri", "nats": "nats_url", "redis": "redis_url"}
 def ask(name: str, url: str) -> list[Finding]:
     """What is found of a user's own server; the others are embedded, and do not run."""
     settings = Settings.model_validate({FIELDS[name]: SecretStr(url)})
-    found = [one for check in servers.checks(settings, NOTHING, runs=False) for one in check()]
+    found = [
+        one for check in servers.checks(settings, settings, NOTHING, runs=False) for one in check()
+    ]
     assert sum(one.state == "idle" for one in found) == 2
     return [one for one in found if one.state != "idle"]
 
@@ -110,12 +112,13 @@ def test_a_redis_that_throws_away_or_refuses_us(redis: str) -> None:
         assert "its maxmemory-policy is allkeys-lru" in found.text
         client.config_set("requirepass", "secret")
         [found] = ask("redis", redis)
-        client.config_set("requirepass", "")
+        client.config_set("requirepass", PASSWORD)
         assert found.text.endswith("refuses us")
 
 
 def test_one_of_ours_that_was_stopped_is_a_fault_while_others_run() -> None:
-    found = [one for check in servers.checks(Settings(), NOTHING, runs=True) for one in check()]
+    checks = servers.checks(Settings(), Settings(), NOTHING, runs=True)
+    found = [one for check in checks for one in check()]
     assert [one.check for one in found] == ["mongodb", "nats", "redis"]
     assert {one.text for one in found} == {"is not started"}
     assert found[0].cure == "./koinx start mongodb"
@@ -126,5 +129,6 @@ def test_a_server_without_a_program_here_is_a_fault(monkeypatch: pytest.MonkeyPa
         raise programs.ServerMissingError("nats-server is not installed: set NATS_URL")
 
     monkeypatch.setattr(programs, "spec", missing)
-    found = [one for check in servers.checks(Settings(), NOTHING, runs=False) for one in check()]
+    checks = servers.checks(Settings(), Settings(), NOTHING, runs=False)
+    found = [one for check in checks for one in check()]
     assert [(one.state, one.cure) for one in found] == [("fault", "set NATS_URL")] * 3

@@ -31,7 +31,7 @@ def publish(system: System, *messages: bytes) -> None:
     """Sends messages as any NATS client does."""
 
     async def send() -> None:
-        client = await nats.connect(system.status()["nats"]["url"])
+        client = await nats.connect(system.server("nats"))
         for message in messages:
             await client.publish("crypto.update", message)
         await client.drain()
@@ -45,7 +45,7 @@ def updates(system: System, size: int = 1) -> list[dict[str, Any]]:
 
 
 def market(system: System) -> SimulatorControl:
-    return SimulatorControl(system.status()["market"]["url"])
+    return system.market()
 
 
 def trigger(system: System) -> None:
@@ -127,7 +127,7 @@ def test_what_is_no_event_is_set_aside_and_the_next_good_one_served(system: Syst
 def test_three_prices_have_their_deviation(system: System) -> None:
     coin, simulator = "litecoin", market(system)
     mongodb: MongoClient[dict[str, Any]] = MongoClient(
-        system.status()["mongodb"]["url"], directConnection=True
+        system.server("mongodb"), directConnection=True
     )
     with mongodb:
         mongodb["koinx_demo_usd"]["quotes"].delete_many({"_id.coin": coin})
@@ -239,7 +239,7 @@ def test_without_internet_all_starts_and_says_what_to_do(tmp_path: Path) -> None
         found = system.get("/v1/coins/bitcoin").json()
         assert found["source"] == "simulator"
         mongodb: MongoClient[dict[str, Any]] = MongoClient(
-            system.status()["mongodb"]["url"], directConnection=True
+            system.server("mongodb"), directConnection=True
         )
         with mongodb:
             assert mongodb["koinx_live_usd"]["quotes"].count_documents({}) == 0

@@ -18,7 +18,7 @@ from bridge.consumer import FETCH_SECONDS, Consumer, Delivery
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from bridge.streams import EVENTS
-from tests.support import freeze, server, wait_until
+from tests.support import address, freeze, server, wait_until
 
 PINGS = 4  # one is due, two may stay unanswered, the next one ends it
 NOTICED = PINGS * PING_SECONDS / 10
@@ -36,7 +36,7 @@ class Way:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
-        self.url = f"nats://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = address("nats", self._listener.getsockname()[1])
 
     def cut(self) -> None:
         """From now on what is open is silent in both directions; a new connection is not."""

@@ -11,7 +11,7 @@ from bridge.connection import Connection
 from bridge.events import UpdateFinished
 from bridge.listener import listen
 from bridge.publisher import NotPublished, announce
-from tests.support import free_port, server, wait_until
+from tests.support import address, free_port, server, wait_until
 
 
 def tell(connection: Connection, number: int) -> None:
@@ -77,7 +77,7 @@ def test_a_connection_that_was_closed_is_made_anew(nats: str) -> None:
 def test_it_waits_for_nats_and_outlives_its_restart(tmp_path: Path) -> None:
     port = free_port()
     heard: list[UpdateFinished] = []
-    url = f"nats://127.0.0.1:{port}"
+    url = address("nats", port)
     with closing(Connection(url, "test")) as connection, closing(Connection(url, "t")) as teller:
         listen(connection, heard.append)
         with pytest.raises(NotPublished):

@@ -14,7 +14,6 @@ from dash_ui import reach, selftest
 from dash_ui.doctor.examine import examine
 from dash_ui.processes import Processes
 from settings import ROOT
-from tests.support import SimulatorControl
 from tests.system import System, running
 
 WAY = (
@@ -162,7 +161,7 @@ def test_celery_s_commands_do_as_their_guide_says(system: System, tmp_path: Path
 def test_a_source_that_asks_to_wait_is_named(
     system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    simulator = SimulatorControl(system.status()["market"]["url"])
+    simulator = system.market()
     simulator.fault("rate_limited", retry_after=119, times=99)
     code, told = go(system, capsys)
     simulator.clear()

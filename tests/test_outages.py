@@ -37,7 +37,7 @@ def publish(system: System, ids: list[str]) -> None:
     """Sends an event for each id, without a message id, so that JetStream keeps them all."""
 
     async def send() -> None:
-        client = await nats.connect(system.status()["nats"]["url"])
+        client = await nats.connect(system.server("nats"))
         js = client.jetstream()
         await asyncio.gather(
             *(
@@ -61,7 +61,7 @@ def is_done(system: System, name: str) -> bool:
 
 
 def simulator(system: System) -> SimulatorControl:
-    return SimulatorControl(system.status()["market"]["url"])
+    return system.market()
 
 
 @pytest.mark.row("delivered-often")
@@ -73,7 +73,7 @@ def test_many_deliveries_of_one_event_make_one_update_and_one_set_of_quotes(
     wait_until(lambda: system.get("/ready").json()["pending_events"] == 0, "all to be taken", 60)
     wait_until(lambda: is_done(system, "delivered-often"), "the update")
     mongodb: MongoClient[dict[str, Any]] = MongoClient(
-        system.status()["mongodb"]["url"], directConnection=True, tz_aware=True
+        system.server("mongodb"), directConnection=True, tz_aware=True
     )
     with mongodb:
         database = mongodb["koinx_demo_usd"]
@@ -92,7 +92,7 @@ def test_redis_wiped_while_updates_are_open(system: System) -> None:
         lambda: all(update(system, name).get("state") == "received" for name in names),
         "the ledger to have them",
     )
-    with redis_client.Redis.from_url(system.status()["redis"]["url"]) as client:
+    with redis_client.Redis.from_url(system.server("redis")) as client:
         assert client.llen("updates") == len(names)
         client.flushall()
     assert system.koinx("start", "worker").returncode == 0

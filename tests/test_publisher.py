@@ -17,7 +17,7 @@ from bridge.connection import Connection
 from bridge.events import UpdateFinished, UpdateRequested
 from bridge.publisher import NotPublished, announce, publish
 from bridge.streams import EVENTS
-from tests.support import free_port, server, wait_until
+from tests.support import address, free_port, server, wait_until
 
 
 def ids(connection: Connection) -> list[str | None]:
@@ -67,7 +67,7 @@ def deaf_once(port: int) -> Iterator[str]:
         thread = threading.Thread(target=accept)
         thread.start()
         try:
-            yield f"nats://127.0.0.1:{listener.getsockname()[1]}"
+            yield address("nats", listener.getsockname()[1])
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
@@ -107,7 +107,7 @@ def test_nats_killed_while_publishing_has_each_event_once(tmp_path: Path) -> Non
             acked.append(name)
 
     thread = threading.Thread(target=keep_publishing)
-    with closing(Connection(f"nats://127.0.0.1:{port}", "test")) as connection:
+    with closing(Connection(address("nats", port), "test")) as connection:
         for life in range(3):
             with server("nats", tmp_path, port) as (_, process):
                 if life == 0:
@@ -126,7 +126,7 @@ def test_nats_killed_while_publishing_has_each_event_once(tmp_path: Path) -> Non
 @pytest.mark.parametrize("was_up", [False, True])
 def test_without_nats_it_gives_up_in_time(tmp_path: Path, was_up: bool) -> None:
     port = free_port()
-    with closing(Connection(f"nats://127.0.0.1:{port}", "test")) as connection:
+    with closing(Connection(address("nats", port), "test")) as connection:
         if was_up:
             with server("nats", tmp_path, port):
                 connection.run(streams.prepare, 5)

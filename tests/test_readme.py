@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from dash_ui.servers import EMBEDDED
 from settings import ROOT
 from tests.support import free_port, server, wait_until
 from tests.system import System
@@ -115,12 +116,8 @@ def test_the_plain_way(tmp_path: Path) -> None:
     ports = {"--port 3000": f"--port {port}", "--port 8050": f"--port {dash}"}
     with contextlib.ExitStack() as stack:
         addresses = {
-            setting: stack.enter_context(server(name, tmp_path / name))[0]
-            for name, setting in (
-                ("mongodb", "MONGODB_URI"),
-                ("nats", "NATS_URL"),
-                ("redis", "REDIS_URL"),
-            )
+            setting.upper(): stack.enter_context(server(name, tmp_path / name))[0]
+            for name, setting in EMBEDDED.items()
         }
         # No source is needed to see that the processes start and work together.
         values = addresses | {"COINGECKO_API_URL": f"http://127.0.0.1:{free_port()}"}

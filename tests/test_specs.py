@@ -13,6 +13,9 @@ from dash_ui import specs
 from dash_ui.folder import Folder
 from dash_ui.spec import Spec
 
+SECRETS = {"api_key": "made-key"} | dict.fromkeys(
+    ("mongodb_password", "nats_password", "redis_password"), "hidden-0"
+)
 PORTS = {"mongodb": 21001, "nats": 21002, "redis": 21003, "market": 21004}
 
 
@@ -20,7 +23,7 @@ def plan(home: Path, **values: str) -> dict[str, Spec]:
     settings = project.load(
         {"KOINX_HOME": str(home), "KOINX_ENV_FILE": "", **values}, running=False
     )
-    return specs.plan(settings, PORTS.__getitem__, "made-key")
+    return specs.plan(settings, PORTS.__getitem__, SECRETS.__getitem__)
 
 
 def test_the_market_runs_only_where_it_is_simulated(tmp_path: Path) -> None:
@@ -30,9 +33,11 @@ def test_the_market_runs_only_where_it_is_simulated(tmp_path: Path) -> None:
 
 def test_the_others_find_the_embedded_servers(tmp_path: Path) -> None:
     environment = plan(tmp_path, MARKET="demo")["worker"].environment
-    assert environment["MONGODB_URI"] == "mongodb://127.0.0.1:21001/?directConnection=true"
-    assert environment["NATS_URL"] == "nats://127.0.0.1:21002"
-    assert environment["REDIS_URL"] == "redis://127.0.0.1:21003/0"
+    assert environment["MONGODB_URI"] == (
+        "mongodb://koinx:hidden-0@127.0.0.1:21001/?directConnection=true"
+    )
+    assert environment["NATS_URL"] == "nats://koinx:hidden-0@127.0.0.1:21002"
+    assert environment["REDIS_URL"] == "redis://:hidden-0@127.0.0.1:21003/0"
     assert environment["COINGECKO_API_URL"] == "http://127.0.0.1:21004/api/v3"
     assert environment["COINPAPRIKA_API_URL"] == "http://127.0.0.1:21004/v1"
     assert environment["KOINX_ENV_FILE"] == ""
@@ -57,8 +62,9 @@ def test_no_secret_stands_on_a_command_line(tmp_path: Path) -> None:
         "DASH_PASSWORD": "hidden-2",
         "REDIS_URL": "redis://:hidden-3@h",
     }
-    for spec in plan(tmp_path, **values).values():
-        assert "hidden" not in " ".join(spec.command)
+    for spec in (*plan(tmp_path, **values).values(), *plan(tmp_path, MARKET="demo").values()):
+        assert not re.search("hidden|made-key", " ".join(spec.command))
+        assert "hidden" not in str(spec.url)
 
 
 @pytest.mark.parametrize(
@@ -158,9 +164,9 @@ def test_where_this_machine_finds_a_listener(host: str, url: str) -> None:
 def test_the_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.make()
-    key = specs.kept_api_key(folder)
+    key = folder.kept_secret(specs.API_KEY_FILE)
     assert len(key) >= 43
-    assert specs.kept_api_key(folder) == key
+    assert folder.kept_secret(specs.API_KEY_FILE) == key
     assert stat.S_IMODE((folder.run / specs.API_KEY_FILE).stat().st_mode) == 0o600
 
 

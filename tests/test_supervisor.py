@@ -205,7 +205,7 @@ def test_stop_and_restart_touch_one_process(folder: Folder, run: Running) -> Non
 
 
 def test_other_settings_restart_what_they_concern(folder: Folder, run: Running) -> None:
-    def plan(settings: project.Settings, _port: object, _key: str) -> dict[str, Spec]:
+    def plan(settings: project.Settings, _port: object, _secret: object) -> dict[str, Spec]:
         one = steady(folder, "first", environment={"COINS": settings.coins})
         return {"first": one, "second": steady(folder, "second")}
 

@@ -87,7 +87,7 @@ def mongodb(home: Path, authority: Authority) -> Iterator[str]:
     with server("mongodb", home) as (plain, _):
         port = int(plain.rpartition(":")[2].partition("/")[0])
         with wrapped(port, authority) as chosen:
-            yield f"mongodb://localhost:{chosen}/?directConnection=true&tls=true"
+            yield plain.replace(f"127.0.0.1:{port}", f"localhost:{chosen}") + "&tls=true"
 
 
 @contextmanager
@@ -106,8 +106,9 @@ def redis(home: Path, authority: Authority) -> Iterator[str]:
 def nats(home: Path, authority: Authority) -> Iterator[str]:
     """NATS' URL, with its user and password. Its protocol begins without TLS: no wrapping."""
     port = free_port()
-    spec = servers.spec("nats", Settings(koinx_home=home, market="demo"), port)
+    spec = servers.spec("nats", Settings(koinx_home=home, market="demo"), port, "")
     ((file, text),) = spec.files.items()
+    text = "".join(one for one in text.splitlines(True) if not one.startswith("authorization"))
     text += (
         f'tls {{ cert_file: "{authority.chain}", key_file: "{authority.key}" }}\n'
         f"authorization {{ user: {USER}, password: {json.dumps(PLAIN_PASSWORD)} }}\n"

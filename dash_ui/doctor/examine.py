@@ -38,14 +38,13 @@ def examine(processes: Processes) -> list[Finding]:
         found += _changes(configured, started)
     # Embedded are those that no setting names, and what runs was told the addresses of all.
     known = started or settings
-    redis = overview.get("redis")
-    redis_url = redis["url"] if redis else _own_redis(known)
-    checks: list[Check] = servers.checks(known, overview, runs=runs)
+    checks: list[Check] = servers.checks(known, settings, overview, runs=runs)
     if settings.market == "live" or runs:
         checks.append(lambda: source.source(settings))
         if settings.second_source and settings.market == "live":
             checks.append(lambda: source.second(settings))
-        if redis_url:
+        if settings.redis_url:
+            redis_url = settings.server("redis_url")
             checks.append(lambda: source.calls(settings, redis_url))
     if runs:
         checks.append(lambda: running.states(processes, overview, known))
@@ -85,10 +84,6 @@ def _guarded(check: Check) -> list[Finding]:
 
 def _wrong(line: str) -> Finding:
     return fault("settings", line, "set it in .env or in the environment; .env.example lists all")
-
-
-def _own_redis(settings: Settings) -> str | None:
-    return settings.redis_url.get_secret_value() if settings.redis_url else None
 
 
 def _changes(configured: Settings, started: Settings) -> list[Finding]:

@@ -26,8 +26,13 @@ OLDEST_MONGODB = (5, 3)  # the first with clustered collections
 REFUSED, FORBIDDEN, ATLAS_REFUSED = 18, 13, 8000
 
 
-def checks(settings: Settings, overview: Overview, *, runs: bool) -> list[Check]:
-    """One for each server: the embedded ones only where they run, the user's own in any case."""
+def checks(
+    settings: Settings, in_force: Settings, overview: Overview, *, runs: bool
+) -> list[Check]:
+    """One for each server: the embedded ones only where they run, the user's own in any case.
+
+    `in_force` has the addresses of the embedded ones too.
+    """
     ask: dict[Server, Callable[[Settings, str], list[Finding]]] = {
         "mongodb": _mongodb,
         "nats": _nats,
@@ -37,12 +42,10 @@ def checks(settings: Settings, overview: Overview, *, runs: bool) -> list[Check]
     for name, function in ask.items():
         own = name not in servers.embedded(settings)
         process = overview.get(name)
-        if process is not None and process["pid"]:
-            url = process["url"] or ""
+        secret = getattr(in_force, servers.EMBEDDED[name])
+        if secret is not None and (process["pid"] if process else own):
+            url = secret.get_secret_value()
             found.append(lambda f=function, u=url: f(settings, u))  # type: ignore[misc]
-        elif process is None and own:
-            secret = getattr(settings, servers.EMBEDDED[name]).get_secret_value()
-            found.append(lambda f=function, u=secret: f(settings, u))  # type: ignore[misc]
         elif runs:
             state = process["state"] if process else "not started"
             found.append(lambda n=name, s=state: [_stopped(n, s)])  # type: ignore[misc]
@@ -63,7 +66,7 @@ def _stopped(name: str, state: str) -> Finding:
 
 def _program(name: Server, settings: Settings) -> list[Finding]:
     try:
-        servers.spec(name, settings, 0)
+        servers.spec(name, settings, 0, "")
     except servers.ServerMissingError as error:
         problem, _, cure = str(error).rpartition(": ")
         return [fault(name, problem, cure)]
@@ -75,7 +78,7 @@ def _mongodb(settings: Settings, url: str) -> list[Finding]:
     ms = int(SECONDS * 1000)
     try:
         client: MongoClient[dict[str, Any]] = MongoClient(
-            url if own else url + "/?directConnection=true",
+            url,
             serverSelectionTimeoutMS=ms,
             connectTimeoutMS=ms,
             socketTimeoutMS=ms,
@@ -92,7 +95,7 @@ def _mongodb(settings: Settings, url: str) -> list[Finding]:
                 "listCollections", nameOnly=True, authorizedCollections=True
             )
     except OperationFailure as error:
-        return [_not_allowed(url, error, settings.database)]
+        return [_not_allowed(url, error, settings.database, own=own)]
     except PyMongoError as error:
         return [_silent("mongodb", url, error, own=own)]
     return _judged(hello, info, shown(url), own=own) or [
@@ -128,9 +131,10 @@ def _judged(hello: dict[str, Any], info: dict[str, Any], where: str, *, own: boo
     return []
 
 
-def _not_allowed(url: str, error: OperationFailure, database: str) -> Finding:
+def _not_allowed(url: str, error: OperationFailure, database: str, *, own: bool) -> Finding:
     if error.code in (REFUSED, ATLAS_REFUSED):
-        text, cure = "refuses the user or the password", "mend them in MONGODB_URI"
+        text = "refuses the user or the password"
+        cure = "mend them in MONGODB_URI" if own else "./koinx restart mongodb"
     elif error.code == FORBIDDEN:
         text, cure = f"does not let us use {database}", f"give the user readWrite on {database}"
     else:
@@ -147,7 +151,8 @@ async def _ask_nats(url: str, *, own: bool) -> Finding:
         client = await connect(url)
     except (NatsError, OSError, ValueError, TimeoutError) as error:
         if "authorization" in plain(error).lower():
-            cure = "mend the user, the password or the token in NATS_URL"
+            yours = "mend the user, the password or the token in NATS_URL"
+            cure = yours if own else "./koinx restart nats"
             return fault("nats", f"{shown(url)} refuses us", cure)
         return _silent("nats", url, error, own=own)
     try:
@@ -181,7 +186,9 @@ def _redis(settings: Settings, url: str) -> list[Finding]:
             seconds, _ = client.time()
             clock = compare("Redis", datetime.fromtimestamp(seconds, UTC), asked)
     except (redis.AuthenticationError, redis.exceptions.NoPermissionError):
-        return [fault("redis", f"{shown(url)} refuses us", "mend the password in REDIS_URL")]
+        own = settings.redis_url is not None
+        cure = "mend the password in REDIS_URL" if own else "./koinx restart redis"
+        return [fault("redis", f"{shown(url)} refuses us", cure)]
     except redis.RedisError as error:
         return [_silent("redis", url, error, own=settings.redis_url is not None)]
     version = info.get("valkey_version") or info["redis_version"]
