@@ -33,8 +33,7 @@ class Closings:
 
         `after` where there is none.
         """
-        whole = {"number": {"$gt": after}, "state": "done", "error": None, "source": None}
-        found = self._updates.find_one(whole, {"number": 1}, sort=[("number", DESCENDING)])
+        found = last_success(self._updates, after=after, error=None, source=None)
         return int(found["number"]) if found else after
 
     def after(self, number: int, limit: int) -> list[Document]:
@@ -60,3 +59,16 @@ def newest_number(updates: Collection[Document]) -> int:
         {"number": {"$gt": 0}}, {"_id": 0, "number": 1}, sort=[("number", DESCENDING)]
     )
     return int(found["number"]) if found else 0
+
+
+def last_success(updates: Collection[Document], *, after: int = 0, **which: Any) -> Document | None:
+    """The `number` and `finished_at` of the last update that ended well; None without any.
+
+    By its end and not by when it was received: a slot that was opened again may end well after
+    updates that were received later. Only among the ends after a number, or such as are `which`.
+    """
+    return updates.find_one(
+        {"number": {"$gt": after}, "state": "done", **which},
+        {"_id": 0, "number": 1, "finished_at": 1},
+        sort=[("number", DESCENDING)],
+    )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
+from market.closings import last_success
 from market.database import Document
 from market.documents import Update
 from market.slots import Schedule
@@ -44,10 +45,10 @@ class Conditions:
         `failing`: one failed since the last that ended well. `stale`: none ended well since the
         slot before the present one began. What was missed is neither by itself.
         """
-        success = self._end("done", DESCENDING)
+        success = last_success(self._updates)
         number = success["number"] if success else 0
         last = success["finished_at"] if success else None
-        first, newest = (self._end("failed", way, number) for way in (ASCENDING, DESCENDING))
+        first, newest = (self._failure(way, number) for way in (ASCENDING, DESCENDING))
         if first and newest:
             error = newest["error"]
             return Condition(
@@ -59,9 +60,9 @@ class Conditions:
         state: State = "stale" if last < min(due, now - SHORTEST) else "well"
         return Condition(state, last, number, last_success=last)
 
-    def _end(self, state: str, way: int, after: int = 0) -> Any:
-        """The first or the last that ended so after a number; None without any."""
-        which = {"number": {"$gt": after}, "state": state}
+    def _failure(self, way: int, after: int) -> Any:
+        """The first or the last that failed after a number; None without any."""
+        which = {"number": {"$gt": after}, "state": "failed"}
         return self._updates.find_one(
             which, {"number": 1, "finished_at": 1, "error": 1}, sort=[("number", way)]
         )

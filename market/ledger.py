@@ -18,7 +18,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from market.clock import elapsed, server_time
-from market.closings import newest_number
+from market.closings import last_success, newest_number
 from market.documents import UPDATE_STATES, UPDATE_TRIGGERS, Update
 from market.inserting import only_doubles
 from market.quotes import LeftOut
@@ -406,11 +406,9 @@ class Ledger:
         return {document["_id"] for document in found}
 
     def last_success(self) -> datetime | None:
-        """When the newest update that ended well ended."""
-        document = self._updates.find_one(
-            {"state": "done"}, {"finished_at": 1}, sort=[("received_at", DESCENDING)]
-        )
-        return document["finished_at"] if document else None
+        """When the last update that ended well ended."""
+        found = last_success(self._updates)
+        return found["finished_at"] if found else None
 
     def _slot(self, which: Document, order: int) -> datetime | None:
         document = self._updates.find_one({"slot": which}, {"slot": 1}, sort=[("slot", order)])
