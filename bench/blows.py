@@ -105,7 +105,7 @@ def strike(system: System, blow: Blow, ask: Callable[[], None]) -> Iterator[Stru
     `ask` asks for an update.
     """
     victim = wait_until(lambda: _victim(system, blow), f"{blow.target} to run", PRESENT_SECONDS)
-    before = _running(system)
+    before = leaders(system)
     if blow.offset is not None:
         ask()
         time.sleep(blow.offset)
@@ -129,14 +129,14 @@ def _victim(system: System, blow: Blow) -> Identity | None:
         record = Folder(system.home).read(SUPERVISOR_FILE)
         found = Identity.from_record(record)
         return found if found and found.alive() else None
-    leader = _running(system).get(PROCESSES[blow.target])
+    leader = leaders(system).get(PROCESSES[blow.target])
     if leader is None or blow.target not in CHILDREN:
         return leader
     children = _children(leader)
     return children[int(blow.pick * len(children))] if children else None
 
 
-def _running(system: System) -> dict[str, Identity]:
+def leaders(system: System) -> dict[str, Identity]:
     """Who runs, by name. A pid that the supervisor noted may be nobody's by now."""
     overview = Processes(system.home).overview()
     known = {p["name"]: Identity.of(p["pid"]) for p in overview.processes if p["pid"]}

@@ -125,7 +125,7 @@ class Run:
         self._breaches.append(Breach(kind, text))
 
 
-def _span(text: str) -> tuple[float, float]:
+def span(text: str) -> tuple[float, float]:
     shortest, _, longest = text.partition("..")
     return float(shortest), float(longest or shortest)
 
@@ -137,7 +137,7 @@ def main() -> int:
     )
     parser.add_argument("--kills", type=int, default=200, help="blows (200)")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other blows (1)")
-    parser.add_argument("--pause", type=_span, default=(3.0, 8.0), help="seconds between (3..8)")
+    parser.add_argument("--pause", type=span, default=(3.0, 8.0), help="seconds between (3..8)")
     parser.add_argument("--freeze", type=float, default=20.0, help="longest freeze, seconds (20)")
     parser.add_argument("--every", type=int, default=5, help="seconds between two slots (5)")
     options = Options(**vars(parser.parse_args()))

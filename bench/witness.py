@@ -58,6 +58,11 @@ class Witness:
 
         return _wait(look, within)
 
+    def done(self, update_id: str, within: float) -> Document | None:
+        """The update once it is done, or None."""
+        which = {"_id": update_id, "state": "done"}
+        return _wait(lambda: self.database()["updates"].find_one(which), within)
+
     def done_since(self, since: datetime, number: int, within: float) -> bool:
         """Whether so many updates that were received after `since` get done in time."""
         which = {"state": "done", "received_at": {"$gt": since}}
