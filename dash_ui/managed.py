@@ -23,6 +23,8 @@ log = logging.getLogger("supervisor")
 
 MAX_STARTS = 5  # in a row that never got ready
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+LONGEST_OF_WORKING = 2.0  # the longest pause of one that was ready, or was killed by another
+KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 CALM_AFTER = 60.0  # seconds of being ready after which the pauses begin small again
 
 # A new title would be written over the environment by which identity.find() and members() know it.
@@ -236,12 +238,16 @@ class Managed:
 
     def _fall(self) -> None:
         """Count a failure: when is the next start, if ever."""
-        if not self._was_ready:
+        # A long pause is for a start that goes wrong. Kills that come one after the other say
+        # nothing about the start, and everything that needs this process waits for it.
+        works = self._was_ready or self.exit_code in KILLED
+        if not works:
             self._unready_starts += 1
         self.failed = self._unready_starts >= MAX_STARTS
         self.restarts += not self.failed and not (self.spec and self.spec.once)
-        self._next_start = time.monotonic() + self._pause
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        pause = min(self._pause, LONGEST_OF_WORKING) if works else self._pause
+        self._next_start = time.monotonic() + pause
+        self._pause = min(pause * 2, LONGEST_PAUSE)
 
     def measure(self, pids: Iterable[int]) -> None:
         """Add up what the processes of its session use."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,39 @@ def test_pauses_grow_and_after_five_starts_it_gives_up(folder: Folder, run: Runn
     assert len(times) == 5
     # No upper limits: on a busy machine a start takes as long as it takes.
     assert all(pause >= least for pause, least in zip(pauses, (0.1, 0.2, 0.4, 0.8), strict=True))
+
+
+@pytest.mark.row("killed-often")
+def test_kills_that_come_one_after_the_other_do_not_lengthen_the_pauses(
+    folder: Folder, run: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(managed, "LONGEST_OF_WORKING", 0.2)
+    wish_up(folder, "first")
+    run(plan_of(steady(folder, "first")))
+    # Doubled each time, the last pause would be 26 s.
+    for _ in range(9):
+        until(lambda: process(folder, "first").get("ready"))
+        killed = process(folder, "first")["pid"]
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: process(folder, "first")["pid"] != killed)  # noqa: B023
+    until(lambda: process(folder, "first")["ready"])
+
+
+@pytest.mark.row("killed-often")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_is_killed_before_it_is_ready_is_never_given_up(
+    folder: Folder, run: Running, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(managed, "LONGEST_OF_WORKING", 0.2)
+    sleeps = (sys.executable, "-c", "import time; time.sleep(300)")
+    slow = replace(steady(folder, "slow"), command=sleeps)
+    wish_up(folder, "slow")
+    run(plan_of(slow))
+    for _ in range(managed.MAX_STARTS + 2):
+        killed = until(lambda: process(folder, "slow").get("pid"))
+        os.kill(killed, number)
+        until(lambda: process(folder, "slow")["pid"] not in (killed, None))  # noqa: B023
+    assert process(folder, "slow")["state"] == "starting"
 
 
 def test_what_was_given_up_is_tried_again_when_asked_for(folder: Folder, run: Running) -> None:
