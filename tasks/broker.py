@@ -1,9 +1,13 @@
-"""Kombu's Redis channel, but for what it does once its connection is gone."""
+"""Kombu's Redis connection, but for what it does once that is gone."""
 
 from typing import Any
 
 import redis
+from celery.app.amqp import AMQP
+from kombu import Connection
 from kombu.transport.redis import Channel, Transport
+
+AGAIN_SECONDS = 1.0  # between two tries to connect
 
 
 class LostChannel(Channel):
@@ -20,6 +24,19 @@ class LostChannel(Channel):
         return super()._connparams(asynchronous=asynchronous)  # type: ignore[misc]
 
 
+class PromptConnection(Connection):
+    """Tries to connect again each second, for as long as it takes.
+
+    Kombu's own pauses grow by 2 s to 30 s, and Celery has no setting for them: a Redis that came
+    back just after a try was found up to half a minute later.
+    """
+
+    def _ensure_connection(self, *arguments: Any, **options: Any) -> Any:
+        pauses = {"interval_start": AGAIN_SECONDS, "interval_step": 0}
+        return super()._ensure_connection(*arguments, **pauses | options)
+
+
 def outlive_lost_connections() -> None:
-    """Has every connection to the broker use such channels."""
+    """Has all of Celery use such connections and channels."""
+    AMQP.Connection = PromptConnection
     Transport.Channel = LostChannel

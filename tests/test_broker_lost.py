@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import redis
 from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from market.ledger import Ledger
 from settings import ROOT
+from tasks.app import app
 from tasks.broker import LostChannel
 from tests.support import SimulatorControl, address, free_port, server, wait_until
 
@@ -61,6 +63,19 @@ def test_a_closed_channel_says_that_its_connection_is_lost(closed: str) -> None:
         # Then
         with pytest.raises(redis.ConnectionError, match="the channel was closed"):
             channel._connparams()
+
+
+@pytest.mark.row("redis-killed")
+@pytest.mark.usefixtures("environment")
+def test_a_lost_broker_is_tried_again_each_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda _: None)
+    pauses: list[float] = []
+
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    # As Celery's worker and beat call it, but for the number of tries
+    with app.connection_for_read(url) as connection, pytest.raises(OperationalError):
+        connection.ensure_connection(lambda _, pause: pauses.append(pause), 20)
+    assert pauses == [1.0] * 20
 
 
 @pytest.mark.row("redis-killed")
