@@ -77,6 +77,7 @@ beat_schedule = {
     "sweep": {
         "task": "tasks.schedule.sweep",
         "schedule": 5.0,
+        "last_run_at": never,
         "options": {"expires": 5},
     },
     "notify": {

@@ -25,7 +25,7 @@ AT_ONCE = 16
 FOLLOWERS = 4
 FETCH_SECONDS = 5.0
 PAUSE_SECONDS = 1.0
-LONGEST_NAK_SECONDS = 30.0
+FIRST_NAK_SECONDS, LONGEST_NAK_SECONDS = 0.5, 2.0
 STOP_SECONDS = 8.0
 FOLLOW_SECONDS = 2.0
 GIVE_BACK_SECONDS = 0.2
@@ -163,7 +163,7 @@ class Consumer:
                 return
             await message.ack_sync(timeout=2)
         except Exception as error:
-            pause = min(LONGEST_NAK_SECONDS, 0.5 * 2 ** min(metadata.num_delivered or 1, 10))
+            pause = pause_after(metadata.num_delivered or 1)
             log.warning("the event failed", again_in=pause, reason=plain(error), **about)
             await message.nak(delay=pause)
             return
@@ -178,6 +178,15 @@ class Consumer:
         client = await self._connection.client()
         await dead_letters.put(client, message.data, sequence=sequence, at=at, reason=reason)
         await message.term()
+
+
+def pause_after(deliveries: int) -> float:
+    """Seconds until an event that failed comes again.
+
+    Short to the end: what fails is the ledger, and one that is back shall have its events at once.
+    A try takes 3 s while it is out of reach, and 16 events at most are tried.
+    """
+    return min(LONGEST_NAK_SECONDS, FIRST_NAK_SECONDS * deliveries)
 
 
 def _call(after: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 
 from bridge import dead_letters, streams
 from bridge.connection import Connection, NotConnected
-from bridge.consumer import Consumer, Delivery, Handler
+from bridge.consumer import Consumer, Delivery, Handler, pause_after
 from bridge.events import MalformedEvent, UpdateRequested
 from bridge.publisher import publish
 from bridge.streams import CONSUMER, CONSUMER_CONFIG, EVENTS
@@ -127,6 +127,11 @@ def test_what_the_handler_fails_at_comes_again(connection: Connection) -> None:
     assert handled.ids == ["a", "a"]
     assert handled.deliveries[0] == handled.deliveries[1]
     assert dead_letters.count(connection) == 0
+
+
+@pytest.mark.row("killed-often")
+def test_an_event_that_fails_again_and_again_never_waits_long() -> None:
+    assert [pause_after(deliveries) for deliveries in (1, 2, 3, 4, 100)] == [0.5, 1, 1.5, 2, 2]
 
 
 @pytest.mark.parametrize(
