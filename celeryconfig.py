@@ -24,6 +24,9 @@ broker_transport_options = {
     "socket_keepalive": True,
     "health_check_interval": 10,
     "visibility_timeout": 180,  # longer than any task
+    # A sender has 3 s, and kombu's second try would come after 2 s, its third after 6.
+    "interval_start": 0.5,
+    "interval_step": 0,
 }
 broker_connection_timeout = 3
 broker_connection_max_retries = None

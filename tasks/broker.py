@@ -31,9 +31,12 @@ class PromptConnection(Connection):
     back just after a try was found up to half a minute later.
     """
 
-    def _ensure_connection(self, *arguments: Any, **options: Any) -> Any:
+    def ensure_connection(
+        self, errback: Any = None, max_retries: int | None = None, **options: Any
+    ) -> Any:
+        """As Celery's worker and beat call it, which name no pauses."""
         pauses = {"interval_start": AGAIN_SECONDS, "interval_step": 0}
-        return super()._ensure_connection(*arguments, **pauses | options)
+        return super().ensure_connection(errback, max_retries, **pauses | options)
 
 
 def outlive_lost_connections() -> None:

@@ -52,6 +52,11 @@ def send(ledger: Ledger, name: str) -> None:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=30)
 
 
+def send_task(producer: Any, retry: bool) -> None:
+    policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+    app.send_task("tasks.none", producer=producer, retry=retry, retry_policy=policy)
+
+
 @pytest.mark.parametrize("closed", ["the channel", "its transport"])
 def test_a_closed_channel_says_that_its_connection_is_lost(closed: str) -> None:
     # Given a channel as it is left when its connection was closed around it
@@ -76,6 +81,20 @@ def test_a_lost_broker_is_tried_again_each_second(monkeypatch: pytest.MonkeyPatc
     with app.connection_for_read(url) as connection, pytest.raises(OperationalError):
         connection.ensure_connection(lambda _, pause: pauses.append(pause), 20)
     assert pauses == [1.0] * 20
+
+
+@pytest.mark.row("redis-killed")
+@pytest.mark.parametrize("retry", [False, True], ids=["once", "again"])
+@pytest.mark.usefixtures("environment")
+def test_a_task_is_sent_once_its_broker_is_back(tmp_path: Path, retry: bool) -> None:
+    with app.connection_for_write(address("redis", PORT)) as connection:
+        producer = app.amqp.Producer(connection, auto_declare=False)
+        with server("redis", tmp_path / "redis", PORT):
+            send_task(producer, retry)
+        with pytest.raises(OperationalError):
+            send_task(producer, retry)
+        with server("redis", tmp_path / "redis", PORT):
+            send_task(producer, retry)
 
 
 @pytest.mark.row("redis-killed")
