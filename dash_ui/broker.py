@@ -29,6 +29,18 @@ class Broker:
             )
         return answers or []
 
+    def waiting(self, node: str, within: float = 1) -> int | None:
+        """How many messages wait in the queues that a worker takes tasks from; None if it does not
+        answer `within` seconds."""
+        with self._app.connection_for_write() as connection:
+            inspect = self._app.control.inspect(
+                [node], timeout=within, limit=1, connection=connection
+            )
+            if not (answers := inspect.active_queues()):
+                return None
+            channel: Any = connection.default_channel
+            return sum(int(channel.client.llen(queue["name"])) for queue in answers[node])
+
     def send(self, task: str, queue: str, expires: float) -> str:
         """Sends a task without arguments, and returns its id; nobody starts it after `expires`
         seconds."""

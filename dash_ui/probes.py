@@ -16,7 +16,7 @@ from dash_ui.replica_set import is_primary
 EAGER = 0.1  # seconds between two looks at what does not answer yet
 TIMEOUT = 2.0
 FRESH = 15.0  # seconds that a heartbeat is good for
-IDLE = 30.0  # seconds without a task after which a worker is taken for wedged
+IDLE = 30.0  # seconds without a task, though there was one, until a worker is taken for wedged
 
 Check = Callable[[], bool]
 
@@ -82,38 +82,52 @@ def _nats(url: str) -> Check:
     return check
 
 
-def _celery(target: str) -> Check:
-    """`target` is the worker's node name, a space, and the broker's URL."""
-    from dash_ui.broker import Broker  # noqa: PLC0415 - a third of a second, in this thread alone
-
-    node, url = target.split(" ", 1)
-    broker = Broker(url, TIMEOUT)
-    return lambda: bool(broker.ping([node]))
-
-
 def _worker(target: str) -> Check:
     """`target` is the node's name, the broker's URL and the heartbeat's file, with spaces between.
 
-    A worker that answers pings may have stopped taking tasks: beat gives it one every 5 s.
+    A worker that answers may have stopped taking tasks. It is taken for wedged when it began none
+    for IDLE seconds in which there always was one for it: beat runs, which gives it one every 5 s,
+    or messages wait.
     """
-    node, broker, file = target.split(" ", 2)
-    answers, works = _celery(f"{node} {broker}"), _heartbeat(file, IDLE)
-    begun = time.monotonic()
-    return lambda: answers() and (works() or time.monotonic() - begun < IDLE)
+    from dash_ui.broker import Broker  # noqa: PLC0415 - a third of a second, in this thread alone
+
+    node, url, file = target.split(" ", 2)
+    broker = Broker(url, TIMEOUT)
+    begins, beat = _change(Path(file)), _heartbeat(str(Path(file).with_name("beat.json")), FRESH)
+    idle_since = time.monotonic()
+
+    def check() -> bool:
+        nonlocal idle_since
+        waiting = broker.waiting(node)
+        if begins() or not (beat() or waiting):
+            idle_since = time.monotonic()
+        return waiting is not None and time.monotonic() - idle_since < IDLE
+
+    return check
 
 
 def _heartbeat(file: str, within: float) -> Check:
     """The file's content changes; what it held before the first look proves nothing."""
-    path = Path(file)
-    seen = _content(path)
+    beats = _change(Path(file))
     changed: float | None = None
 
     def check() -> bool:
-        nonlocal seen, changed
-        content = _content(path)
-        if content != seen and content is not None:
-            seen, changed = content, time.monotonic()
+        nonlocal changed
+        if beats():
+            changed = time.monotonic()
         return changed is not None and time.monotonic() - changed < within
+
+    return check
+
+
+def _change(path: Path) -> Check:
+    """Whether the file's content is another than at the last look."""
+    seen = _content(path)
+
+    def check() -> bool:
+        nonlocal seen
+        before, seen = seen, _content(path) or seen
+        return seen != before
 
     return check
 
