@@ -36,12 +36,12 @@ def refuse(status: int, message: str) -> NoReturn:
 
 REASONS = {
     400: "No coin, or not a collected one",
-    401: "From another machine, without the key",
+    401: "From another machine, or through a proxy, without the key",
     403: "Sent by a page of another host",
     404: "There is no such thing, or nothing stored of it yet",
     410: "The quotes that it rests on are no longer kept",
     413: "A body of more than 64 kB",
-    429: "Too many calls in a minute; Retry-After says how long to wait",
+    429: "Too many calls, or wrong keys, in a minute; Retry-After says how long to wait",
     502: "The source failed",
     503: "A server that it needs does not answer, its disk is full, or too many wait already",
     504: "It did not end within 8 s",

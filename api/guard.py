@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from flask import request
@@ -11,13 +11,17 @@ from flask_smorest import abort
 
 from api.errors import refuse
 from api.limits import CHANGES_PER_MINUTE
+from api.schemas.fields import shown
 from api.services import services
 from settings import is_loopback
+from settings.callers import is_local
+from settings.guesses import GUESSES_PER_MINUTE
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 KEY_HEADER = "X-API-Key"
+PORTS = {"http": 80, "https": 443}
 
 
 def guarded(view: Callable[P, R]) -> Callable[P, R]:
@@ -25,34 +29,50 @@ def guarded(view: Callable[P, R]) -> Callable[P, R]:
     one too many of an address.
 
     A browser names the page's origin; a name that was rebound to this machine shows in `Host`.
+    A call that a proxy forwarded counts as one from another machine, wherever the proxy is.
     """
 
     @wraps(view)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not _has_key():
-            if not is_loopback(request.remote_addr or ""):
+        address = request.remote_addr or ""
+        local = is_local(address, request.headers.keys())
+        if not _has_key(address, local=local):
+            if not local:
                 refuse(401, f"Calls from other machines need the key, as {KEY_HEADER}")
-            for header, host in (
-                ("Host", _host()),
-                ("Origin", _origin_host()),
-            ):
-                if host is not None and not is_loopback(host):
-                    refuse(403, f"{header} is {host}: a page of another host may not")
-        if (wait := services().limits.wait(request.remote_addr or "")) is not None:
-            abort(
-                429,
-                message=f"More than {CHANGES_PER_MINUTE} calls in a minute: wait {wait} s",
-                headers={"Retry-After": str(wait)},
-            )
+            if not is_loopback(host := _host()):
+                refuse(403, f"Host is {host}: a page of another host may not")
+            origin = request.headers.get("Origin")
+            if origin is not None and _parts(origin) != _parts(request.host_url):
+                refuse(403, f"Origin is {shown(origin)}: a page of another host may not")
+        if (wait := services().limits.wait(address)) is not None:
+            _later(wait, f"More than {CHANGES_PER_MINUTE} calls in a minute")
         return view(*args, **kwargs)
 
     return checked
 
 
-def _has_key() -> bool:
-    key = services().settings.api_key
-    given = request.headers.get(KEY_HEADER, "")
-    return key is not None and hmac.compare_digest(given.encode(), key.get_secret_value().encode())
+def _has_key(address: str, *, local: bool) -> bool:
+    """Whether the key was given. After too many wrong ones none is looked at for a while: a call of
+    this machine goes on without, any other is told to wait."""
+    key, given = services().settings.api_key, request.headers.get(KEY_HEADER)
+    if key is None or given is None:
+        return False
+    guesses = services().guesses
+    # What a proxy on this machine passes on does not keep out what is called here.
+    caller = address if local or not is_loopback(address) else "forwarded"
+    if (wait := guesses.wait(caller)) is not None:
+        if local:
+            return False
+        _later(wait, f"More than {GUESSES_PER_MINUTE} wrong keys in a minute")
+    if hmac.compare_digest(given.encode(), key.get_secret_value().encode()):
+        return True
+    guesses.failed(caller, given)
+    return False
+
+
+def _later(seconds: int, why: str) -> NoReturn:
+    abort(429, message=f"{why}: wait {seconds} s", headers={"Retry-After": str(seconds)})
+    raise AssertionError
 
 
 def _host() -> str:
@@ -63,11 +83,12 @@ def _host() -> str:
         return "unreadable"
 
 
-def _origin_host() -> str | None:
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return None
+def _parts(origin: str) -> tuple[str, str | None, int | None] | None:
+    """Scheme, host and port, which make an origin; None of "null", as a file or a sandbox sends."""
     try:
-        return urlsplit(origin).hostname or origin  # "null", as a file or a sandbox sends it
+        parts = urlsplit(origin)
+        if parts.hostname is None:
+            return None
+        return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
     except ValueError:
-        return origin
+        return None

@@ -28,6 +28,7 @@ from market.repairs import Repairs
 from market.slots import Schedule
 from market.store import Store
 from settings import Settings
+from settings.guesses import Guesses
 from settings.room import Room
 from tasks.calls import Calls
 from tasks.counts import RedisCounts
@@ -53,6 +54,7 @@ class Services:
     nats: Connection
     redis: ConnectionPool
     limits: Limits
+    guesses: Guesses
     room: Room
     closings: Closings
     feed: Feed
@@ -88,6 +90,7 @@ def attach(app: Flask, settings: Settings) -> Services:
         nats=Connection(settings.server("nats_url"), "koinx-api"),
         redis=pool,
         limits=Limits(redis_url, pool),
+        guesses=Guesses(RedisCounts(redis_url, connection_pool=pool)),
         room=Room(settings),
         closings=closings,
         feed=Feed(closings, settings.source),

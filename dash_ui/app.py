@@ -88,8 +88,7 @@ def create_app(
     )
     if password is None or host not in EVERYWHERE:
         app.server.config["TRUSTED_HOSTS"] = [*LOOPBACK, host]
-    if home is not None or password is not None:
-        ask_who(app.server, Folder(home) if home else None, password)
+    ask_who(app.server, Folder(home) if home else None, password)
     refuse_foreign_pages(app.server, api_key or app.server.secret_key)
     _guard(app)
     deliver(app.server)

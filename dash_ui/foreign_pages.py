@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
+from settings.callers import is_https
+
 COOKIE = "koinx_page"
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -40,5 +42,6 @@ def refuse_foreign_pages(server: Flask, key: str | None) -> None:
             and response.mimetype == "text/html"
             and response.status_code == 200
         ):
-            response.set_cookie(cookie, token, httponly=True, samesite="Strict", path="/")
+            secure = is_https(request.scheme, dict(request.headers))
+            response.set_cookie(cookie, token, secure=secure, httponly=True, samesite="Strict")
         return response

@@ -6,9 +6,12 @@ from datetime import timedelta
 from urllib.parse import quote, unquote
 
 from flask import Flask, Response, request, session
+from flask.sessions import SecureCookieSessionInterface
 
 from dash_ui.folder import Folder
 from dash_ui.link import PARAMETER, use_up
+from settings.callers import is_forwarded, is_https
+from settings.guesses import GUESSES_PER_MINUTE, Guesses
 
 OPEN_PATHS = ("/health",)
 KEY_FILE = "dashboard_key"  # what sessions are signed with; without it nobody is known any more
@@ -40,6 +43,15 @@ NO_GOOD = (
     "This link is no longer good",
     f"Each opens the dashboard once, and only for a while. {CURE}",
 )
+TOO_MANY = (
+    "Too many wrong passwords",
+    f"More than {GUESSES_PER_MINUTE} came from your address in a minute. Wait a minute, then load "
+    "the page again.",
+)
+FORWARDED = (
+    "This dashboard is for its own machine",
+    "A proxy passed your request on. Set DASH_PASSWORD, and it is asked for.",
+)
 NO_PASSWORD = ("This dashboard needs its password", "It is DASH_PASSWORD in the settings.")
 
 
@@ -48,17 +60,30 @@ def ask_who(server: Flask, folder: Folder | None, password: str | None) -> None:
 
     A link, which somebody left in `folder`, is exchanged for a session: a signed cookie. The
     password is asked for by HTTP basic authentication; the user name does not matter. OSError if
-    `folder` cannot be used and there is no password; with one, there are no links then.
+    `folder` cannot be used and there is no password; with one, there are no links then. Without
+    both nobody is asked, but what a proxy passed on is refused.
     """
+    if folder is None and password is None:
+        server.before_request(_refuse_forwarded)
+        return
     if folder is not None:
-        folder = _with_sessions(server, folder, needed=password is None)
+        folder = _with_sessions(server, folder, password)
+    guesses = Guesses()
 
     @server.before_request
     def check() -> Response | None:
         if request.path in OPEN_PATHS:
             return None
         token = request.args.get(PARAMETER) if request.method == "GET" else None
-        known = _has_session(folder) or _knows(password)
+        known = _has_session(folder)
+        if not known and password is not None and request.authorization is not None:
+            address = request.remote_addr or ""
+            if (wait := guesses.wait(address)) is not None:
+                return _refusal(TOO_MANY, 429, {"Retry-After": str(wait)})
+            given = request.authorization.password or ""
+            known = hmac.compare_digest(given.encode(), password.encode())
+            if not known:
+                guesses.failed(address, given)
         if token is not None and folder is not None:
             # It is used up by those who need none as well: nobody finds a good one lying about.
             if use_up(folder, token):
@@ -69,18 +94,36 @@ def ask_who(server: Flask, folder: Folder | None, password: str | None) -> None:
             return None
         if password is not None:
             ask = {"WWW-Authenticate": 'Basic realm="KoinX", charset="UTF-8"'}
-            return _refusal(NO_PASSWORD, ask)
-        return _refusal(NO_LINK if token is None else NO_GOOD)
+            return _refusal(NO_PASSWORD, 401, ask)
+        return _refusal(NO_LINK if token is None else NO_GOOD, 401)
 
 
-def _with_sessions(server: Flask, folder: Folder, *, needed: bool) -> Folder | None:
+def _refuse_forwarded() -> Response | None:
+    is_open = request.path in OPEN_PATHS or not is_forwarded(request.headers.keys())
+    return None if is_open else _refusal(FORWARDED, 403)
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Their cookie is never sent in the clear where the browser speaks TLS."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """As the request came, perhaps through a proxy."""
+        return is_https(request.scheme, dict(request.headers))
+
+
+def _with_sessions(server: Flask, folder: Folder, password: str | None) -> Folder | None:
     try:
         folder.make()
-        server.secret_key = folder.kept_secret(KEY_FILE)
+        key = folder.kept_secret(KEY_FILE)
     except OSError:
-        if needed:
+        if password is None:
             raise
         return None
+    # Sessions end with the password under which they began.
+    if password is not None:
+        key = hmac.digest(key.encode(), password.encode(), "sha256").hex()
+    server.secret_key = key
+    server.session_interface = Sessions()
     server.config.update(
         # Cookies know hosts, not ports: another home's dashboard has one of its own.
         SESSION_COOKIE_NAME=f"koinx_{hashlib.sha256(str(folder.home).encode()).hexdigest()[:8]}",
@@ -98,15 +141,6 @@ def _has_session(folder: Folder | None) -> bool:
     return folder is not None and session.get("known") is True
 
 
-def _knows(password: str | None) -> bool:
-    given = request.authorization
-    return (
-        password is not None
-        and given is not None
-        and hmac.compare_digest((given.password or "").encode(), password.encode())
-    )
-
-
 def _without_token() -> str:
     """The address that was asked for, as it was, without its token."""
     parts = request.query_string.decode("latin-1").split("&")
@@ -116,9 +150,9 @@ def _without_token() -> str:
     return f"{path}?{query}" if query else path
 
 
-def _refusal(said: tuple[str, str], headers: dict[str, str] | None = None) -> Response:
+def _refusal(said: tuple[str, str], status: int, headers: dict[str, str] | None = None) -> Response:
     heading, text = said
     page = PAGE.replace("@heading", heading).replace("@text", text)
     return Response(
-        page, 401, {"Cache-Control": "no-store", **(headers or {})}, mimetype="text/html"
+        page, status, {"Cache-Control": "no-store", **(headers or {})}, mimetype="text/html"
     )

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -130,7 +131,13 @@ def _tell_late(processes: Processes, overview: Overview, names: Sequence[str]) -
 
 
 def tell_link(url: str, processes: Processes, lasts: timedelta) -> None:
-    """A new link to the dashboard at `url`, or why there is none."""
+    """A new link to the dashboard at `url`, or why there is none.
+
+    It lets in whoever reads it, and what is no terminal is mostly kept: a log, a build's output.
+    """
+    if not sys.stdout.isatty():
+        say(f"dashboard  {url}  (opens with a link: ./koinx url dashboard)")
+        return
     try:
         made = link(url, processes.folder, lasts)
     except OSError as error:

@@ -23,6 +23,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NameResolutionError
 
 from logbook.masking import know, masked, plain
+from market.http_session import session
 
 CHUNK = 65_536
 CONNECT_SECONDS = 5.0
@@ -89,7 +90,7 @@ class HttpSource:
         parts = urlsplit(url)
         self._url = url.rstrip("/")
         self.host = parts.hostname or url
-        self._session = requests.Session()
+        self._session = session()
         # A proxy of the environment must not stand between us and a source on this machine.
         self._session.trust_env = self.host not in ("127.0.0.1", "localhost", "::1")
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

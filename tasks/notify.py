@@ -8,6 +8,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 import logbook
 from market.condition import Condition
+from market.http_session import session
 from tasks.app import app
 from tasks.services import services
 
@@ -72,9 +73,12 @@ def message(seen: Condition, system: str) -> dict[str, Any]:
 def _call(url: str, waiting: dict[str, Any]) -> bool:
     """Whether it was taken: any 2xx. The answer's body is not read."""
     try:
-        with requests.post(
-            url, json=waiting, timeout=SECONDS, allow_redirects=False, stream=True
-        ) as answer:
+        with (
+            session() as caller,
+            caller.post(
+                url, json=waiting, timeout=SECONDS, allow_redirects=False, stream=True
+            ) as answer,
+        ):
             taken = 200 <= answer.status_code < 300
             reason = f"it answers {answer.status_code}"
     except (requests.RequestException, SoftTimeLimitExceeded) as error:

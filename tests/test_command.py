@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -9,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 import pytest
@@ -52,6 +55,34 @@ def koinx(environment: dict[str, str], *arguments: str) -> subprocess.CompletedP
         timeout=90,
         check=False,
     )
+
+
+def on_a_terminal(environment: dict[str, str], *arguments: str) -> str:
+    """What a command shows there."""
+    master, slave = pty.openpty()
+    with os.fdopen(master, "rb") as shown, ThreadPoolExecutor(1) as threads:
+        try:
+            with subprocess.Popen(
+                [*KOINX, *arguments],
+                cwd=ROOT,
+                env=environment | {"TERM": "dumb"},
+                stdout=slave,
+                stderr=slave,
+            ) as command:
+                os.close(slave)
+                output = threads.submit(_all_of, shown)
+                assert command.wait(90) == 0
+        finally:
+            command.kill()
+        return output.result(10).decode().replace("\r\n", "\n")
+
+
+def _all_of(shown: BinaryIO) -> bytes:
+    read = b""
+    with suppress(OSError):  # that is how a terminal ends
+        while part := shown.read1(65536):  # type: ignore[attr-defined]
+            read += part
+    return read
 
 
 def link_in(environment: dict[str, str], output: str) -> str:
@@ -155,11 +186,10 @@ def test_the_table_has_a_line_for_each() -> None:
 
 def test_the_demo_comes_up_and_goes_down_again(environment: dict[str, str]) -> None:
     home = Path(environment["KOINX_HOME"])
-    result = koinx(environment, "up", "--demo", "--detach")
-    assert result.returncode == 0, result.stdout + result.stderr
-    links = [link_in(environment, result.stdout)]
-    assert f"http://127.0.0.1:{environment['API_PORT']}/docs" in result.stdout
-    assert "quotes stored" in result.stdout
+    shown = on_a_terminal(environment, "up", "--demo", "--detach")
+    links = [link_in(environment, shown)]
+    assert f"http://127.0.0.1:{environment['API_PORT']}/docs" in shown
+    assert "quotes stored" in shown
     before = json.loads(koinx(environment, "status", "--json").stdout)["processes"]
     assert [p["name"] for p in before] == (
         ["mongodb", "nats", "redis", "market", "api", "worker", "beat", "dashboard"]
@@ -168,10 +198,15 @@ def test_the_demo_comes_up_and_goes_down_again(environment: dict[str, str]) -> N
     # What listens is in use by us: a second up is content with that.
     again = koinx(environment, "up", "--demo", "--detach")
     assert again.returncode == 0, again.stdout + again.stderr
+    # Whatever is no terminal may be kept, and read by others.
+    said = again.stdout + koinx(environment, "status").stdout
+    assert "token=" not in said
+    plain = f"dashboard  http://127.0.0.1:{environment['DASH_PORT']}  (opens with a link: "
+    assert said.count(plain) == 2
     after = json.loads(koinx(environment, "status", "--json").stdout)["processes"]
     assert [p["pid"] for p in after] == [p["pid"] for p in before]
     links += [
-        link_in(environment, koinx(environment, *arguments).stdout)
+        link_in(environment, on_a_terminal(environment, *arguments))
         for arguments in (["status"], ["restart", "dashboard"])
     ]
     for link in links:

@@ -16,6 +16,7 @@ from dash_ui.folder import Folder
 from dash_ui.link import MINUTES, link
 from dash_ui.login import KEY_FILE
 from settings import ROOT
+from settings.guesses import GUESSES_PER_MINUTE
 from tests.system import System
 
 API = "http://127.0.0.1:1"
@@ -240,6 +241,83 @@ def test_beside_the_password_a_link_opens_it_too(guarded: tuple[Flask, Path]) ->
     assert (refused.status_code, "WWW-Authenticate" in refused.headers) == (401, True)
 
 
+def dashboard(home: Path, password: str | None = PASSWORD) -> FlaskClient:
+    made: FlaskClient = create_app(
+        API, host="0.0.0.0", home=home, password=password
+    ).server.test_client()
+    return made
+
+
+@pytest.mark.row("guessing")
+def test_after_ten_wrong_passwords_none_of_the_address_is_looked_at(tmp_path: Path) -> None:
+    client = dashboard(tmp_path)
+    opened = dashboard(tmp_path)
+    opened.get(linked(tmp_path))
+    for number in range(GUESSES_PER_MINUTE):
+        assert client.get("/", auth=("", f"wrong-{number}")).status_code == 401
+    for password in ("another", PASSWORD):
+        refused = client.get("/", auth=("", password))
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        assert "Too many wrong passwords" in refused.text
+    # Nobody is counted who guesses nothing, and no other address.
+    assert client.get("/").status_code == 401
+    other = {"REMOTE_ADDR": "192.0.2.9"}
+    assert client.get("/", auth=("", PASSWORD), environ_base=other).status_code == 200
+    assert visitor(client.application, opened).get("/").status_code == 200
+
+
+def test_a_browser_that_goes_on_with_an_old_password_is_not_locked_out(tmp_path: Path) -> None:
+    client = dashboard(tmp_path)
+    for _ in range(3 * GUESSES_PER_MINUTE):
+        assert client.post("/_dash-update-component", auth=("", "of last year")).status_code == 401
+    assert client.get("/", auth=("", PASSWORD)).status_code == 200
+
+
+@pytest.mark.parametrize("password", ["another password", None, PASSWORD + " "])
+@pytest.mark.row("other-machine")
+def test_a_session_ends_as_the_password_changes(tmp_path: Path, password: str | None) -> None:
+    client = dashboard(tmp_path)
+    client.get(linked(tmp_path))
+    same, changed = dashboard(tmp_path), dashboard(tmp_path, password)
+    assert visitor(same.application, client).get("/").status_code == 200
+    assert visitor(changed.application, client).get("/").status_code == 401
+
+
+def test_a_session_ends_as_a_password_is_set(tmp_path: Path) -> None:
+    client = dashboard(tmp_path, None)
+    client.get(linked(tmp_path), headers={"Host": "localhost"})
+    assert visitor(dashboard(tmp_path).application, client).get("/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "secure"),
+    [
+        ({}, False),
+        ({"X-Forwarded-Proto": "http"}, False),
+        ({"Forwarded": "for=192.0.2.1;proto=http"}, False),
+        ({"Forwarded": "for=https"}, False),
+        ({"X-Forwarded-Proto": "https"}, True),
+        ({"X-Forwarded-Proto": "HTTPS, http"}, True),
+        ({"Forwarded": 'for=192.0.2.1;proto="https", for=127.0.0.1'}, True),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.row("other-machine")
+def test_under_tls_no_cookie_is_ever_sent_in_the_clear(
+    tmp_path: Path, headers: dict[str, str], secure: bool, scheme: str
+) -> None:
+    client = dashboard(tmp_path)
+    base = f"{scheme}://localhost"
+    opened = client.get(linked(tmp_path), headers=headers, base_url=base)
+    page = client.get("/", headers=headers, base_url=base, auth=("", PASSWORD))
+    cookies = [*opened.headers.getlist("Set-Cookie"), *page.headers.getlist("Set-Cookie")]
+    assert len(cookies) >= 2
+    for cookie in cookies:
+        assert ("Secure" in cookie) == (secure or scheme == "https")
+        assert "HttpOnly" in cookie
+
+
 def test_with_a_password_no_home_is_needed(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for home in (None, tmp_path / "file"):
@@ -265,3 +343,13 @@ def test_without_one_a_home_that_cannot_be_used_ends_the_start(tmp_path: Path) -
 
 def test_a_dashboard_without_home_and_password_asks_for_nothing() -> None:
     assert create_app(API).server.test_client().get("/").status_code == 200
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "Via", "X-Real-IP"])
+@pytest.mark.row("forwarded")
+def test_but_not_what_a_proxy_passed_on(header: str) -> None:
+    client = create_app(API).server.test_client()
+    answer = client.get("/", headers={header: "127.0.0.1"})
+    assert answer.status_code == 403
+    assert "Set DASH_PASSWORD" in answer.text
+    assert client.get("/health", headers={header: "127.0.0.1"}).text == "OK"

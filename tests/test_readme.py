@@ -81,7 +81,7 @@ def test_up_in_the_foreground_shows_all_output_and_ends_with_ctrl_c(
     ):
         try:
             wait_until(lambda: "first update" in output.read_text(), "all to be ready", 60)
-            assert f"dashboard  {system.dash}/?token=" in output.read_text()
+            assert f"dashboard  {system.dash}  (opens with a link" in output.read_text()
             requests.post(f"{system.api}/trigger-update", timeout=30).raise_for_status()
             wait_until(lambda: "worker" in output.read_text().split("first")[1], "a log line", 30)
             process.send_signal(signal.SIGINT)

@@ -107,6 +107,7 @@ def _get(url: str, headers: dict[str, str], check: str, settings: Settings) -> A
         with requests.Session() as session:
             # A proxy of the environment must not stand between us and a source on this machine.
             session.trust_env = not is_loopback(urlsplit(url).hostname or "")
+            session.auth = lambda request: request  # else requests sends what ~/.netrc has
             headers = {"Accept": "application/json", "User-Agent": "koinx", **headers}
             with session.get(
                 url, headers=headers, timeout=SECONDS, stream=True, allow_redirects=False
