@@ -31,12 +31,10 @@ class PromptConnection(Connection):
     back just after a try was found up to half a minute later.
     """
 
-    def ensure_connection(
-        self, errback: Any = None, max_retries: int | None = None, **options: Any
-    ) -> Any:
+    def ensure_connection(self, *arguments: Any, **options: Any) -> Any:
         """As Celery's worker and beat call it, which name no pauses."""
         pauses = {"interval_start": AGAIN_SECONDS, "interval_step": 0}
-        return super().ensure_connection(errback, max_retries, **pauses | options)
+        return super().ensure_connection(*arguments, **pauses | options)
 
 
 def outlive_lost_connections() -> None:
