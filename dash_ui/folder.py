@@ -3,7 +3,9 @@
 import errno
 import fcntl
 import json
+import logging
 import os
+import re
 import secrets
 import stat
 import time
@@ -16,7 +18,10 @@ SUPERVISOR_LOCK = "supervisor.lock"
 SUPERVISOR_FILE = "supervisor.json"  # who holds the lock
 STATE_FILE = "state.json"
 OTHERS = 0o077  # what the group and all others may do; as a umask, nothing
+SECRET = re.compile(rb"[\w-]{43,}", re.ASCII)  # 256 bits, in hexadecimal now, once in base64
 SECRET_PATIENCE = 5.0  # seconds that somebody else may take to make it
+
+log = logging.getLogger(__name__)
 
 
 class Folder:
@@ -61,30 +66,42 @@ class Folder:
 
     def write(self, name: str, value: dict[str, Any]) -> None:
         """Replace a JSON object in `run/` at one stroke, readable by its owner alone."""
-        self.write_text(self.run / name, json.dumps(value, indent=1))
+        # What runs is written every second, and nothing of it is true after a loss of power.
+        self.write_text(self.run / name, json.dumps(value, indent=1), lasting=name != STATE_FILE)
 
     def kept_secret(self, name: str) -> str:
         """A secret of 256 bits from `run/<name>`, made at its first use; OSError if that cannot be.
 
-        Whoever asks at the same time gets the same.
+        Whoever asks at the same time gets the same. One that is empty or damaged, as a loss of
+        power may leave it, is replaced.
         """
         file = self.run / name
         with self.locked(f"{name}.lock", SECRET_PATIENCE):
-            if not file.exists():
-                self.write_text(file, secrets.token_hex(32) + "\n")
-        return file.read_text().strip()
+            kept = file.read_bytes().strip() if file.exists() else None
+            if kept is None or not SECRET.fullmatch(kept):
+                if kept is not None:
+                    log.warning("%s is empty or damaged: a new one is made", file)
+                kept = secrets.token_hex(32).encode()
+                self.write_text(file, kept.decode() + "\n")
+        return kept.decode()
 
-    def write_text(self, path: Path, text: str) -> None:
+    def write_text(self, path: Path, text: str, *, lasting: bool = True) -> None:
         """Replace a file at one stroke, readable by its owner alone.
 
-        On a full disk what is there is written over, which takes no room: OSError if that is
+        Unless not `lasting`, it is on the disk then: a loss of power leaves the old text or the
+        new. On a full disk what is there is written over, which takes no room: OSError if that is
         not enough.
         """
         draft = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
         try:
             with open(draft, "x", opener=_private) as file:
                 file.write(text)
+                file.flush()
+                if lasting:
+                    os.fsync(file.fileno())
             draft.replace(path)
+            if lasting:
+                _keep_names(path.parent)
         except OSError as error:
             if error.errno != errno.ENOSPC or not path.exists():
                 raise
@@ -116,6 +133,16 @@ def _write_over(path: Path, text: str) -> None:
         data = text.encode().ljust(path.stat().st_size)
         if file.write(data) < len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.fsync(file.fileno())
+
+
+def _keep_names(folder: Path) -> None:
+    """Has the disk hold which names the folder has: a rename alone may be lost with the power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _private(path: str, flags: int) -> int:

@@ -92,7 +92,11 @@ class Supervisor:
         mark = (status.st_mtime_ns, status.st_ino)
         if mark == self._wish_mark:
             return
-        before, self._wish, self._wish_mark = self._wish, wishes.read(self._folder), mark
+        before, found, self._wish_mark = self._wish, wishes.read(self._folder), mark
+        if not found.serial:
+            log.warning("%s is damaged: the wish before it counts", wishes.FILE)
+            return
+        self._wish = found
         log.info("wish", extra={"number": self._wish.serial, "wanted": list(self._wish.wanted)})
         self._make_plan()
         for name, managed in self._managed.items():

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from dash_ui.folder import Folder
+from dash_ui.folder import STATE_FILE, Folder
 
 FILE = "wish.json"
 LOCK = "wish.lock"
@@ -61,7 +61,7 @@ class Wish:
 
 
 def read(folder: Folder) -> Wish:
-    """The wish in force."""
+    """The wish in force; with serial 0 where there is none, or its file is damaged."""
     record = folder.read(FILE)
     known: dict[str, Any] = {k: v for k, v in record.items() if k in Wish.__dataclass_fields__}
     return Wish(**known | {"wanted": tuple(known.get("wanted", ()))})
@@ -75,7 +75,9 @@ def changing(folder: Folder) -> Iterator["Change"]:
             raise TimeoutError(f"{folder.run / LOCK} is held by another process for over 5 s")
         change = Change(read(folder))
         yield change
-        change.wish = replace(change.wish, serial=change.wish.serial + 1)
+        # A wish that was damaged and begins anew must not have a serial that was answered already.
+        answered = int(folder.read(STATE_FILE).get("serial", 0))
+        change.wish = replace(change.wish, serial=max(change.wish.serial, answered) + 1)
         folder.write(FILE, asdict(change.wish))
 
 

@@ -1,6 +1,9 @@
 """The files that command, supervisor and dashboard leave for each other."""
 
 import json
+import os
+import re
+import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -8,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dash_ui.folder import Folder
+from dash_ui.folder import STATE_FILE, Folder
+from settings import ROOT
 from tests.small_disk import small_disk
 
 
@@ -37,11 +41,11 @@ def test_whoever_asks_for_a_secret_at_the_same_time_gets_the_same(tmp_path: Path
     written: list[str] = []
 
     class Slow(Folder):
-        def write_text(self, path: Path, text: str) -> None:
+        def write_text(self, path: Path, text: str, *, lasting: bool = True) -> None:
             with suppress(threading.BrokenBarrierError):
                 both.wait(0.2)
             written.append(text)
-            super().write_text(path, text)
+            super().write_text(path, text, lasting=lasting)
 
     Folder(tmp_path).make()
     # When
@@ -51,3 +55,77 @@ def test_whoever_asks_for_a_secret_at_the_same_time_gets_the_same(tmp_path: Path
     assert [f"{one}\n" for one in found] == written * 2
     assert len(found[0]) >= 43
     assert (tmp_path / "run" / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_written_is_on_the_disk_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a folder with an older text, and a disk that notes what it is told to hold
+    folder = Folder(tmp_path)
+    folder.make()
+    file = folder.run / "dashboard_key"
+    file.write_text("old")
+    held: list[tuple[str, str]] = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        held.append((path.read_text() if path.is_file() else path.name, file.read_text()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    # When
+    folder.write_text(file, "new")
+    # Then the text was held before it got its name, and the name after
+    assert held == [("new", "old"), ("run", "new")]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+    # And what is true for a second only waits for no disk
+    folder.write(STATE_FILE, {"serial": 1})
+    assert len(held) == 2
+    folder.write("wish.json", {"serial": 1})
+    assert len(held) == 4
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"", b"\n", b"\0" * 65, b"abc", b"\xff" * 64, b"a" * 40 + b"\0" * 24, b"a b" * 30]
+)
+def test_a_damaged_secret_is_replaced_and_that_is_said(
+    tmp_path: Path, damaged: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Folder(tmp_path)
+    folder.make()
+    file = folder.run / "dashboard_key"
+    file.write_bytes(damaged)
+    made = folder.kept_secret("dashboard_key")
+    assert len(made) == 64
+    assert [one.getMessage() for one in caplog.records] == [
+        f"{file} is empty or damaged: a new one is made"
+    ]
+    assert folder.kept_secret("dashboard_key") == made
+    assert len(caplog.records) == 1
+
+
+def test_a_secret_of_before_stays(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.make()
+    before = secrets.token_urlsafe(32)
+    (folder.run / "api_key").write_text(before + "\n")
+    assert folder.kept_secret("api_key") == before
+
+
+def test_files_are_replaced_in_one_place_alone() -> None:
+    # A rename without an fsync before it and after it may leave an empty file under the name.
+    apart = {
+        "dash_ui/folder.py",
+        "tasks/heartbeat.py",  # a sign of life is good for some seconds
+        "api/openapi.py",  # a developer's command
+    }
+    writers = {
+        str(file.relative_to(ROOT))
+        for package in ("settings", "logbook", "bridge", "market", "tasks", "api", "dash_ui")
+        for file in (ROOT / package).rglob("*.py")
+        if re.search(r"\.write_(text|bytes)\(|os\.(replace|rename)\(", file.read_text())
+        and "folder.write_text(" not in file.read_text()
+    }
+    assert writers == apart

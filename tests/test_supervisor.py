@@ -356,6 +356,26 @@ def test_one_that_was_not_noted_is_started_anew_if_its_settings_changed(
     assert process(folder, "first")["pid"] != pid
 
 
+@pytest.mark.parametrize("damaged", [b"", b"\0" * 100, b'{"serial": 2, "wan', b"[]", b"\xff"])
+def test_a_damaged_wish_stops_nothing(folder: Folder, run: Running, damaged: bytes) -> None:
+    # Given two processes that run
+    wish_up(folder, "first", "second")
+    run(two_steady(folder))
+    until(lambda: process(folder, "first").get("ready") and process(folder, "second").get("ready"))
+    pid = process(folder, "first")["pid"]
+
+    # When the wish is damaged
+    (folder.run / "draft").write_bytes(damaged)
+    (folder.run / "draft").replace(folder.run / wishes.FILE)
+    written = folder.read(STATE_FILE)["processes"]
+    until(lambda: folder.read(STATE_FILE)["processes"] != written)
+
+    # Then they go on, and the next wish is not taken for one that was answered already
+    assert process(folder, "first")["pid"] == pid
+    wish(folder, lambda old: old.start(["second"]))
+    assert wishes.read(folder).serial == 2
+
+
 def test_sigterm_to_the_supervisor_leaves_the_processes(folder: Folder) -> None:
     command = [sys.executable, "-m", "dash_ui.supervisor"]
     environment = managed.environment(folder.home) | {"KOINX_ENV_FILE": ""}
