@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -440,4 +441,4 @@ def test_the_settings_in_force_are_left_for_other_terminals(folder: Folder, run:
     until(file.exists)
     assert file.stat().st_mode & 0o777 == 0o600
     environment = {"KOINX_HOME": str(folder.home), "KOINX_ENV_FILE": ""}
-    assert project.load(environment).server("redis_url").startswith("redis://127.0.0.1:")
+    assert urlsplit(project.load(environment).server("redis_url")).hostname == "127.0.0.1"
