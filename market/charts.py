@@ -50,7 +50,9 @@ def parse_chart(reply: Any, now: datetime) -> list[Point]:
         at = _moment(time, now)
         if at is None or price is None or price < 0 or at in points:
             continue
-        points[at] = Point(at, price, _positive(caps.get(time)), _positive(volumes.get(time)))
+        # Of a coin whose supply it does not know the source says 0.
+        market_cap = _positive(caps.get(time)) or None
+        points[at] = Point(at, price, market_cap, _positive(volumes.get(time)))
     return [points[at] for at in sorted(points)]
 
 

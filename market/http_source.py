@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -23,6 +24,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NameResolutionError
 
 from logbook.masking import know, masked, plain
+from market import lenient_json
 from market.http_session import session
 
 CHUNK = 65_536
@@ -171,12 +173,7 @@ class HttpSource:
     def _decode(self, response: requests.Response, body: bytes) -> Any:
         status = response.status_code
         if status == requests.codes.ok:
-            try:
-                return orjson.loads(body)
-            except orjson.JSONDecodeError as error:
-                raise SourceError(
-                    f"{self.host} answered no JSON ({plain(error)}): {brief(body)}"
-                ) from None
+            return self._document(body)
         message = _message(body)
         if status == requests.codes.too_many_requests:
             after = _retry_after(response.headers.get("Retry-After"))
@@ -195,6 +192,16 @@ class HttpSource:
             permanent=not passing,
             unknown=status == requests.codes.not_found,
         )
+
+    def _document(self, body: bytes) -> Any:
+        """What a body says; one bad row is left to whoever reads the rows."""
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(body)
+        try:
+            return lenient_json.loads(body)
+        except ValueError as error:
+            reason = f"{self.host} answered no JSON ({plain(error)}): {brief(body)}"
+            raise SourceError(reason) from None
 
     def _plain(self, error: Exception) -> str:
         cause: BaseException | None = error

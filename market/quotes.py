@@ -1,15 +1,20 @@
 """Rows of `/coins/markets` as quotes, or the reason why a row is none."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
+
+from market.lenient_json import Unreadable
 
 MAX_ID_LENGTH = 128
 MAX_TEXT_LENGTH = 100  # CoinGecko's longest name had 71 characters in August 2025
 MAX_URL_LENGTH = 2048  # recorded images have up to 282 characters
 GENESIS = datetime(2009, 1, 3, tzinfo=UTC)  # bitcoin's first block: no coin has an older price
+# Control characters, and lone surrogates, which MongoDB cannot store.
+UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 CLOCK_SKEW = timedelta(minutes=10)
 
 # Ids that CoinGecko retired, with the id that stands for them now.
@@ -47,10 +52,12 @@ class LeftOut:
 
 def parse_row(row: Any, now: datetime, source: str = "") -> Quote | LeftOut:
     """One row of `/coins/markets`, whatever it holds, as a quote of `source`; never raises."""
+    if isinstance(row, Unreadable):
+        return LeftOut(row.id if _is_id(row.id) else "?", row.reason)
     if not isinstance(row, Mapping):
         return LeftOut("?", f"the row is no object but {type(row).__name__}")
     coin = row.get("id")
-    if not isinstance(coin, str) or not 0 < len(coin) <= MAX_ID_LENGTH or not coin.isprintable():
+    if not _is_id(coin):
         return LeftOut(_shown(coin), "its id is not 1 to 128 printable characters")
     price = finite(row.get("current_price"))
     if price is None or price < 0:
@@ -59,11 +66,13 @@ def parse_row(row: Any, now: datetime, source: str = "") -> Quote | LeftOut:
     if at is None or at < GENESIS or at > now + CLOCK_SKEW:
         return LeftOut(coin, f"its last_updated is {_shown(row.get('last_updated'))}")
     rank = finite(row.get("market_cap_rank"))
+    market_cap = _not_negative(row.get("market_cap"))
     return Quote(
         coin=coin,
         at=at,
         price=price,
-        market_cap=_not_negative(row.get("market_cap")),
+        # Of a coin whose supply it does not know the source says 0, and gives it no rank.
+        market_cap=None if market_cap == 0 and rank is None else market_cap,
         change_24h=finite(row.get("price_change_percentage_24h")),
         volume_24h=_not_negative(row.get("total_volume")),
         name=_text(row.get("name")) or coin,
@@ -106,13 +115,21 @@ def _not_negative(value: Any) -> float | None:
     return number if number is not None and number >= 0 else None
 
 
+def _is_id(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and value.isprintable()
+
+
 def _text(value: Any) -> str | None:
-    return value[:MAX_TEXT_LENGTH] if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    text = value[:MAX_TEXT_LENGTH]
+    return text if text.isprintable() else UNSTORABLE.sub("\ufffd", text)
 
 
 def _url(value: Any) -> str | None:
     # Cut short it would be another address.
-    return value if isinstance(value, str) and 0 < len(value) <= MAX_URL_LENGTH else None
+    whole = isinstance(value, str) and 0 < len(value) <= MAX_URL_LENGTH
+    return value if whole and value.isprintable() else None
 
 
 def _shown(value: Any) -> str:

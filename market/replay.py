@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from threading import Lock
 
 from logbook.masking import plain
+from market import lenient_json
 from market.simulator_query import Query, Row
 
 
@@ -90,8 +90,7 @@ class Replay:
 
 def _rows(path: Path) -> list[Row]:
     try:
-        # The standard reader keeps whole numbers whole at any length.
-        document = json.loads(path.read_bytes())
+        document = lenient_json.loads(path.read_bytes())
     except ValueError as error:
         raise ReplayError(f"{path} is not JSON: {plain(error)}") from error
     if not isinstance(document, list) or not document:

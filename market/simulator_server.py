@@ -21,8 +21,8 @@ def encode(document: object) -> bytes:
     try:
         return orjson.dumps(document)
     except TypeError:
-        # orjson ends at 64 bits; a recorded supply, or a scripted price, may be longer.
-        return json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+        # orjson ends at 64 bits, and takes no lone surrogate: both may have been recorded.
+        return json.dumps(document).encode()
 
 
 class _Handler(WSGIRequestHandler):

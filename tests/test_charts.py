@@ -30,14 +30,17 @@ def test_recorded_points_are_the_files_to_the_last_digit(path: Any) -> None:
     prices = sorted((time, price) for time, price in reply["prices"] if price is not None)
     assert [(round(p.at.timestamp() * 1000), p.price) for p in points] == prices
     caps = dict(reply["market_caps"])
-    assert [p.market_cap for p in points] == [caps[time] for time, _ in prices]
+    assert [p.market_cap for p in points] == [caps[time] or None for time, _ in prices]
     steps = {"5min": MINUTES, "hourly": HOUR, "daily": DAY}
     assert step_of(points) == next(s for name, s in steps.items() if name in path.name)
 
 
 def test_caps_and_volumes_go_by_their_time_and_may_be_null() -> None:
     points = parse_chart(
-        chart([T0, 1.5], [T0 + 1, 2], caps=[[T0 + 1, None]], volumes=[[T0 + 1, 7], [T0, -3]]), NOW
+        chart(
+            [T0, 1.5], [T0 + 1, 2], caps=[[T0, 0], [T0 + 1, None]], volumes=[[T0 + 1, 7], [T0, -3]]
+        ),
+        NOW,
     )
     assert [(p.price, p.market_cap, p.volume_24h) for p in points] == [
         (1.5, None, None),

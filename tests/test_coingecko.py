@@ -13,10 +13,15 @@ from typing import Any
 
 import pytest
 import requests
+from pymongo.database import Database
 
+from market.charts import parse_chart
 from market.coingecko import MAX_BYTES, CoinGecko
+from market.database import Document
+from market.fetching import fetch
 from market.http_source import TRIES, Deadline, SourceError
-from tests.support import SimulatorControl, free_port
+from market.store import Store
+from tests.support import SimulatorControl, free_port, keep
 
 SLACK = 1.5  # seconds beyond a deadline: what a test machine may add
 
@@ -221,7 +226,7 @@ def test_a_lasting_server_error_is_told_in_plain_words(
         ("body", {"body": "<html>Busy</html>"}, "answered no JSON .*<html>Busy"),
         ("body", {"body": ""}, "answered no JSON"),
         ("body", {"body": "[" * 100_000}, "answered no JSON"),
-        ("body", {"body": "[NaN]"}, "answered no JSON"),
+        ("body", {"body": '[{"id": "bitcoin"}, {"id'}, "answered no JSON"),
     ],
 )
 @pytest.mark.row("source-failing")
@@ -239,6 +244,63 @@ def test_an_answer_that_was_broken_once_is_asked_for_again(
 ) -> None:
     simulator.fault(**fault)
     assert len(source.markets("usd", per_page=5, deadline=Deadline(5))) == 5
+
+
+@pytest.mark.row("bad-row")
+@pytest.mark.parametrize(
+    ("bad", "coin", "reason"),
+    [
+        (b'"current_price": NaN', "bad", "its price is nan"),
+        (b'"current_price": 1e400', "bad", "its price is inf"),
+        (b'"current_price": ' + b"9" * 5000, "bad", "its price is inf"),
+        (b'"current_price": "12"', "bad", "its price is '12'"),
+        (b'"current_price": 1.', "bad", "its row is not valid JSON"),
+        (b'"a": ' + b"[" * 5000 + b"]" * 5000, "bad", "its row is not valid JSON"),
+        (b'"id": "b\xff"', r"'b\udcff'", "its id is not 1 to 128 printable characters"),
+        (b'"id": "\\ud800"', r"'\ud800'", "its id is not 1 to 128 printable characters"),
+        (b'"id": "b\\u0000"', r"'b\x00'", "its id is not 1 to 128 printable characters"),
+    ],
+)
+def test_of_a_page_with_one_bad_row_the_other_249_are_quotes(
+    bad: bytes, coin: str, reason: str
+) -> None:
+    good = b'"current_price": 1.5, "last_updated": "2026-11-22T08:30:00Z"'
+    rows = [b'{"id": "coin-%d", %s}' % (number, good) for number in range(249)]
+    rows.insert(100, b'{"id": "bad", %s, %s}' % (good, bad))
+    with wire(body=b"[" + b", ".join(rows) + b"]") as one, client(one.url) as source:
+        found = fetch(source, [{"page": 1}], "usd")
+    assert (len(found.quotes), found.failures) == (249, [])
+    (left_out,) = found.left_out
+    assert left_out.coin == coin
+    assert left_out.reason.startswith(reason)
+
+
+def test_a_text_that_mongodb_cannot_store_is_stored_without_its_bad_characters(
+    database: Database[Document], store: Store
+) -> None:
+    # Given surrogates, a byte that is not UTF-8, and control characters in every text
+    texts = [b'"\\ud83d x"', b'"\xff x"', b'"\\u0000 x"', b'"\x1b x"', '"\u200d x"'.encode()]
+    rows = [
+        b'{"id": "coin-%d", "current_price": 1, "last_updated": "2026-11-22T08:30:00Z", '
+        b'"name": %s, "symbol": %s, "image": %s}' % (number, text, text, text)
+        for number, text in enumerate(texts)
+    ]
+    with wire(body=b"[" + b", ".join(rows) + b"]") as one, client(one.url) as source:
+        quotes = fetch(source, [{"page": 1}], "usd").quotes
+    # When
+    keep(store, *quotes.values())
+    # Then
+    known = [store.coins()[f"coin-{number}"] for number in range(len(texts))]
+    assert [one["name"] for one in known] == ["\ufffd x"] * 4 + ["\u200d x"]
+    assert {one["image"] for one in known} == {None}
+    assert database["quotes"].count_documents({}) == len(texts)
+
+
+def test_a_chart_with_one_bad_point_keeps_the_others() -> None:
+    body = b'{"prices": [[1790000000000, 1], [1790003600000, NaN], [1790007200000, 1e999]]}'
+    with wire(body=body) as one, client(one.url) as source:
+        reply = source.chart("bitcoin", "usd", days=1, deadline=Deadline(5))
+    assert [point.price for point in parse_chart(reply, datetime.now(UTC))] == [1]
 
 
 @pytest.mark.parametrize("body", [{"status": "ok"}, "coins", 7, None])

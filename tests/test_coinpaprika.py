@@ -87,6 +87,15 @@ def test_what_has_no_quote_in_the_currency_is_no_row(
     assert len(source.catalogue("usd", deadline=Deadline(5))) == 1
 
 
+def test_a_bad_ticker_loses_no_other(source: CoinPaprika, simulator: SimulatorControl) -> None:
+    price = '"price": 107077.69661924685'
+    bad = [json.dumps(TICKER).replace(price, f'"price": {one}') for one in ("NaN", "1e400", "1.")]
+    simulator.fault("body", body=f"[{', '.join([*bad, json.dumps(TICKER)])}]", times=99)
+    rows = source.catalogue("usd", deadline=Deadline(5))
+    prices = [str(row["current_price"]) for row in rows]
+    assert prices == ["nan", "inf", "107077.69661924685"]
+
+
 def test_anything_but_a_list_is_an_error(source: CoinPaprika, simulator: SimulatorControl) -> None:
     body(simulator, {"a": 1})
     with pytest.raises(SourceError, match=r"127.0.0.1 answered no list of coins: \{'a': 1\}"):

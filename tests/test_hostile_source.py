@@ -91,6 +91,9 @@ def test_more_coins_than_a_page_holds_are_refused(
 def test_the_judge_reads_what_a_body_gave() -> None:
     body = {"kind": "body", "status": 200}
     assert given({**body, "body": '[{"id": "a", "current_price": 1}, 2]'}) == [("a", 1)]
+    assert given({**body, "body": '[{"id": "a", "current_price": 1.}, {"id": "b"}]'}) == [
+        ("b", None)
+    ]
     for no_rows in ('{"id": "a"}', "[NaN]", "<html>", "[" * 9999):
         assert given({**body, "body": no_rows}) == []
     assert given({"kind": "body", "status": 404, "body": "[{}]"}) == []

@@ -214,8 +214,20 @@ def test_only_a_change_may_be_negative() -> None:
 
 
 def test_nothing_is_a_number_too() -> None:
-    made = quote_of(current_price=0, market_cap=0, total_volume=0.0, price_change_percentage_24h=0)
+    made = quote_of(
+        current_price=0,
+        market_cap=0,
+        market_cap_rank=9,
+        total_volume=0.0,
+        price_change_percentage_24h=0,
+    )
     assert (made.price, made.market_cap, made.volume_24h, made.change_24h) == (0, 0, 0, 0)
+
+
+def test_a_market_cap_of_0_without_a_rank_is_not_known() -> None:
+    for rank, market_cap in ((None, None), ("x", None), (7, 0)):
+        assert quote_of(market_cap=0, market_cap_rank=rank).market_cap == market_cap
+    assert quote_of(market_cap=5, market_cap_rank=None).market_cap == 5
 
 
 def test_a_coin_without_a_name_goes_by_its_id() -> None:
@@ -231,6 +243,10 @@ def test_texts_are_cut_but_an_address_is_whole_or_none() -> None:
     assert quote_of(image="").image is None
 
 
+def _known_cap(row: dict[str, Any]) -> Any:
+    return None if row["market_cap"] == 0 and row["market_cap_rank"] is None else row["market_cap"]
+
+
 def test_every_recorded_row_is_parsed_as_the_page_says() -> None:
     pages = sorted(RECORDED.glob("*markets*.json"))
     if not pages:
@@ -243,7 +259,7 @@ def test_every_recorded_row_is_parsed_as_the_page_says() -> None:
             where = f"{page.name}: {row['id']}"
             assert isinstance(made, Quote), f"{where}: {made}"
             assert (made.coin, made.name, made.symbol) == (row["id"], row["name"], row["symbol"])
-            assert (made.price, made.market_cap) == (row["current_price"], row["market_cap"]), where
+            assert (made.price, made.market_cap) == (row["current_price"], _known_cap(row)), where
             assert made.volume_24h == row["total_volume"], where
             assert made.change_24h == row["price_change_percentage_24h"], where
             assert (made.rank, made.image) == (row["market_cap_rank"], row["image"]), where

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from market import lenient_json
 from market.replay import Replay, ReplayError
 from market.simulator_query import Query
+from market.simulator_server import encode
 
 RECORDED = Path(__file__).parents[2] / "shared" / "data" / "coingecko"
 
@@ -98,12 +100,21 @@ def test_a_pattern_picks_files(folder: Path) -> None:
         ("[1]", "row 0 has no id"),
         ('[{"id": "a"}, {}]', "row 1 has no id"),
         ("<html>", "m_markets.json is not JSON"),
+        ("[" * 5000, "m_markets.json is not JSON"),
+        ('[{"id": "a"}, {"id": "b", "x": 1.}]', "row 1 has no id"),
     ],
 )
 def test_what_is_no_page_is_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "m_markets.json").write_text(text)
     with pytest.raises(ReplayError, match=message):
         Replay(tmp_path)
+
+
+def test_a_bad_value_is_replayed_as_recorded(tmp_path: Path) -> None:
+    body = b'[{"id": "a", "name": "\\ud800", "current_price": 1}, {"id": "b", "name": "\xff"}]'
+    (tmp_path / "m_markets.json").write_bytes(body)
+    rows = Replay(tmp_path).markets(Query(), 0)
+    assert [row["name"] for row in lenient_json.loads(encode(rows))] == ["\ud800", "\udcff"]
 
 
 def test_a_folder_without_pages_is_named(tmp_path: Path) -> None:
