@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from flask import Flask, request
+from flask import Flask
 from flask.json.provider import JSONProvider
 
 from api import (
@@ -22,14 +22,13 @@ from api import (
 )
 from api.caching import cache_answers
 from api.document import config, serve_document
-from api.errors import ErrorsInOneForm, refuse, translate_database_errors
+from api.errors import ErrorsInOneForm, translate_database_errors
 from api.fast_path import FastPath
 from api.headers import guard_browsers
 from api.metering import count_answers
 from api.services import attach
+from api.sizes import refuse_large_requests
 from settings import Settings
-
-MAX_BODY_BYTES = 64 * 1024
 
 
 class Orjson(JSONProvider):
@@ -49,7 +48,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("koinx", static_folder=None)
     app.json = Orjson(app)
     app.url_map.merge_slashes = False  # no redirects: their answer is HTML
-    app.config.update(config(), MAX_CONTENT_LENGTH=MAX_BODY_BYTES)
+    app.config.update(config())
     on = attach(app, settings)
     api = ErrorsInOneForm(app)
     translate_database_errors(app, api)
@@ -60,16 +59,10 @@ def create_app(settings: Settings) -> Flask:
         api.register_blueprint(module.blp)
     app.register_blueprint(explorer.blp)
     serve_document(app, api)
-    app.before_request(_refuse_large_bodies)
+    refuse_large_requests(app)
     cache_answers(app, on)
     guard_browsers(app)
     count_answers(app, on.requests)
     # It gives nothing before somebody looks out for news, which a server's worker does.
     app.wsgi_app = FastPath(app.wsgi_app, on.snapshot, on.requests)  # type: ignore[method-assign]
     return app
-
-
-def _refuse_large_bodies() -> None:
-    # Flask looks at a body's length when the body is read; most views read none.
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        refuse(413, f"The body has {request.content_length} bytes, allowed are {MAX_BODY_BYTES}")

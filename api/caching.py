@@ -5,9 +5,11 @@ import hashlib
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from flask import Flask, Response, g, request
 from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 from werkzeug.sansio.http import is_resource_modified
 
 from api.arrivals import Arrivals
@@ -26,6 +28,8 @@ LONGEST_SECONDS = 3600  # updates can be asked for at any time, and some schedul
 AGE = re.compile(rb'"age_seconds":-?[0-9][0-9.eE+-]*')
 AGE_SECONDS = 60  # how far an age in a kept answer may be off
 
+LONGEST_REMEMBERED = 256  # characters of an Accept-Encoding; a browser's has 30
+
 GZIP_FROM_BYTES = 1400  # what is shorter fits into one packet as it is
 # Of 100 coins, 43 kB, level 1 makes 11.1 kB in 0.14 ms, 4 makes 10.1 in 0.28, 6 makes 9.6 in 0.54.
 GZIP_LEVEL = 1
@@ -33,10 +37,24 @@ GZIP_LEVEL = 1
 
 def coding(accepted: Accept, length: int) -> str | None:
     """`gzip` for a body of so many bytes, or None for none: what `Accept-Encoding` likes best."""
-    liked = accepted.quality("gzip")
-    if length < GZIP_FROM_BYTES or not liked or liked < accepted.quality("identity"):
-        return None
-    return "gzip"
+    return "gzip" if length >= GZIP_FROM_BYTES and _likes_gzip(accepted) else None
+
+
+@lru_cache(maxsize=256)
+def _of_header(accept_encoding: str) -> bool:
+    return _likes_gzip(parse_accept_header(accept_encoding, Accept))
+
+
+def likes_gzip(accept_encoding: str) -> bool:
+    """Whether who sends this as `Accept-Encoding` gets a long answer in gzip."""
+    if len(accept_encoding) > LONGEST_REMEMBERED:
+        return _likes_gzip(parse_accept_header(accept_encoding, Accept))
+    return _of_header(accept_encoding)
+
+
+def _likes_gzip(accepted: Accept) -> bool:
+    liked: float = accepted.quality("gzip")
+    return liked > 0 and liked >= accepted.quality("identity")
 
 
 def compressed(body: bytes) -> bytes:

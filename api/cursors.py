@@ -13,7 +13,7 @@ from api.schemas.fields import EARLIEST, LATEST, shown
 from market.history import MILLISECOND
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MAX_LENGTH = 1024  # an id has up to 128 characters, each of up to 4 bytes
+MAX_LENGTH = 704  # an id has up to 128 characters, each of up to 4 bytes; in base64, with a time
 NEXT = {
     "Link": {
         "description": 'The next page, older: <address>; rel="next" (RFC 8288). The address is '

@@ -11,6 +11,7 @@ from flask_smorest import Api
 from api.bodies import REFUSALS
 from api.caching import NEVER_KEPT
 from api.guard import KEY_HEADER
+from api.sizes import MAX_QUERY_BYTES
 
 Document = dict[str, Any]
 
@@ -49,13 +50,22 @@ NOT_MODIFIED = {
     "description": "Nothing is new since the answer whose tag is in If-None-Match",
     "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in CACHING_HEADERS},
 }
-BODY_REFUSED = {
-    status: {
-        "description": description,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+
+
+def _refused(reasons: dict[str, str]) -> Document:
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {
+        status: {"description": reason, "content": content} for status, reason in reasons.items()
     }
-    for status, description in REFUSALS.items()
-}
+
+
+BODY_REFUSED = _refused(REFUSALS)
+QUERY_REFUSED = _refused(
+    {
+        "414": f"A query of more than {MAX_QUERY_BYTES} bytes; with many coins, of more than it "
+        "takes to name them"
+    }
+)
 
 
 def config() -> dict[str, Any]:
@@ -95,6 +105,7 @@ def finished(document: Document) -> Document:
             _describe_caching(operation["responses"])
         if "requestBody" in operation:
             operation["responses"].update(BODY_REFUSED)
+        operation["responses"] |= QUERY_REFUSED
     for item in document["paths"].values():
         for parameter in item.get("parameters", ()):
             for key, text in PATH_PARAMETERS.get(parameter["name"], {}).items():

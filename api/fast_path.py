@@ -13,7 +13,9 @@ from urllib.parse import unquote_plus
 from werkzeug.http import remove_entity_headers
 from werkzeug.sansio.http import is_resource_modified
 
+from api.caching import likes_gzip
 from api.metering import RULE, UNCOUNTED, UNKNOWN, Requests
+from api.sizes import MAX_QUERY_BYTES
 from api.snapshot import OVERTAKEN, Headers, Kept, Key, Snapshot
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class FastPath:
         key = (
             environ["PATH_INFO"],
             environ["QUERY_STRING"],
-            environ.get("HTTP_ACCEPT_ENCODING"),
+            likes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")),
             environ.get("HTTP_HOST"),
         )
         kept = self._snapshot.get(key, now)
@@ -72,7 +74,8 @@ class FastPath:
     def _may_keep(self, key: Key, environ: "WSGIEnvironment", now: float) -> bool:
         path, query, *_ = key
         return (
-            PATHS.fullmatch(path) is not None
+            len(query) <= MAX_QUERY_BYTES
+            and PATHS.fullmatch(path) is not None
             and FREE.search(unquote_plus(query)) is None
             and not environ.get("CONTENT_LENGTH")
             and self._snapshot.is_trusted(now)

@@ -1,8 +1,9 @@
 """Ready-made answers, kept by one process while no update ends."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from sys import getsizeof
 
 OVERTAKEN = "koinx.overtaken"  # in the environment of a request: its answer is not to be kept
 Headers = list[tuple[str, str]]
@@ -11,11 +12,11 @@ Count = Callable[[float], None]
 LONGEST_SECONDS = 30.0  # how long an answer is kept, should nothing be heard of an update
 AGES_SECONDS = 1.0  # how long one is kept that says an age, as its weak tag tells
 MOST_BYTES = 32 * 1024 * 1024  # /stats of all of CoinGecko's 17,500 coins takes about 18 MB
-OVERHEAD_BYTES = 900  # of an answer beside its body: its key, its headers (sys.getsizeof, summed)
+ENTRY_BYTES = 320  # of an answer in the dictionary, with its times and its place
 
 
-# All of a GET request that its answer depends on: path, query, Accept-Encoding, Host.
-Key = tuple[str, str, str | None, str | None]
+# All of a GET request that its answer depends on: path, query, whether gzip is liked, Host.
+Key = tuple[str, str, bool, str | None]
 
 
 def _uncounted(_: float) -> None:
@@ -30,7 +31,7 @@ class Kept:
 
     __slots__ = (
         *("_deadline", "_plain", "body", "count", "etag", "fresh_until"),
-        *("headers", "rule", "until"),
+        *("headers", "rule", "size", "until"),
     )
 
     def __init__(
@@ -55,6 +56,12 @@ class Kept:
         self.headers: Headers = []
         self.fresh_until = float("-inf")  # till then its headers are right, and so is the answer
         self.refresh(now, self.fresh_until)
+        self.size = sum(map(getsizeof, self._parts())) + ENTRY_BYTES
+
+    def _parts(self) -> Iterator[object]:
+        yield from (self, self.body, self.etag, self.rule, self._plain, self.headers)
+        for pair in self.headers:
+            yield from (pair, *pair)
 
     def refresh(self, now: float, trusted_until: float) -> None:
         """Has its headers say for how many seconds a client may keep it from now on."""
@@ -113,7 +120,7 @@ class Snapshot:
                 return
             self._remove(key)
             self._kept[key] = kept
-            self._bytes += _size(kept)
+            self._bytes += _size(key, kept)
             while self._bytes > self._most_bytes:
                 self._remove(next(iter(self._kept)))
 
@@ -176,8 +183,9 @@ class Snapshot:
     def _remove(self, key: Key) -> None:
         old = self._kept.pop(key, None)
         if old is not None:
-            self._bytes -= _size(old)
+            self._bytes -= _size(key, old)
 
 
-def _size(kept: Kept) -> int:
-    return len(kept.body) + OVERHEAD_BYTES
+def _size(key: Key, kept: Kept) -> int:
+    """What an answer takes in memory, in bytes; some of its texts are others' as well."""
+    return kept.size + getsizeof(key) + sum(map(getsizeof, key))

@@ -33,7 +33,7 @@ def test_names_that_views_give_stay_and_so_does_the_order_of_fields() -> None:
     document = finished({"paths": {"/v1/x": {"get": operation}}, "components": {}})
     made = document["paths"]["/v1/x"]["get"]
     assert made["operationId"] == "own"
-    assert list(made["responses"]) == ["200", "304", "503"]
+    assert list(made["responses"]) == ["200", "304", "414", "503"]
     assert set(made["responses"]["200"]["headers"]) == {"ETag", "Cache-Control"}
     schema = made["responses"]["200"]["content"]["application/json"]["schema"]
     assert list(schema["properties"]) == ["price", "at"]
@@ -47,4 +47,4 @@ def test_what_has_no_tag_is_not_said_to_have_one(tag: str, media_type: str) -> N
     document = finished(
         {"paths": {"/x": {"get": {"tags": [tag], "responses": responses}}}, "components": {}}
     )
-    assert set(document["paths"]["/x"]["get"]["responses"]) == {"200"}
+    assert set(document["paths"]["/x"]["get"]["responses"]) == {"200", "414"}

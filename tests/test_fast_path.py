@@ -141,6 +141,24 @@ def test_flask_is_asked_once(fast: Client, flask: Counted, path: str) -> None:
     assert flask.calls == 1
 
 
+def test_like_wishes_for_a_coding_have_one_answer(fast: Client, flask: Counted) -> None:
+    for number in range(50):
+        for accepted in (f"gzip, x-{number}", f"deflate, gzip;q=0.{number}9, br", "*"):
+            packed = fast.get("/v1/coins", headers={"Accept-Encoding": accepted})
+            assert packed.status_code == 200
+        for accepted in (f"x-{number}", "gzip;q=0", f"identity, gzip;q=0.{number}" + "x" * 999):
+            plain = fast.get("/v1/coins", headers={"Accept-Encoding": accepted})
+            assert plain.status_code == 200
+    assert flask.calls == 2
+
+
+def test_an_answer_to_many_coins_is_not_kept(fast: Client, flask: Counted) -> None:
+    path = f"/v1/correlations?coin=bitcoin&coin=ethereum&x={'y' * 1000}"
+    for _ in range(2):
+        assert fast.get(path).status_code == 200
+    assert flask.calls == 2
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -10,9 +10,12 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 
+from api.errors import SEED_PATHS
 from api.pages import MAX_PAGE
 from bench.hostile import NEVER, tracebacks
 from bench.hostile_http import fault_of, fuzz, raw_requests, send_raw
+from market.store import Store
+from tests.support import keep, quote
 from tests.system import System, running
 
 
@@ -49,7 +52,7 @@ def test_requests_made_from_the_document(system: System) -> None:
 @pytest.mark.parametrize("path", ["/v1/updates", "/v1/coins"])
 @pytest.mark.parametrize(
     ("page", "status"),
-    [(MAX_PAGE, 200), (MAX_PAGE + 1, 422), (10**18, 422), ("9" * 4000, 422), ("9" * 5000, 422)],
+    [(MAX_PAGE, 200), (MAX_PAGE + 1, 422), (10**18, 422), ("9" * 900, 422), ("9" * 5000, 414)],
 )
 @pytest.mark.row("hostile-http")
 def test_no_page_is_beyond_what_the_database_can_skip(
@@ -66,6 +69,37 @@ def test_a_large_body_is_refused(client: FlaskClient) -> None:
     assert answer.status_code == 413
     assert answer.json is not None
     assert answer.json["message"] == "The body has 65537 bytes, allowed are 65536"
+
+
+@pytest.mark.row("hostile-http")
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/stats", "/deviation", "/health", "/metrics", "/v1/updates", "/docs", "/nowhere"),
+        *("/v1/coins", "/v1/coins/bitcoin/quotes", "/openapi.json", "/v1/events"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
+def test_a_long_query_is_refused(client: FlaskClient, path: str, method: str) -> None:
+    for part in ("x", "%78", "coin=bitcoin&"):
+        answer = client.open(f"{path}?{part * 1025}"[: len(path) + 1 + 1025], method=method)
+        assert answer.status_code in (414, 405), part
+        if method == "GET":
+            assert answer.json is not None
+            assert answer.json["message"] == (
+                "The query has 1025 bytes, allowed are 1024: ask for less at once"
+            )
+            assert ("error" in answer.json) == (path in SEED_PATHS)
+
+
+def test_as_many_coins_as_are_allowed_can_be_named(client: FlaskClient, store: Store) -> None:
+    keep(store, *(quote(f"{number:0128}", 1.0) for number in range(250)))
+    coins = "&".join(f"coin={number:0128}" for number in range(250))
+    assert client.get(f"/v1/quotes/export?{coins}").text.count("\n") == 251
+    few = "&".join(coins.split("&")[:50])
+    assert client.get(f"/v1/correlations?{few}").status_code == 200
+    for path in (f"/v1/quotes/export?{coins}&{'x' * 5000}", f"/v1/correlations?{coins}"):
+        assert client.get(path).status_code == 414
 
 
 def test_options_say_nothing_of_html(client: FlaskClient) -> None:

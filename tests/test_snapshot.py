@@ -1,11 +1,14 @@
 """Answers kept while no update ends."""
 
+import gc
 import threading
+import tracemalloc
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
-from api.snapshot import AGES_SECONDS, LONGEST_SECONDS, OVERHEAD_BYTES, Kept, Key, Snapshot
+from api.snapshot import AGES_SECONDS, LONGEST_SECONDS, Kept, Key, Snapshot, _size
 
 NOW = 1000.0
 EARLIER = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -13,7 +16,7 @@ LATER = EARLIER + timedelta(minutes=15)
 
 
 def key(coin: str) -> Key:
-    return "/stats", f"coin={coin}", None, "localhost"
+    return "/stats", f"coin={coin}", False, "localhost"
 
 
 def kept(body: bytes = b"{}", etag: str = '"1"', max_age: int = 600) -> Kept:
@@ -45,9 +48,9 @@ def test_each_coin_has_its_own_answer(snapshot: Snapshot) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        ("/deviation", "coin=bitcoin", None, "localhost"),
-        ("/stats", "coin=bitcoin", "gzip", "localhost"),
-        ("/stats", "coin=bitcoin", None, "example.org"),
+        ("/deviation", "coin=bitcoin", False, "localhost"),
+        ("/stats", "coin=bitcoin", True, "localhost"),
+        ("/stats", "coin=bitcoin", False, "example.org"),
     ],
 )
 def test_another_request_has_another_answer(snapshot: Snapshot, other: Key) -> None:
@@ -159,11 +162,60 @@ def test_views_of_the_past_drop_each_coin_once(snapshot: Snapshot) -> None:
 
 
 def test_the_oldest_make_room() -> None:
-    small = Snapshot(most_bytes=3 * (OVERHEAD_BYTES + 10))
+    small = Snapshot(most_bytes=3 * _size(key("a"), kept(b"a")))
     small.trust(NOW + 1)
     fill(small, "a", "b", "c", "a", "d")
     there = [coin for coin in "abcd" if small.get(key(coin), NOW)]
     assert there == ["a", "c", "d"]
+
+
+@pytest.mark.row("hostile-http")
+@pytest.mark.parametrize(
+    ("query", "host", "body", "headers"),
+    [
+        *((900, 9, 60, 14), (9, 2000, 60, 14), (9, 9, 60, 14), (9, 9, 40_000, 14)),
+        *((9, 9, 0, 100), (1, 1, 0, 2)),
+    ],
+)
+def test_it_counts_what_it_really_holds(query: int, host: int, body: int, headers: int) -> None:
+    def text(length: int) -> str:
+        return f"{{:0{length}}}".format(next(numbers))
+
+    numbers = count(10**8)
+    snapshot = Snapshot(most_bytes=10**9)
+    sizes = []
+    for number in (1_000, 3_000):  # what the first ones take beside is not theirs alone
+        gc.collect()
+        tracemalloc.start()
+        for _ in range(number):
+            named = [(f"Header-{n}", text(12)) for n in range(headers)]
+            made = Kept(named, text(body).encode(), text(34), 600, float(next(numbers)))
+            snapshot.keep(0, (text(9), text(query), True, text(host)), made)
+            del named, made
+        gc.collect()
+        sizes.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    held = sum(sizes)
+    assert held <= snapshot._bytes <= 1.5 * held + 1_000_000
+    assert len(snapshot._kept) == 4_000
+    for one in list(snapshot._kept):
+        snapshot._remove(one)
+    assert snapshot._bytes == 0
+
+
+@pytest.mark.row("hostile-http")
+def test_no_number_of_different_queries_makes_it_hold_more() -> None:
+    most = 2_000_000
+    snapshot = Snapshot(most_bytes=most)
+    gc.collect()
+    tracemalloc.start()
+    for number in range(8_000):
+        snapshot.keep(0, ("/stats", f"x={number:01000}", False, "localhost"), kept(b"x" * 60))
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert snapshot._bytes <= most
+    assert held <= 1.1 * most
 
 
 def test_one_computes_and_others_wait(snapshot: Snapshot) -> None:
