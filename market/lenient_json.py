@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from logbook.masking import plain
+
 LONGEST_NUMBER = 400  # digits; a float ends at 309, and Python refuses whole numbers over 4,300
 # An unterminated string reaches to the end, so that the search stays linear.
 TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[][{},]', re.DOTALL)
@@ -33,7 +35,7 @@ def loads(body: bytes) -> Any:
         return _document(text)
     except (ValueError, RecursionError) as error:
         if not text.startswith("["):
-            raise ValueError(str(error)) from None
+            raise ValueError(plain(error)) from None
         return [_row(row) for row in _rows(text)]
 
 
@@ -50,7 +52,7 @@ def _row(text: str) -> Any:
         return _document(text)
     except (ValueError, RecursionError) as error:
         found = ID.search(text)
-        return Unreadable(found[1] if found else "?", f"its row is not valid JSON: {error}")
+        return Unreadable(found[1] if found else "?", f"its row is not valid JSON: {plain(error)}")
 
 
 def _rows(text: str) -> Iterator[str]:
