@@ -28,25 +28,30 @@ class CoinPaprika:
         self._http.close()
 
     def catalogue(self, currency: str, *, deadline: Deadline) -> list[Row]:
-        """Every coin with a quote in `currency`; `id` is CoinPaprika's own. Raises SourceError."""
+        """Every coin; `id` is CoinPaprika's own. Raises SourceError.
+
+        One without a quote in `currency` is there too, without a price: another coin of its name
+        could otherwise be taken for it.
+        """
         kept, until, rows = self._kept
         if kept == currency and time.monotonic() < until:
             return rows
         found = self._http.get("/tickers", {"quotes": currency.upper()}, deadline)
         if not isinstance(found, list):
             raise SourceError(f"{self._http.host} answered no list of coins: {brief(found)}")
-        rows = [row for ticker in found if (row := _row(ticker, currency)) is not None]
+        rows = [row for ticker in found if (row := _row(ticker, currency))]
         self._kept = (currency, time.monotonic() + self._keep_seconds, rows)
         return rows
 
 
 def _row(ticker: Any, currency: str) -> Row | None:
-    """A ticker's row, its values as they came; None when it has no quote in the currency."""
-    if not isinstance(ticker, Mapping) or not isinstance(ticker.get("quotes"), Mapping):
+    """A ticker's row, its values as they came; None when it is no ticker."""
+    if not isinstance(ticker, Mapping):
         return None
-    quote = ticker["quotes"].get(currency.upper())
+    quotes = ticker.get("quotes")
+    quote = quotes.get(currency.upper()) if isinstance(quotes, Mapping) else None
     if not isinstance(quote, Mapping):
-        return None
+        quote = {}
     return {
         "id": ticker.get("id"),
         "symbol": ticker.get("symbol"),

@@ -1,6 +1,6 @@
 """Stands in for the first source when it gave nothing: its coins, by the ids of the first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from threading import Lock
 from typing import Any, Protocol
 
@@ -12,7 +12,10 @@ from market.quotes import LeftOut, Quote
 from market.store import Document, Latest
 
 SECONDS = 20.0
-FAR = 2.0  # a price that is more than twice, or less than half, the known one is another coin's
+# A price or market cap that is more than twice, or less than half, the known one is another coin's.
+FAR = 2.0
+DECIMALS = 8  # of many of its numbers
+COARSE = 1e-6  # a lower price with so few decimals is off by more than half a percent
 
 
 class Catalogue(Protocol):
@@ -42,25 +45,24 @@ class Substitute:
         """
         stand_in = StandIn(self._source, coins)
         found = fetch(stand_in, pages(wanted), currency, label=self.name, seconds=SECONDS)
-        left_out = _with_absent(found, wanted)
-        doubted = {
-            coin: LeftOut(coin, f"{self.name}: {why}")
+        doubts = dict.fromkeys(stand_in.ambiguous, "more than one coin has its symbol and name") | {
+            coin: why
             for coin, quote in found.quotes.items()
             if (why := doubt(quote, latest.coins.get(coin))) is not None
         }
+        doubted = {coin: LeftOut(coin, f"{self.name}: {why}") for coin, why in doubts.items()}
         quotes = {coin: quote for coin, quote in found.quotes.items() if coin not in doubted}
         # Never empty: a coin that the second source does not have is not missing at the first.
         failures = nothing.failures or [SourceError(f"the source {NO_QUOTE}")]
         if not quotes:
-            named = _with_absent(nothing, wanted)
-            others = [one for one in named if one.coin not in doubted]
+            others = _others(nothing, wanted, doubted)
             also = found.failures or [SourceError(f"{self.name} {NO_QUOTE}")]
             return Fetched({}, [*others, *doubted.values()], [*failures, *also])
         share = f"{len(quotes)} of {len(stand_in.collected)} coins"
         told = SourceError(f"{share} are quoted from {self.name} instead")
         return Fetched(
             quotes,
-            [*left_out, *doubted.values()],
+            [*_others(found, wanted, doubted), *doubted.values()],
             [*failures, *found.failures, told],
             self.name,
         )
@@ -77,6 +79,7 @@ class StandIn:
         self._coins = coins
         self._lock = Lock()
         self._answer: dict[str, dict[str, Any]] | SourceError | None = None
+        self.ambiguous: list[str] = []
         active = [coin for coin, known in coins.items() if known["state"] == "active"]
         self.collected = sorted(active, key=self._rank)
 
@@ -109,7 +112,8 @@ class StandIn:
         except SourceError as error:
             return error
         # Among all coins, for one that is collected no more makes a name ambiguous as well.
-        found = match(rows, self._coins)
+        found, ambiguous = match(rows, self._coins)
+        self.ambiguous = [coin for coin in self.collected if coin in ambiguous]
         return {
             coin: found[coin] | _identity(coin, self._coins[coin])
             for coin in self.collected
@@ -127,17 +131,29 @@ def doubt(quote: Quote, known: Document | None) -> str | None:
         return "no price of it is known that this one could be compared with"
     if quote.at < known["at"]:
         return f"its price of {quote.at:%Y-%m-%d %H:%M:%S} is older than the one that is known"
-    if not known["price"] / FAR <= quote.price <= known["price"] * FAR:
-        return (
-            f"its price of {quote.price:g} is not within half and twice of the {known['price']:g} "
-            "known before: it may be another coin"
-        )
-    return None
+    if why := _far("price", quote.price, known["price"]):
+        return why
+    if quote.price < COARSE and quote.price == round(quote.price, DECIMALS):
+        return f"its price of {quote.price:g} is rounded to {DECIMALS} decimals: too coarse"
+    if not known.get("market_cap") or not quote.market_cap:
+        return "no market cap to compare: it may be another coin"
+    return _far("market cap", quote.market_cap, known["market_cap"])
 
 
-def _with_absent(fetched: Fetched, wanted: Wanted) -> list[LeftOut]:
+def _far(what: str, value: float, known: float) -> str | None:
+    if known / FAR <= value <= known * FAR:
+        return None
+    return (
+        f"its {what} of {value:g} is not within half and twice of the {known:g} known before: "
+        "it may be another coin"
+    )
+
+
+def _others(fetched: Fetched, wanted: Wanted, doubted: Container[str]) -> list[LeftOut]:
+    """The coins without a quote, but for those that are doubted."""
     quoted, complete = fetched.quotes, not fetched.failures
-    return [*fetched.left_out, *absent(wanted, quoted, fetched.left_out, complete=complete)]
+    also = absent(wanted, quoted, fetched.left_out, complete=complete)
+    return [one for one in (*fetched.left_out, *also) if one.coin not in doubted]
 
 
 def _identity(coin: str, known: Document) -> dict[str, Any]:

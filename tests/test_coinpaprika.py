@@ -80,11 +80,13 @@ def test_a_market_cap_that_is_not_known_is_null(
 @pytest.mark.parametrize(
     "ticker", [None, 1, [], {}, {"quotes": []}, {"quotes": {"EUR": {}}}, {"quotes": {"USD": 1}}]
 )
-def test_what_has_no_quote_in_the_currency_is_no_row(
+def test_what_has_no_quote_in_the_currency_has_no_price(
     source: CoinPaprika, simulator: SimulatorControl, ticker: Any
 ) -> None:
     body(simulator, [ticker, TICKER])
-    assert len(source.catalogue("usd", deadline=Deadline(5))) == 1
+    *others, _ = source.catalogue("usd", deadline=Deadline(5))
+    assert len(others) == isinstance(ticker, dict)
+    assert all(one["current_price"] is None for one in others)
 
 
 def test_a_bad_ticker_loses_no_other(source: CoinPaprika, simulator: SimulatorControl) -> None:

@@ -22,19 +22,20 @@ def test_the_same_symbol_and_name_in_whatever_case_are_one_coin() -> None:
             strict=True,
         )
     )
-    assert match(rows, coins) == {"bitcoin": rows[0], "near": rows[1]}
+    assert match(rows, coins) == ({"bitcoin": rows[0], "near": rows[1]}, set())
 
 
 def test_two_of_theirs_or_two_of_ours_are_nobody_s() -> None:
     two_rows = named(("A", "a"), ("a", "A"), ("B", "b"))
     ours = dict(enumerate(named(("a", "a"), ("b", "b"), ("B", "B"))))
-    assert match(two_rows, {str(number): one for number, one in ours.items()}) == {}
+    coins = {str(number): one for number, one in ours.items()}
+    assert match(two_rows, coins) == ({}, {"0", "1", "2"})
 
 
 @pytest.mark.parametrize("missing", [None, "", " ", 1, [], "\u2003"])
 def test_without_a_symbol_or_a_name_nothing_matches(missing: Any) -> None:
     for names in ((missing, "a"), ("a", missing)):
-        assert match(named(names), {"a": named(names)[0]}) == {}
+        assert match(named(names), {"a": named(names)[0]}) == ({}, set())
 
 
 def test_of_the_recorded_list_a_symbol_and_name_are_one_coin_s_but_for_a_few() -> None:
@@ -43,6 +44,7 @@ def test_of_the_recorded_list_a_symbol_and_name_are_one_coin_s_but_for_a_few() -
         pytest.skip(f"{file.name} is not here")
     listed = json.loads(file.read_text())
     coins = {one["id"]: one for one in listed}
-    found = match(listed, coins)
+    found, ambiguous = match(listed, coins)
     assert all(found[coin]["id"] == coin for coin in found)
     assert len(found) > 0.95 * len(listed)
+    assert {"beam", "beam-2"} <= ambiguous
