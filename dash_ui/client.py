@@ -1,7 +1,7 @@
 """The HTTP client of KoinX's API."""
 
 import json
-import math
+import sys
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from logbook.masking import plain
 PAGE_SIZE = 250
 # The API itself says after 3 s that its database does not answer: that is to be heard.
 READ_SECONDS = 5.0
+LARGEST = sys.float_info.max  # NaN is not below it either
 
 T = TypeVar("T")
 
@@ -313,7 +314,7 @@ def finite(row: dict[str, Any], key: str) -> float | None:
     value = row[key]
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
         raise ValueError(f"{key} of {_owner(row)} is {value!r}, not a number")
     return value
 

@@ -85,7 +85,9 @@ def _band(band: Statistics, *, log: bool, currency: str) -> list[Trace]:
     if mean is None or deviation is None or band.oldest is None or band.newest is None:
         return []
     times = [band.oldest, band.newest]
-    low, high = mean - deviation, mean + deviation
+    low, high = mean - deviation, fmt.finite(mean + deviation)
+    if high is None:
+        return []
     if log and low <= 0:
         low = band.measures["min"] or mean
     plain: Trace = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "x": times}

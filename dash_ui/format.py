@@ -1,5 +1,6 @@
 """How numbers and times are written; a missing one is "n/a", never 0."""
 
+import math
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
@@ -15,6 +16,8 @@ ZEROS_COUNTED = 4
 """From this many zeros after the point on, they are counted rather than written."""
 
 TINY = Decimal("0.01")
+WIDE = Decimal(10) ** 18
+"""From here on a number, which cannot be real, is written with an exponent, to fit its place."""
 SCALES = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"))
 SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
@@ -25,9 +28,9 @@ def price(value: float | None, currency: str = "usd") -> str:
         return MISSING
     number = _decimal(value)
     if abs(number) >= 10 or not number:
-        return _money(f"{number:,.2f}", currency)
+        return _money(_fixed(number, 2), currency)
     if abs(number) >= 1:
-        return _money(f"{number:,.4f}", currency)
+        return _money(_fixed(number, 4), currency)
     rounded = Context(prec=4, rounding=ROUND_HALF_EVEN).plus(number).normalize()
     zeros = -rounded.adjusted() - 1
     if zeros < ZEROS_COUNTED:
@@ -48,24 +51,32 @@ def big(value: float | None, currency: str = "usd") -> str:
         return MISSING
     number = _decimal(value)
     for size, letter in SCALES:
-        if round(abs(number) / size, 2) >= 1:
-            return _money(f"{number / size:,.2f} {letter}", currency)
-    return _money(f"{number:,.0f}", currency)
+        if Decimal("0.995") * size <= abs(number) < WIDE:
+            return _money(f"{_fixed(number / size, 2)} {letter}", currency)
+    return _money(_fixed(number, 0), currency)
 
 
 def change(percent: float | None) -> str:
     """A change by sign and arrow: "▲ +1.23 %", or "▼" with a true minus; "n/a" after a dash."""
     if percent is None:
         return f"{DASH} {MISSING}"
-    text = f"{abs(_decimal(percent)):,.2f} %"
-    if not round(_decimal(percent), 2):
+    text = f"{_fixed(abs(_decimal(percent)), 2)} %"
+    if text == "0.00 %":
         return f"= {text}"
     return f"▲ +{text}" if percent > 0 else f"▼ {MINUS}{text}"
 
 
 def share_of(part: float | None, whole: float | None) -> float | None:
-    """`part` in percent of `whole`; None where either is missing or `whole` is not above 0."""
-    return None if part is None or whole is None or whole <= 0 else part * 100 / whole
+    """`part` in percent of `whole`; None where either is missing, `whole` is not above 0, or no
+    number is so large."""
+    if part is None or whole is None or whole <= 0:
+        return None
+    return finite(part / whole * 100)
+
+
+def finite(number: float) -> float | None:
+    """The number; None for one that left the range of numbers, which no JSON can carry."""
+    return number if math.isfinite(number) else None
 
 
 def share(percent: float | None) -> str:
@@ -73,7 +84,7 @@ def share(percent: float | None) -> str:
     if percent is None:
         return MISSING
     number = _decimal(percent)
-    return f"< {TINY} %" if 0 < number < TINY / 2 else f"{number:,.2f} %"
+    return f"< {TINY} %" if 0 < number < TINY / 2 else f"{_fixed(number, 2)} %"
 
 
 def evidence(count: int) -> str:
@@ -104,6 +115,10 @@ def counted(number: int, noun: str) -> str:
 
 def _decimal(value: float) -> Decimal:
     return Decimal(repr(value))
+
+
+def _fixed(number: Decimal, places: int) -> str:
+    return f"{number:,.{places}f}" if abs(number) < WIDE else f"{number:.2e}"
 
 
 def _money(text: str, currency: str) -> str:

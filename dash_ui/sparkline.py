@@ -26,11 +26,12 @@ def heights(prices: Sequence[float | None]) -> str:
 
 
 def change(prices: Sequence[float | None]) -> float | None:
-    """Per cent from the first known price to the last; None where there are not two."""
+    """Per cent from the first known price to the last; None where there are not two, or no number
+    is so large."""
     known = [price for price in prices if price is not None]
     if len(known) < 2 or not known[0]:
         return None
-    return (known[-1] / known[0] - 1) * 100
+    return fmt.finite((known[-1] / known[0] - 1) * 100)
 
 
 def told(prices: Sequence[float | None], currency: str) -> str:

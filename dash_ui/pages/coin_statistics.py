@@ -99,7 +99,7 @@ def shown(found: Statistics, include: str, currency: str, curl: str) -> dict[str
     titles = {name: fmt.exact(found.measures[name], currency) for name in MONEY}
     for name in SHARES:
         share = found.measures[name]
-        values[name] = fmt.share(None if share is None else share * 100)
+        values[name] = fmt.share(fmt.share_of(share, 1))
         titles[name] = fmt.MISSING if share is None else str(share)
     if found.interval is None:
         values[INTERVAL] = titles[INTERVAL] = fmt.MISSING
