@@ -88,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(f"{error} {error.next_step}" if isinstance(error, ApiError) else str(error))
         return 1
     except OSError as error:
-        complain(plain(error))
+        if not isinstance(error, BrokenPipeError):  # as `| head` leaves it, who has read enough
+            complain(plain(error))
         return 1
     except KeyboardInterrupt:
         return 130

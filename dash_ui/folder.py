@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from logbook.masking import know
+
 SUPERVISOR_LOCK = "supervisor.lock"
 SUPERVISOR_FILE = "supervisor.json"  # who holds the lock
 STATE_FILE = "state.json"
@@ -73,7 +75,7 @@ class Folder:
         """A secret of 256 bits from `run/<name>`, made at its first use; OSError if that cannot be.
 
         Whoever asks at the same time gets the same. One that is empty or damaged, as a loss of
-        power may leave it, is replaced.
+        power may leave it, is replaced. From then on no log line of this process shows it.
         """
         file = self.run / name
         with self.locked(f"{name}.lock", SECRET_PATIENCE):
@@ -83,7 +85,8 @@ class Folder:
                     log.warning("%s is empty or damaged: a new one is made", file)
                 kept = secrets.token_hex(32).encode()
                 self.write_text(file, kept.decode() + "\n")
-        return kept.decode()
+        know([secret := kept.decode()])
+        return secret
 
     def write_text(self, path: Path, text: str, *, lasting: bool = True) -> None:
         """Replace a file at one stroke, readable by its owner alone.

@@ -152,6 +152,21 @@ def test_what_there_is_not(environment: dict[str, str], arguments: list[str], sa
     assert said in result.stderr
 
 
+def test_who_has_read_enough_sees_no_error(environment: dict[str, str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as closed:
+        ran = subprocess.run(
+            [*KOINX, "status"],
+            cwd=ROOT,
+            env=environment,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (ran.returncode, ran.stderr) == (1, b"")
+
+
 def test_the_market_is_only_for_the_demo(environment: dict[str, str]) -> None:
     result = koinx(environment, "start", "market")
     assert result.returncode == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dash_ui.folder import STATE_FILE, Folder
+from logbook.masking import masked
 from settings import ROOT
 from tests.small_disk import small_disk
 
@@ -33,6 +34,14 @@ def test_on_a_full_disk_a_file_is_written_over(tmp_path: Path) -> None:
         disk.clear()
         folder.write("state.json", {})
         assert json.loads((folder.run / "state.json").read_text()) == {}
+
+
+@pytest.mark.row("secret-leak")
+def test_a_kept_secret_is_masked_wherever_it_is_read(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.make()
+    secret = folder.kept_secret("a")
+    assert masked(f"nats://user:{secret}@h refuses {secret}") == "nats://…@h refuses …"
 
 
 def test_whoever_asks_for_a_secret_at_the_same_time_gets_the_same(tmp_path: Path) -> None:

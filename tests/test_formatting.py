@@ -9,6 +9,7 @@ import pytest
 import logbook
 from logbook import masking
 from logbook.formatting import formatter
+from logbook.plain import UNPRINTABLE
 
 
 class Lines(logging.Handler):
@@ -92,3 +93,22 @@ def test_on_a_terminal_it_is_plain(logger: logging.Logger) -> None:
     text = one(logger, handler)
     assert text.split("Z ")[1].startswith('warning it fails  logger=tests.formatting why="no room"')
     assert text.endswith("count=2")
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.row("escape-sequences")
+def test_no_line_holds_what_a_terminal_obeys(logger: logging.Logger, plain: bool) -> None:
+    handler = Lines(plain=plain)
+    logger.addHandler(handler)
+    hostile = "\x1b[2J\x9b31m\x07\r\u202e\u2028\x85\x7f\ud800\U000e0041"
+    error = ValueError(hostile)
+    try:
+        raise error
+    except ValueError:
+        logbook.get(logger.name).exception(hostile, **{hostile: hostile})
+    text = one(logger, handler)
+    assert UNPRINTABLE.search(text) is None
+    assert text.encode().isascii()
+    if not plain:
+        line = json.loads(text)
+        assert (line["event"], line[hostile]) == (hostile, hostile)
