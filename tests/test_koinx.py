@@ -1,6 +1,7 @@
 """The bootstrap: a copy of `koinx` in a folder of its own, with one tiny package to install."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -15,10 +16,11 @@ from settings import ROOT
 from tests.support import cpu_of_children
 
 
-def wheel(folder: Path, name: str) -> None:
-    """A package without any code but its name."""
+def wheel(folder: Path, name: str) -> str:
+    """A package without any code but its name; how requirements ask for this very file."""
     about = f"{name}-1.0.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as archive:
+    made = folder / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w") as archive:
         archive.writestr(f"{name}.py", "")
         archive.writestr(
             f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
@@ -30,6 +32,7 @@ def wheel(folder: Path, name: str) -> None:
         archive.writestr(
             f"{about}/RECORD", f"{name}.py,,\n" + "".join(f"{about}/{file},,\n" for file in files)
         )
+    return f"{name}==1.0 --hash=sha256:{hashlib.sha256(made.read_bytes()).hexdigest()}\n"
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +42,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "koinx", project / "koinx")
     wheels = project / "wheels"
     wheels.mkdir()
-    wheel(wheels, "tiny")
-    wheel(wheels, "forthetests")
+    tiny, server, for_tests = (wheel(wheels, name) for name in ("tiny", "server", "forthetests"))
     (project / "dash_ui").mkdir()
     (project / "dash_ui" / "command.py").write_text(
         "import json, os, sys, tiny\nprint(json.dumps([sys.argv[1:], os.getcwd(), sys.prefix]))\n"
     )
     options = f"--no-index\n--find-links {wheels}\n"
-    (project / "requirements.txt").write_text(f"{options}tiny==1.0\n")
-    (project / "requirements-dev.txt").write_text("-r requirements.txt\nforthetests==1.0\n")
+    (project / "requirements.txt").write_text(options + tiny)
+    (project / "requirements-servers.txt").write_text(server)
+    (project / "requirements-dev.txt").write_text(for_tests)
     result = koinx(project, "status")
     assert result.returncode == 0, result.stderr
     assert "making .venv" in result.stdout
@@ -156,7 +159,8 @@ pathlib.Path.mkdir = refuse
 )
 def test_what_is_missing_is_told_in_one_line(tmp_path: Path, patch: str, message: str) -> None:
     shutil.copy(ROOT / "koinx", tmp_path / "koinx")
-    (tmp_path / "requirements.txt").write_text("")
+    for name in ("requirements.txt", "requirements-servers.txt"):
+        (tmp_path / name).write_text("")
     code = (
         f"import os, pathlib, runpy, sys\n{patch}\nrunpy.run_path(sys.argv[1], run_name='__main__')"
     )
@@ -172,12 +176,46 @@ def test_what_is_missing_is_told_in_one_line(tmp_path: Path, patch: str, message
     assert message in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (f"swapped==1.0 --hash=sha256:{'0' * 64}\n", "is not the file that was pinned"),
+        ("swapped==1.0\n", "has no hash"),
+    ],
+)
+def test_a_file_that_is_not_the_pinned_one_is_not_installed(
+    made: Path, line: str, said: str
+) -> None:
+    wheel(made / "wheels", "swapped")
+    requirements = made / "requirements.txt"
+    before = requirements.read_text()
+    requirements.write_text(before + line)
+    result = koinx(made, "status")
+    requirements.write_text(before)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+    assert not list(made.glob(".venv/lib/*/site-packages/swapped*"))
+    assert koinx(made, "status").returncode == 0
+
+
 def test_a_failed_installation_is_told_in_one_line(made: Path) -> None:
     """The last one, since it leaves the environment broken."""
     with (made / "requirements.txt").open("a") as file:
-        file.write("nosuchpackage==1.0\n")
+        file.write(f"nosuchpackage==1.0 --hash=sha256:{'0' * 64}\n")
     result = koinx(made, "status")
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert "nosuchpackage==1.0" in result.stderr
     assert not is_complete(made)
+
+
+def test_windows_is_told_what_to_do_instead(tmp_path: Path) -> None:
+    # Given a Python without what only Unix has
+    code = "import runpy, sys; sys.modules['fcntl'] = None; runpy.run_path(sys.argv[1])"
+    command = [sys.executable, "-c", code, str(ROOT / "koinx")]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "WSL" in result.stderr
+    assert "Docker" in result.stderr

@@ -23,6 +23,7 @@ from redis.retry import Retry
 import settings as project
 from dash_ui import servers, specs
 from dash_ui.folder import Folder
+from dash_ui.mongod import mongod
 from dash_ui.ports import KeptPorts, is_busy
 from dash_ui.spec import Spec
 from dash_ui.supervisor import supervise
@@ -137,7 +138,7 @@ def test_a_home_from_before_the_passwords_keeps_its_data(started: Started) -> No
     at = f"127.0.0.1:{ports['mongodb']}"
     with (
         open_server(
-            *(servers.mongod(), "--dbpath", data["mongodb"], "--port", ports["mongodb"]),
+            *(mongod(), "--dbpath", data["mongodb"], "--port", ports["mongodb"]),
             *("--bind_ip", "127.0.0.1", "--replSet", "koinx", "--oplogSize", "128"),
         ),
         MongoClient[Any](f"mongodb://{at}/?directConnection=true") as client,

@@ -1,7 +1,7 @@
 """Whether Python and the packages are those that the project asks for."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from dash_ui.doctor.finding import Finding, fault
 from settings import ROOT
 
 OLDEST = (3, 11)
+FILES = (ROOT / "requirements.txt", ROOT / "requirements-servers.txt")
 SHOWN = 5  # packages that are named
 
 
@@ -22,23 +23,24 @@ def python() -> list[Finding]:
     return [fault("python", found, "install Python 3.11 or later, remove .venv, and call ./koinx")]
 
 
-def packages(file: Path = ROOT / "requirements.txt") -> list[Finding]:
-    """Each package that `file` pins, beside what is installed."""
-    wanted = list(_pinned(file))
+def packages(files: Sequence[Path] = FILES) -> list[Finding]:
+    """Each package that `files` pin, beside what is installed."""
+    wanted = [one for file in files for one in _pinned(file)]
     wrong = [text for one in wanted if (text := _wrong(one))]
     if not wrong:
-        return [Finding("packages", "ok", f"{len(wanted)} as pinned in {file.name}")]
+        names = " and ".join(file.name for file in files)
+        return [Finding("packages", "ok", f"{len(wanted)} as pinned in {names}")]
     more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-    cure = f"{sys.executable} -m pip install -r {file.name}"
+    cure = f"{sys.executable} -m pip install " + " ".join(f"-r {file.name}" for file in files)
     return [fault("packages", ", ".join(wrong[:SHOWN]) + more, cure)]
 
 
 def _pinned(file: Path) -> Iterator[Requirement]:
     for line in file.read_text().splitlines():
         try:
-            one = Requirement(line.partition("#")[0].strip())
+            one = Requirement(line.partition("#")[0].strip().removesuffix("\\"))
         except InvalidRequirement:
-            continue  # a comment, an option, an empty line
+            continue  # a comment, an option, a hash, an empty line
         if one.marker is None or one.marker.evaluate():
             yield one
 

@@ -16,6 +16,7 @@ from dash_ui import servers
 from dash_ui.doctor.clock import compare
 from dash_ui.doctor.finding import Check, Finding, fault
 from dash_ui.ear import connect
+from dash_ui.mongod import mongod, why_none
 from dash_ui.processes import Overview
 from logbook.masking import plain, without_credentials
 from settings import Settings
@@ -100,8 +101,16 @@ def _mongodb(settings: Settings, url: str) -> list[Finding]:
         return [_silent("mongodb", url, error, own=own)]
     return _judged(hello, info, shown(url), own=own) or [
         Finding("mongodb", "ok", _described(hello, info, shown(url))),
+        *_stand_in(own=own),
         clock,
     ]
+
+
+def _stand_in(*, own: bool) -> list[Finding]:
+    """A note where no mongod runs and SecantusDB stands in."""
+    if own or mongod():
+        return []
+    return [Finding("mongodb", "note", f"SecantusDB stands in, far slower. {why_none()}")]
 
 
 def _described(hello: dict[str, Any], info: dict[str, Any], where: str) -> str:
