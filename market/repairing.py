@@ -56,7 +56,8 @@ def carry_out(
             mended = mend(schedule, reached, parse_chart(reply, now))
             repairs.keep(repair, mended, source=label, now=datetime.now(UTC))
             filled.update(str(one.resolution) for one in mended)
-            left = [slot for slot in left if slot not in set(reached)]
+            known = set(reached)
+            left = [slot for slot in left if slot not in known]
     except SourceError as error:
         now = datetime.now(UTC)
         if not error.unknown:
