@@ -9,6 +9,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 import logbook
 from market.condition import Condition
 from market.http_session import session
+from tasks import ending
 from tasks.app import app
 from tasks.services import services
 
@@ -44,7 +45,7 @@ def tell() -> int:
     if seen and on.notices.enter(seen, lambda condition: message(condition, system)):
         log.info("the condition changed", state=seen.state, update=seen.update)
     count = 0
-    while (waiting := on.notices.take()) is not None:
+    while not ending.has_begun() and (waiting := on.notices.take()) is not None:
         if not _call(on.settings.webhook_url.get_secret_value(), waiting):
             break
         on.notices.told(waiting)

@@ -10,6 +10,7 @@ import logbook
 from market.http_source import SourceError
 from market.ledger import LeaseLost
 from market.repairing import REST_SECONDS, carry_out
+from tasks import ending
 from tasks.app import app
 from tasks.services import services
 
@@ -49,6 +50,7 @@ def mend() -> int:
     try:
         while (
             time.monotonic() < end
+            and not ending.has_begun()
             and not on.room.shortage()
             and not on.pause.since()
             and (repair := on.repairs.claim()) is not None

@@ -9,6 +9,7 @@ from redis.exceptions import LockError
 from logbook.masking import plain
 from market.clock import server_time
 from market.compaction import give_back
+from tasks import ending
 from tasks.app import app
 from tasks.services import services
 
@@ -39,7 +40,7 @@ def roll_up() -> int:
             retention=on.settings.retention,
         ):
             done[what] += 1
-            if time.monotonic() > end:
+            if ending.has_begun() or time.monotonic() > end:
                 break
         else:
             # Not before all is done: what is still to be deleted makes more room.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import redis as redis_client
 
-from tasks import ingest, repair
+from tasks import ending, ingest, repair
 from tasks.services import Services
 from tests.support import SimulatorControl
 from tests.test_tasks_services import in_a_worker
@@ -55,6 +55,17 @@ def test_paused_repairs_wait_until_they_may_go_on(on: Services) -> None:
     assert on.repairs.count(state="waiting") == 20
     on.pause.end()
     assert repair.mend() > 0
+
+
+def test_a_worker_that_ends_leaves_the_repairs_to_the_next(
+    on: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repair.plan()
+    told = iter([False, True])
+    with monkeypatch.context() as patch:
+        patch.setattr(ending, "has_begun", lambda: next(told))
+        assert repair.mend() == 1
+    assert repair.mend() == 19
 
 
 def test_a_source_that_limits_the_calls_ends_the_run_and_loses_nothing(

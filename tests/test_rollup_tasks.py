@@ -13,7 +13,7 @@ from market.candle import DAY, HOUR, down
 from market.clock import server_time
 from market.database import QUOTES, Document
 from market.marks import Marks
-from tasks import rollup
+from tasks import ending, rollup
 from tasks.services import Services
 from tests.past_data import document, known_until
 from tests.test_tasks_services import in_a_worker
@@ -49,6 +49,15 @@ def test_one_process_does_it_at_a_time(on: Services, redis: str) -> None:
         assert rollup.roll_up() == 0
         lock.release()
     assert rollup.roll_up() > 0
+
+
+def test_a_worker_that_ends_leaves_the_rest_to_the_next(
+    on: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ending, "has_begun", lambda: True)
+        assert rollup.roll_up() == 1
+    assert rollup.roll_up() >= 1
 
 
 def test_a_run_ends_in_time_and_the_next_one_goes_on(
