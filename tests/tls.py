@@ -54,8 +54,14 @@ def wrapped(port: int, authority: Authority) -> Iterator[int]:
         writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        to_server, from_client = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(pump(reader, from_client), pump(to_server, writer))
+        # A task that was cancelled is logged by asyncio, and the log would keep its socket open.
+        with contextlib.suppress(asyncio.CancelledError):
+            to_server, from_client = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                await asyncio.gather(pump(reader, from_client), pump(to_server, writer))
+            finally:
+                for one in (writer, from_client):
+                    one.transport.abort()
 
     chosen = free_port()
     loop = asyncio.new_event_loop()
@@ -71,6 +77,7 @@ def wrapped(port: int, authority: Authority) -> Iterator[int]:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # in which the aborted transports close their sockets
 
     try:
         yield chosen
