@@ -57,8 +57,8 @@ class Export(MethodView):
         the last line of CSV and NDJSON then says so, in a form that no reader takes for a quote.
         Quotes that are no longer kept are not in it; a header says from when on they are.
 
-        A connection from which nothing is read for 60 s is ended. At most 4 exports run at once
-        in a process; one more is answered with 503.
+        A reader that takes less than 10 kB/s for half a minute is cut off.
+        At most 4 exports run at once in a process; one more is answered with 503.
         """
         on = services()
         form = FORMATS[query["format"]]

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import psutil
@@ -25,6 +25,7 @@ HEAD_BYTES = 8192  # no answer's head is longer
 ACKED = slice(120, 128)  # tcpi_bytes_acked in struct tcp_info of linux/tcp.h
 
 Peer = tuple[str, int]
+Connection = socket.socket
 
 
 class Wire:
@@ -37,10 +38,9 @@ class Wire:
         """Also has the kernel end each of them whose reader stalls for so long."""
         self._port = port
         self._before: dict[Peer, int] = {}
-        with _connections(port) as connections:
-            for peer, connection in connections.items():
-                _bound_stall(connection, stall_seconds)
-                self._before[peer] = _written(connection)
+        for peer, connection in connections(port):
+            _bound_stall(connection, stall_seconds)
+            self._before[peer] = _written(connection)
 
     def cut(self, carried: int) -> bool:
         """Ends the connection that has carried so many bytes of a body since; False: none found.
@@ -54,10 +54,10 @@ class Wire:
         while not is_over:
             time.sleep(LOOK_SECONDS)
             is_over = time.monotonic() > end
-            with _connections(self._port) as connections:
+            with ExitStack() as opened:
                 found = [
-                    connection
-                    for peer, connection in connections.items()
+                    opened.enter_context(connection.dup())
+                    for peer, connection in connections(self._port)
                     if peer in self._before
                     and 0 < _written(connection) - self._before[peer] - carried <= HEAD_BYTES
                 ]
@@ -74,21 +74,23 @@ def framed(chunk: bytes) -> int:
     return len(f"{len(chunk):x}") + len(chunk) + 4
 
 
-@contextmanager
-def _connections(port: str) -> Iterator[dict[Peer, socket.socket]]:
-    """This process's connections to a port of its own, by their other end."""
-    found: dict[Peer, socket.socket] = {}
-    with ExitStack() as opened:
-        for one in _open():
-            if one.raddr and str(one.laddr.port) == port:
-                peer = (one.raddr.ip, one.raddr.port)
-                with suppress(OSError):  # closed meanwhile
-                    connection = socket.fromfd(one.fd, one.family, one.type)
-                    opened.enter_context(connection)
-                    # The number may have become another connection's meanwhile.
-                    if connection.getpeername()[:2] == peer:
-                        found[peer] = connection
-        yield found
+def connections(port: str) -> Iterator[tuple[Peer, Connection]]:
+    """This process's connections to a port of its own, with their other end.
+
+    Each is good until the next is asked for: thousands at once would need as many files more.
+    """
+    for one in _open():
+        if one.raddr and str(one.laddr.port) == port:
+            peer = (one.raddr.ip, one.raddr.port)
+            with suppress(OSError), socket.fromfd(one.fd, one.family, one.type) as connection:
+                # The number may have become another connection's meanwhile.
+                if connection.getpeername()[:2] == peer:
+                    yield peer, connection
+
+
+def listening() -> set[str]:
+    """The ports that this process takes connections at."""
+    return {str(one.laddr.port) for one in _open() if one.status == psutil.CONN_LISTEN}
 
 
 def _open() -> list[Any]:
@@ -105,10 +107,22 @@ def _bound_stall(connection: socket.socket, seconds: float) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 
-def _written(connection: socket.socket) -> int:
+def _written(connection: Connection) -> int:
     """How many bytes this process has written to a connection, received or not."""
+    return taken(connection) + waiting(connection)
+
+
+def taken(connection: Connection) -> int:
+    """How many bytes the other end has received."""
     if sys.platform != "linux":
         return 0
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, ACKED.stop)
-    waiting = fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0")
-    return int.from_bytes(info[ACKED], sys.byteorder) + int.from_bytes(waiting, sys.byteorder)
+    return int.from_bytes(info[ACKED], sys.byteorder)
+
+
+def waiting(connection: Connection) -> int:
+    """How many bytes were written that the other end has not received."""
+    if sys.platform != "linux":
+        return 0
+    count = fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0")
+    return int.from_bytes(count, sys.byteorder)

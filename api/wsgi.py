@@ -8,13 +8,17 @@ from api.ending import when_told_to_end
 from api.inbox import Inbox
 from api.lookout import look_out
 from api.overload import refuse_too_many
+from api.pace import keep_pace
 from api.services import EXTENSION
 from settings import load_or_exit
+from settings.open_files import raise_limit
 
 settings = load_or_exit()
 logbook.set_up("api")
 app = create_app(settings)
 refuse_too_many(app)
+raise_limit()
+keep_pace()
 on = app.extensions[EXTENSION]
 look_out(on.closings, on.snapshot)
 inbox = Inbox(on)

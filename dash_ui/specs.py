@@ -10,6 +10,7 @@ from dash_ui import servers
 from dash_ui.probes import Probe
 from dash_ui.spec import Spec
 from settings import Settings
+from settings.open_files import connections
 
 NAMES = ("mongodb", "nats", "redis", "market", "api", "worker", "beat", "dashboard")
 SERVERS = ("mongodb", "nats", "redis", "market")
@@ -152,7 +153,9 @@ def _granian(name: str, address: tuple[str, int], app: str, *options: object) ->
         name=name,
         command=_python(
             *("granian", "--interface", "wsgi", "--host", host, "--port", port, *options),
-            *("--log-config", "logbook/granian.json"),
+            # Who opens connections and asks nothing holds a place for 5 s, of 4096 in a process.
+            *("--http", 1, "--backpressure", connections(), "--http1-header-read-timeout", 5000),
+            *("--http1-buffer-size", 65_536, "--log-config", "logbook/granian.json"),
             *("--respawn-failed-workers", "--respawn-interval", 0.5, "--no-ws", app),
         ),
         probe=Probe("http", f"{url}/health"),

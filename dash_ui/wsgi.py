@@ -7,7 +7,9 @@ from dash_ui.app import create_app
 from dash_ui.specs import local_url
 from logbook.masking import plain
 from settings import load_or_exit
+from settings.open_files import raise_limit
 
+raise_limit()
 settings = load_or_exit()
 logbook.set_up("dashboard")
 try:

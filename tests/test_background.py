@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from api import ending, feed, lookout
+from api import ending, feed, lookout, pace
 from api.feed import Feed
 from api.lookout import look_out
 from api.snapshot import Snapshot
@@ -206,6 +206,24 @@ def test_the_feed(
 
 
 @pytest.mark.row("background")
+def test_the_pace(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(pace, "LOOK_SECONDS", 0.01)
+    failed = fail_once(monkeypatch, pace.Pace, "look", UNEXPECTED[0])
+    looked, look = threading.Event(), pace.Pace.look
+
+    def noted(*arguments: Any) -> int:
+        count = look(*arguments)
+        looked.set()
+        return count
+
+    monkeypatch.setattr(pace.Pace, "look", noted)
+    pace.keep_pace()
+    assert failed.wait(10)
+    assert looked.wait(10)
+    assert "connections were not looked at" in caplog.text
+
+
+@pytest.mark.row("background")
 def test_the_end_of_a_process(caplog: pytest.LogCaptureFixture) -> None:
     known = signal.getsignal(signal.SIGTERM)
     told: list[int] = []
@@ -277,6 +295,7 @@ BEGUN: dict[str, Callable[..., object] | str] = {
     "api/feed.py": test_the_feed,
     "api/lookout.py": test_the_lookout,
     "api/metrics.py": "its results are read",
+    "api/pace.py": test_the_pace,
     "api/system.py": "its results are read",
     "bridge/connection.py": test_the_loop_of_nats,
     "bridge/consumer.py": test_the_consumer,
