@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dash_ui.format import ended
+from logbook.masking import plain
 
 ELSEWHERE = "set MONGODB_URI to a MongoDB of your own"
 # Debian's and Ubuntu's packages; the rest of a mongod's libraries is on every machine.
@@ -62,7 +63,7 @@ def fault(program: str) -> str | None:
     try:
         outcome = _run(program, "--version")
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"MongoDB cannot start ({error}): {ELSEWHERE}"
+        return f"MongoDB cannot start ({plain(error)}): {ELSEWHERE}"
     if outcome.returncode == 0:
         return None
     if missing := _missing(program):
