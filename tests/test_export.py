@@ -21,7 +21,7 @@ from pymongo.errors import PyMongoError
 from api.exports import batches, sending
 from api.exports.columns import names
 from api.exports.formats import FORMATS
-from api.wire import STALL_SECONDS
+from api.pace import LEAST_BYTES, WINDOW_SECONDS
 from market.database import QUOTES, REPAIRED, Document
 from market.history import History, Record
 from market.quotes import SUCCESSORS
@@ -255,7 +255,8 @@ def test_the_document_says_what_columns_are(client: FlaskClient) -> None:
         assert f"`{name}`" in answer["description"]
     assert "newest quote first" in operation["description"]
     assert f"At most {sending.AT_ONCE} exports run at once" in operation["description"]
-    assert f"nothing is read for {STALL_SECONDS:.0f} s" in operation["description"]
+    pace = LEAST_BYTES / WINDOW_SECONDS / 1000
+    assert f"less than {pace:.0f} kB/s for half a minute" in operation["description"]
     assert {"404", "422", "503"} <= set(operation["responses"])
     parameters = {one["name"]: one for one in operation["parameters"]}
     assert set(parameters) == {"format", "coin", "from", "to", "include"}
