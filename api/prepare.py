@@ -12,8 +12,11 @@ from bridge.connection import Connection, NotConnected
 from logbook.masking import plain
 from market import database, schema
 from market.database import WrongCollection
+from market.exchange import finish
 from market.schema import TooNew
 from settings import Settings, load_or_exit
+
+log = logbook.get(__name__)
 
 NATS_SECONDS = 10.0
 
@@ -21,6 +24,8 @@ NATS_SECONDS = 10.0
 def prepare(settings: Settings) -> None:
     """Makes collections, indexes, streams and the consumer, or raises what is wrong with them."""
     made = database.connect(settings.server("mongodb_uri"), settings.database)
+    if finish(made):
+        log.warning("an interrupted restore of %s was finished", made.name)
     schema.migrate(made)
     database.prepare(made)
     connection = Connection(settings.server("nats_url"), "koinx-prepare")

@@ -16,8 +16,8 @@ class Wish:
     """Which processes should run, with which settings.
 
     `asked` counts, for each process, how often somebody asked for it: a process that was given up
-    is tried again when it grows. `restarts` counts the asked-for restarts, `rounds` the `up`s, and
-    `serial` the wishes, so that a state can name the wish it answers.
+    is tried again when it grows. `restarts` counts the asked-for restarts, `rounds` the `up`s
+    and starts, and `serial` the wishes, so that a state can name the wish it answers.
     """
 
     serial: int = 0
@@ -41,7 +41,8 @@ class Wish:
     def start(self, names: list[str]) -> "Wish":
         """`names` as well."""
         wanted = (*self.wanted, *(name for name in names if name not in self.wanted))
-        return replace(self._asking(names), down=False, wanted=wanted)
+        # A round, so that what must be prepared is: a restore may have been interrupted meanwhile.
+        return replace(self._asking(names), rounds=self.rounds + 1, down=False, wanted=wanted)
 
     def restart(self, name: str) -> "Wish":
         """`name` ended once, then started."""

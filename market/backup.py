@@ -13,6 +13,7 @@ from pymongo.errors import OperationFailure
 from market import schema
 from market.backup_file import Manifest, writing
 from market.database import Document
+from market.exchange import collections, finish
 
 SNAPSHOT_SECONDS = 3600  # for how long MongoDB is asked to remember that moment; it does so for 300
 
@@ -27,6 +28,7 @@ def back_up(
     FileExistsError, OSError, what MongoDB raises, and TooNew of a database that this code may
     not understand.
     """
+    finish(database)  # what a restore left half exchanged is of no one moment
     version = schema.version(database) or schema.FIRST
     schema.check(version, f"the database {database.name}")
     _remember(database)
@@ -38,12 +40,6 @@ def back_up(
             count = archive.collection(name, options, _chunks(collection, session))
             tell(name, count)
         return archive.finish(database.name, version, taken_at)
-
-
-def collections(database: Database[Document]) -> list[str]:
-    """The names of all collections that are ours."""
-    names = database.list_collection_names()
-    return sorted(name for name in names if not name.startswith("system."))
 
 
 def _chunks(collection: Collection[Document], session: ClientSession) -> Iterator[bytes]:

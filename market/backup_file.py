@@ -8,9 +8,10 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import mkstemp
 from typing import IO, Any
 
 from bson import json_util
@@ -62,24 +63,28 @@ class Writer:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Writer]:
-    """A new archive; it has its name once it is whole and on the disk.
+    """A new archive, readable by its owner alone; it has its name once it is whole and on the disk.
 
-    Raises FileExistsError: no backup takes another's place.
+    Raises FileExistsError: no backup takes another's place, not even one that began later.
     """
+    taken = FileExistsError(f"{path} is there already: give another name")
     if path.exists():
-        raise FileExistsError(f"{path} is there already: give another name")
-    part = path.with_name(path.name + ".part")
+        raise taken
+    # A name of its own: two backups of one name would write into each other's file.
+    handle, part = mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
     try:
-        with part.open("wb") as raw:
+        with os.fdopen(handle, "wb") as raw:
             with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
                 yield Writer(file)
             raw.flush()
             os.fsync(raw.fileno())
         # Unlike a rename, a link fails when another took the name meanwhile.
-        os.link(part, path)
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            raise taken from None
     finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
+        Path(part).unlink()
 
 
 class Reader:

@@ -2,13 +2,15 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bson import decode, json_util
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout, PyMongoError
 
@@ -17,8 +19,9 @@ from market import database as market_database
 from market.backup import back_up
 from market.backup_file import BadArchive, reading, split
 from market.database import Document
+from market.exchange import EXCHANGE, PREFIX, discard, finish
 from market.ledger import Ledger
-from market.restore import PREFIX, Occupied, restore
+from market.restore import Occupied, restore
 from market.schema import TooNew
 from market.store import Store
 from tests.support import keep, quote
@@ -182,6 +185,112 @@ def test_no_backup_takes_another_s_place(filled: Database[Document], file: Path)
     with pytest.raises(FileExistsError, match="give another name"):
         back_up(filled, file)
     assert file.read_bytes() == before
+
+
+def test_of_two_with_one_name_the_second_is_refused_and_the_first_is_whole(
+    filled: Database[Document], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.zip"
+    done: list[str] = []
+
+    def tell(name: str, _: int) -> None:
+        # While the first is at its first collection, another begins and ends.
+        if not done:
+            done.append(name)
+            back_up(filled, path)
+
+    with pytest.raises(FileExistsError, match=r"a\.zip is there already: give another name"):
+        back_up(filled, path, tell)
+    assert [one.name for one in tmp_path.iterdir()] == ["a.zip"]
+    before = contents(filled)
+    wipe(filled)
+    restore(filled, path)
+    market_database.prepare(filled)
+    assert contents(filled) == before
+
+
+class Killed(BaseException):
+    """What ends a process at once, as far as its own code can tell."""
+
+
+@pytest.fixture
+def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Has the n-th write to MongoDB be the last: odd ones are carried out, even ones are not."""
+
+    def killing(at: int) -> None:
+        calls = count()
+
+        def watched(write: Any) -> Any:
+            def carried_out(*arguments: Any, **named: Any) -> Any:
+                call = next(calls)
+                if call > at // 2:
+                    raise Killed  # what is dead cleans nothing up
+                if call == at // 2 and at % 2 == 0:
+                    raise Killed
+                found = write(*arguments, **named)
+                if call == at // 2:
+                    raise Killed
+                return found
+
+            return carried_out
+
+        for owner, names in (
+            (Collection, ("rename", "insert_many", "insert_one")),
+            (Database, ("drop_collection", "create_collection")),
+        ):
+            for name in names:
+                monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+
+    return killing
+
+
+@pytest.mark.row("restore-killed")
+@pytest.mark.parametrize(("then", "every"), [("start", 1), ("restore", 9), ("backup", 9)])
+def test_a_restore_that_is_killed_at_any_step_leaves_the_old_or_the_new(
+    filled: Database[Document],
+    store: Store,
+    file: Path,
+    kill: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    then: str,
+    every: int,
+) -> None:
+    new = contents(filled)
+    ends = {"old": 0, "new": 0}
+    for at in count(0, every):
+        # Given a database that has gone on, and has a collection that the backup has not
+        keep(store, quote("newer", 2.0, THEN + timedelta(days=1)))
+        filled["another"].insert_one({"step": at})
+        old = {n: one for n, one in contents(filled).items() if not n.startswith(PREFIX)}
+        # When the restore dies
+        kill(at)
+        try:
+            restore(filled, file, replace=True)
+        except Killed:
+            died = True
+        else:
+            died = False
+        monkeypatch.undo()
+        # Then what comes next finds all of the one or all of the other
+        if then == "restore":
+            restore(filled, file, replace=True)
+        elif then == "backup":
+            copy = file.with_name(f"{at}.zip")
+            back_up(filled, copy)
+            restore(filled, copy, replace=True)
+        else:
+            finish(filled)
+        market_database.prepare(filled)
+        found = {n: one for n, one in contents(filled).items() if not n.startswith(PREFIX)}
+        assert EXCHANGE not in found
+        assert found in (old, new)
+        ends["old" if found == old else "new"] += 1
+        if not died:
+            break
+        discard(filled)  # so that each restore takes the same steps
+    assert not [name for name in filled.list_collection_names() if name.startswith(PREFIX)]
+    assert ends["new"] > 20 / every
+    assert ends["old"] > 20 / every or then == "restore"
 
 
 def test_one_that_breaks_off_leaves_no_file(
