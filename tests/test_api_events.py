@@ -157,7 +157,7 @@ def test_whoever_goes_leaves_no_place_taken(client: FlaskClient, feed: Feed, met
 
 @pytest.mark.usefixtures("feed")
 def test_a_number_that_is_none_is_a_422(client: FlaskClient) -> None:
-    bad = ("9" * 5000, "9" * 16, "-1", "1.5", "x", "", "%00", "%ff%fe", "٣", "1%0d%0aa:b", "1_0")
+    bad = ("9" * 900, "9" * 16, "-1", "1.5", "x", "", "%00", "%ff%fe", "٣", "1%0d%0aa:b", "1_0")
     for name in ("last_event_id", "seconds", "limit"):
         for value in bad:
             answer = client.get(f"/v1/events?{name}={value}")

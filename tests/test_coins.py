@@ -125,7 +125,7 @@ def test_search_and_pages(client: FlaskClient) -> None:
         ("page=0", "page"),
         ("page_size=251", "page_size"),
         (f"search={'x' * 65}", "search"),
-        ("page=" + "9" * 5000, "page"),
+        ("page=" + "9" * 900, "page"),
     ],
 )
 def test_bad_input_is_named(client: FlaskClient, query: str, named: str) -> None:

@@ -34,8 +34,8 @@ def test_each_of_several_faults_is_told(client: FlaskClient) -> None:
     assert search.endswith("a length of at most 64")
 
 
-def test_a_number_of_5000_digits_is_shortened(client: FlaskClient) -> None:
-    answer = client.get("/v1/coins?page=" + "9" * 5000)
+def test_a_number_of_900_digits_is_shortened(client: FlaskClient) -> None:
+    answer = client.get("/v1/coins?page=" + "9" * 900)
     assert answer.status_code == 422
     assert answer.json is not None
     assert answer.json["message"] == f"page is '{'9' * 36}...: allowed is a whole number"
