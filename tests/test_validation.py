@@ -38,7 +38,7 @@ def test_a_number_of_900_digits_is_shortened(client: FlaskClient) -> None:
     answer = client.get("/v1/coins?page=" + "9" * 900)
     assert answer.status_code == 422
     assert answer.json is not None
-    assert answer.json["message"] == f"page is '{'9' * 36}...: allowed is a whole number"
+    assert answer.json["message"] == f"page is '{'9' * 36}...: allowed is 1 to 1000000"
 
 
 @pytest.mark.parametrize(
