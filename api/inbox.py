@@ -23,7 +23,7 @@ class Inbox:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._consumer = Consumer(services.nats, self.take)
+        self._consumer = Consumer(services.nats, self.take, services.settings.database)
 
     def start(self) -> None:
         """Begins to consume; returns at once, whatever is down."""

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from nats.errors import Error as NatsError
 from pymongo.errors import PyMongoError
+from redis import RedisError
 
 import logbook
 from bridge import streams
@@ -15,6 +16,7 @@ from market.database import WrongCollection
 from market.exchange import finish
 from market.schema import TooNew
 from settings import Settings, load_or_exit
+from settings.claim import OtherHome, claim
 
 log = logbook.get(__name__)
 
@@ -24,13 +26,15 @@ NATS_SECONDS = 10.0
 def prepare(settings: Settings) -> None:
     """Makes collections, indexes, streams and the consumer, or raises what is wrong with them."""
     made = database.connect(settings.server("mongodb_uri"), settings.database)
+    with suppress(RedisError):  # the worker claims it too, once it answers
+        claim(settings.server("redis_url"), settings.database)
     if finish(made):
         log.warning("an interrupted restore of %s was finished", made.name)
     schema.migrate(made)
     database.prepare(made)
     connection = Connection(settings.server("nats_url"), "koinx-prepare")
     try:
-        connection.run(streams.prepare, NATS_SECONDS)
+        connection.run(lambda client: streams.prepare(client, settings.database), NATS_SECONDS)
     finally:
         connection.close()
 
@@ -41,7 +45,7 @@ def main() -> None:
     logbook.set_up("prepare")
     try:
         prepare(settings)
-    except (TooNew, WrongCollection, streams.WrongStream, NotConnected) as error:
+    except (OtherHome, TooNew, WrongCollection, streams.WrongStream, NotConnected) as error:
         sys.exit(str(error))
     except PyMongoError as error:
         sys.exit(f"MongoDB: {plain(error)}")

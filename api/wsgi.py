@@ -11,9 +11,11 @@ from api.overload import refuse_too_many
 from api.pace import keep_pace
 from api.services import EXTENSION
 from settings import load_or_exit
+from settings.claim import claim_or_exit
 from settings.open_files import raise_limit
 
 settings = load_or_exit()
+claim_or_exit(settings)
 logbook.set_up("api")
 app = create_app(settings)
 refuse_too_many(app)

@@ -51,8 +51,12 @@ class Consumer:
     message comes again, after a growing pause, for as long as it takes.
     """
 
-    def __init__(self, connection: Connection, handler: Handler) -> None:
+    def __init__(
+        self, connection: Connection, handler: Handler, database: str | None = None
+    ) -> None:
+        """`database` names the home that the streams must work for."""
         self._connection = connection
+        self._database = database
         self._handler = handler
         self._handlers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="consumer")
         # Apart from the handlers: what follows the acknowledgement may wait for a frozen server,
@@ -131,7 +135,7 @@ class Consumer:
         js = client.jetstream()
         # Bound to a durable that is not there, it would wait for ever: a NATS that lost its data
         # gets its streams again.
-        await streams.prepare(client)
+        await streams.prepare(client, self._database)
         return await js.pull_subscribe_bind(consumer=CONSUMER, stream=EVENTS)
 
     async def _give_back(self, subscription: JetStreamContext.PullSubscription) -> None:

@@ -16,11 +16,12 @@ from nats.js.api import (
 from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
 from bridge.events import DEAD, REQUESTED
-from logbook.masking import plain
+from logbook.masking import masked
 
 EVENTS = "CRYPTO"
 DEAD_LETTERS = "CRYPTO_DEAD"
 CONSUMER = "ingest"
+OWNER = "koinx-database"  # in a stream's metadata: the database of the home that it works for
 
 EVENTS_CONFIG = StreamConfig(
     name=EVENTS,
@@ -54,12 +55,16 @@ class WrongStream(Exception):
     """JetStream refuses to make a stream or consumer what it must be."""
 
 
-async def prepare(client: Client) -> None:
-    """Makes or mends the streams and the consumer; raises WrongStream."""
+async def prepare(client: Client, database: str | None = None) -> None:
+    """Makes or mends the streams and the consumer; raises WrongStream.
+
+    The streams are marked with the name of the `database` whose home they work for, and refused
+    if they work for another's: both would take each other's events. Without a name the mark stays.
+    """
     js = client.jetstream(timeout=5)
     for config in (EVENTS_CONFIG, DEAD_CONFIG):
         with _refused(f"stream {config.name}"):
-            await _prepare_stream(js, config)
+            await _prepare_stream(js, config, database)
     with _refused(f"consumer {CONSUMER}"):
         # `pull_subscribe` would silently keep a durable whose configuration differs.
         await js.add_consumer(EVENTS, CONSUMER_CONFIG)
@@ -70,13 +75,24 @@ def _refused(what: str) -> Iterator[None]:
     try:
         yield
     except (BadRequestError, ServerError) as error:  # which of them it is depends on the fault
-        raise WrongStream(f"NATS refuses the {what}: {plain(error)}") from error
+        raise WrongStream(f"NATS refuses the {what}: {masked(str(error.description))}") from error
 
 
-async def _prepare_stream(js: JetStreamContext, config: StreamConfig) -> None:
+async def _prepare_stream(js: JetStreamContext, config: StreamConfig, database: str | None) -> None:
     try:
-        await js.stream_info(str(config.name))
+        found = (await js.stream_info(str(config.name))).config.metadata or {}
     except NotFoundError:
-        await js.add_stream(config)
-    else:
-        await js.update_stream(config)
+        await js.add_stream(_marked(config, database))
+        return
+    owner = found.get(OWNER)
+    if database and owner and owner != database:
+        raise WrongStream(
+            f"NATS_URL names a NATS whose stream {config.name} works for {owner}, and {database} "
+            "would take its events: give one of them another account or another NATS; if "
+            f"{owner} is gone from there, delete the stream"
+        )
+    await js.update_stream(_marked(config, database or owner))
+
+
+def _marked(config: StreamConfig, database: str | None) -> StreamConfig:
+    return config.evolve(metadata={OWNER: database}) if database else config

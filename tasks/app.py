@@ -4,11 +4,12 @@ import gc
 import sys
 
 from celery import Celery
-from celery.signals import celeryd_init, task_prerun, worker_before_create_process
+from celery.signals import beat_init, celeryd_init, task_prerun, worker_before_create_process
 from celery.utils.imports import import_from_cwd
 
 from logbook.masking import plain
 from settings import load_or_exit
+from settings.claim import claim_or_exit
 from tasks import broker, ending, heartbeat, lines
 
 TASKS = ("tasks.ingest", "tasks.notify", "tasks.repair", "tasks.rollup", "tasks.schedule")
@@ -41,6 +42,13 @@ def _mark_no_real_price_as_simulated(**_: object) -> None:
     # `./koinx up --demo` knows its simulator's address; a worker started without it may not.
     if reason := load_or_exit().mislabelling:
         sys.exit(reason)
+
+
+@celeryd_init.connect
+@beat_init.connect
+def _work_for_one_home(**_: object) -> None:
+    # Started by hand, nothing has prepared the servers.
+    claim_or_exit(load_or_exit())
 
 
 @worker_before_create_process.connect

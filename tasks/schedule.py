@@ -1,14 +1,17 @@
 """Publishes each slot's event, and makes sure that no slot and no update is forgotten."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from celery import Task
+from redis import RedisError
 
 import logbook
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from market.ledger import AHEAD_SECONDS
+from settings.claim import claim
 from tasks.app import app
 from tasks.ingest import ingest
 from tasks.services import Services, services
@@ -69,6 +72,9 @@ def ensure_slot() -> None:
     out are entered as missed: they are never filled with a present price.
     """
     on = services()
+    with suppress(RedisError):
+        # Anew, should Redis have lost its data.
+        claim(on.settings.server("redis_url"), on.settings.database)
     current = on.schedule.current(on.ledger.now())
     if early := on.ledger.mark_early():
         log.warning("updates of slots that are still ahead were carried out", count=early)

@@ -64,7 +64,8 @@ def celery(url: str, *, backend: bool) -> None:
 
 
 def diagnosis(url: str) -> None:
-    first, *_ = doctor._redis(Settings(redis_url=SecretStr(url)), url)
+    settings = Settings(redis_url=SecretStr(url))
+    first, *_ = doctor._redis(settings, url, settings.database)
     if first.state != "ok":
         raise OSError(first.text)
 

@@ -20,6 +20,7 @@ from dash_ui.mongod import mongod, why_none
 from dash_ui.processes import Overview
 from logbook.masking import plain, without_credentials
 from settings import Settings
+from settings.claim import KEY, OtherHome, check
 from settings.room import Server
 
 SECONDS = 2.0
@@ -37,7 +38,7 @@ def checks(
     ask: dict[Server, Callable[[Settings, str], list[Finding]]] = {
         "mongodb": _mongodb,
         "nats": _nats,
-        "redis": _redis,
+        "redis": lambda chosen, url: _redis(chosen, url, in_force.database),
     }
     found: list[Check] = []
     for name, function in ask.items():
@@ -185,15 +186,19 @@ async def _ask_jetstream(client: Client, url: str, *, own: bool) -> Finding:
     return Finding("nats", "ok", f"{version}, JetStream with {account.streams} streams")
 
 
-def _redis(settings: Settings, url: str) -> list[Finding]:
+def _redis(settings: Settings, url: str, database: str) -> list[Finding]:
     try:
         with redis.Redis.from_url(
             url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS
         ) as client:
+            check(client.get(KEY), database)
             info: dict[str, Any] = client.info()
             asked = datetime.now(UTC)
             seconds, _ = client.time()
             clock = compare("Redis", datetime.fromtimestamp(seconds, UTC), asked)
+    except OtherHome as error:
+        problem, _, cure = str(error).partition(": ")
+        return [fault("redis", problem, cure)]
     except (redis.AuthenticationError, redis.exceptions.NoPermissionError):
         own = settings.redis_url is not None
         cure = "mend the password in REDIS_URL" if own else "./koinx restart redis"

@@ -1,0 +1,102 @@
+"""Reliability: two homes on one NATS and Redis would take each other's events and tasks."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import redis as redis_client
+from pymongo.database import Database
+
+from bridge import streams
+from bridge.connection import Connection
+from dash_ui.doctor import servers as doctor
+from market.database import Document
+from settings import ROOT, Settings
+from settings.claim import KEY, OtherHome, claim
+from tests import test_prepare
+from tests.support import free_port
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+def started_by_hand(*command: str) -> str:
+    """With what a process of the second home ends."""
+    ran = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env=os.environ | {"CURRENCY": "eur"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 1
+    return ran.stderr.splitlines()[-1]
+
+
+@pytest.mark.row("two-homes")
+def test_a_second_home_is_refused_by_redis_and_says_what_to_do(
+    redis: str, settings: Settings, database: Database[Document]
+) -> None:
+    assert test_prepare.prepare().returncode == 0
+    said = (
+        "REDIS_URL names a Redis that works for koinx_demo_usd, and koinx_demo_eur would take its "
+        "tasks: give one of them another database number (such as redis://…/1) or another Redis; "
+        "if koinx_demo_usd is gone from there, delete the key koinx-database"
+    )
+    assert test_prepare.refusal(CURRENCY="eur") == said
+
+    # Started by hand as well
+    for command in (
+        ["celery", "-A", "tasks", "worker", "-Q", "maintenance", "--pool", "solo"],
+        ["celery", "-A", "tasks", "beat"],
+    ):
+        assert started_by_hand(*command) == said
+
+    # And the doctor sees it, in the second home alone
+    [found] = doctor._redis(settings, redis, "koinx_demo_eur")
+    assert (found.state, found.cure) == ("fault", said.partition(": ")[2])
+    assert doctor._redis(settings, redis, "koinx_demo_usd")[0].state == "ok"
+
+
+@pytest.mark.row("two-homes")
+def test_a_second_home_is_refused_by_nats(redis: str, database: Database[Document]) -> None:
+    assert test_prepare.prepare().returncode == 0
+    other_redis = redis.removesuffix("/0") + "/1"
+    said = test_prepare.refusal(CURRENCY="eur", REDIS_URL=other_redis)
+    assert said == (
+        "NATS_URL names a NATS whose stream CRYPTO works for koinx_demo_usd, and koinx_demo_eur "
+        "would take its events: give one of them another account or another NATS; if "
+        "koinx_demo_usd is gone from there, delete the stream"
+    )
+
+
+@pytest.mark.row("two-homes")
+def test_another_host_of_the_same_home_is_none(database: Database[Document]) -> None:
+    assert test_prepare.prepare().returncode == 0
+    assert test_prepare.prepare(KOINX_HOME="/tmp/another").returncode == 0
+
+
+def test_streams_of_before_are_claimed_and_the_mark_stays(connection: Connection) -> None:
+    connection.run(lambda client: streams.prepare(client, "koinx_live_usd"), 5)
+    connection.run(streams.prepare, 5)
+    with pytest.raises(streams.WrongStream, match="works for koinx_live_usd, and koinx_live_eur"):
+        connection.run(lambda client: streams.prepare(client, "koinx_live_eur"), 5)
+
+
+@pytest.mark.row("two-homes")
+def test_a_wiped_redis_is_claimed_again(redis: str) -> None:
+    claim(redis, "koinx_live_usd")
+    with redis_client.Redis.from_url(redis) as client:
+        client.flushall()
+        claim(redis, "koinx_live_usd")
+        assert client.get(KEY) == b"koinx_live_usd"
+    with pytest.raises(OtherHome, match="works for koinx_live_usd"):
+        claim(redis, "koinx_live_eur")
+
+
+def test_a_redis_that_is_down_keeps_nothing_from_being_prepared(
+    database: Database[Document],
+) -> None:
+    assert test_prepare.prepare(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0").returncode == 0
