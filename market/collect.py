@@ -224,7 +224,7 @@ def _join(claim: Claim, ledger: Ledger) -> Outcome | None:
 
     While the source asks to wait, each further demand would only be one more call that it refuses.
     """
-    if claim.error and (other := ledger.done_since(claim.received_at)) is not None:
+    if claim.error and (other := ledger.done_since(claim.waiting_since)) is not None:
         both = f"update {other} stored its quotes: both were waiting for the source"
         return _close(claim, ledger, "done", both)
     again = ledger.leader(claim)
@@ -237,7 +237,9 @@ def _join(claim: Claim, ledger: Ledger) -> Outcome | None:
 
 def _latest_end(claim: Claim) -> datetime:
     """Until when an update on demand waits for the source."""
-    return (claim.progressed_at or claim.received_at) + ON_DEMAND
+    if claim.waiting_since > claim.now():  # as MongoDB's clock had it before it was set back
+        return claim.now()
+    return claim.waiting_since + ON_DEMAND
 
 
 def _absent(whole: Part, wanted: Wanted) -> list[tuple[str, str, str | None]]:

@@ -112,7 +112,7 @@ class Update(Document):
     error = StringField(null=True)
     source = StringField(null=True)  # of its quotes, when it is not the first one
     parts = ListField(DictField())  # while it is open: what was stored of it. Their form: `parts`
-    progressed_at = DateTimeField(null=True)  # when the newest of the parts was stored
+    waiting_since = DateTimeField(null=True)  # its first claim, or its newest part
     early = BooleanField(null=True)  # it ended before its slot began: a clock ran ahead
     run = DictField()  # what the run with this `fence` says of itself: stage, share, counts
     number = IntField(null=True)  # of its end, its newest one if it was opened again

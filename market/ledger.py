@@ -41,7 +41,7 @@ CLAIMED = (
     "received_at",
     "error",
     "parts",
-    "progressed_at",
+    "waiting_since",
 )  # what a claim says of its update
 HAS_COME = {"$lte": ["$slot", "$$NOW"]}  # or there is no slot: null comes before every date
 WITHOUT_PARTS = {"parts": 0}  # they name thousands of coins, for the next run alone
@@ -66,7 +66,8 @@ class Claim:
     parts: Sequence[Document] = field(
         default_factory=list
     )  # what earlier runs have stored of a large update
-    progressed_at: datetime | None = None  # when the newest of the parts was stored
+    # By MongoDB's clock: when it was first claimed, or the newest of its parts was stored.
+    waiting_since: datetime = field(default_factory=lambda: datetime.now(UTC))
     claimed_at: datetime = field(default_factory=lambda: datetime.now(UTC))  # by MongoDB's clock
     # By this process's own `elapsed`, before it asked: the lease is never longer than MongoDB's.
     asked: float = field(default_factory=elapsed)
@@ -164,6 +165,7 @@ class Ledger:
                         "tries": {"$add": ["$tries", 1]},
                         "worker": {"$literal": worker},
                         "lease_until": from_now(LEASE_SECONDS),
+                        "waiting_since": {"$ifNull": ["$waiting_since", "$$NOW"]},
                         "hops.started": started,
                         "hops.claimed": "$$NOW",
                     }
@@ -261,7 +263,7 @@ class Ledger:
         if part is not None:
             known = {"$ifNull": ["$parts", []]}
             fields["parts"] = {"$concatArrays": [known, [{"$literal": part}]]}
-            fields["progressed_at"] = "$$NOW"
+            fields["waiting_since"] = "$$NOW"
         self._write(claim, [{"$set": fields}])
 
     def sweep(self) -> list[str]:
@@ -311,6 +313,7 @@ class Ledger:
                         "finished_at": None,
                         "not_before": None,
                         "swept_at": None,
+                        "waiting_since": None,
                     },
                     "$unset": {"early": ""},
                 },
@@ -331,15 +334,15 @@ class Ledger:
     def leader(self, claim: Claim) -> datetime | None:
         """Until when to wait for an earlier update that is to bring the same quotes, if any is.
 
-        That is one which waits for the source, or which began to fetch after this one was
-        received, when this one has waited already.
+        That is one which waits for the source, or which began to fetch after this one began to
+        wait for it.
         """
         waits = {
             "state": "received",
             "error": {"$ne": None},
             "$expr": {"$gt": ["$not_before", "$$NOW"]},
         }
-        runs = {"state": "running", "hops.claimed": {"$gte": claim.received_at}}
+        runs = {"state": "running", "hops.claimed": {"$gte": claim.waiting_since}}
         earlier = {"received_at": {"$lt": claim.received_at}}
         same_time = {"received_at": claim.received_at, "_id": {"$lt": claim.id}}
         found = self._updates.find_one(

@@ -325,16 +325,16 @@ def test_an_update_on_demand_waits_no_longer_than_120_s(
     simulator.fault("rate_limited", retry_after=50, times=99)
     states = []
     for waited in (0, 50, 100):
-        received = datetime.now(UTC) - timedelta(seconds=waited)
-        states.append(run("bitcoin,top:20").state if not waited else again(run, database, received))
+        since = datetime.now(UTC) - timedelta(seconds=waited)
+        states.append(run("bitcoin,top:20").state if not waited else again(run, database, since))
     assert states == ["received", "received", "failed"]
     assert "asks to wait 50 s" in update()["error"]
 
 
-def again(run: Run, database: Any, received: datetime) -> str:
-    """The next try at an update that was received then, once its wait is over."""
+def again(run: Run, database: Any, since: datetime) -> str:
+    """The next try at an update that waits since then, once its wait is over."""
     database["updates"].update_one(
-        {"_id": "a"}, {"$set": {"received_at": received, "not_before": None}}
+        {"_id": "a"}, {"$set": {"waiting_since": since, "not_before": None}}
     )
     return run("bitcoin,top:20").state
 

@@ -90,7 +90,14 @@ def test_a_claim_holds_for_15_s_and_notes_its_hops(ledger: Ledger) -> None:
     assert claim is not None
     claimed_at = update["hops"]["claimed"]
     assert claim == Claim(
-        "a", 1, 1, AT, update["received_at"], claimed_at=claimed_at, asked=claim.asked
+        "a",
+        1,
+        1,
+        AT,
+        update["received_at"],
+        waiting_since=claimed_at,
+        claimed_at=claimed_at,
+        asked=claim.asked,
     )
     assert abs(claim.now() - ledger.now()) < timedelta(seconds=1)
     assert (update["state"], update["worker"]) == ("running", "$worker")
