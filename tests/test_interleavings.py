@@ -50,7 +50,6 @@ CLOCKED = (
     "market.fetching",
     "market.ledger",
     "market.storing",
-    "market.held",
     "tasks.schedule",
     "api.inbox",
 )
