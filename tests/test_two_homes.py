@@ -61,7 +61,9 @@ def test_a_second_home_is_refused_by_redis_and_says_what_to_do(
 
 
 @pytest.mark.row("two-homes")
-def test_a_second_home_is_refused_by_nats(redis: str, database: Database[Document]) -> None:
+def test_a_second_home_is_refused_by_nats(
+    redis: str, nats: str, settings: Settings, database: Database[Document]
+) -> None:
     assert test_prepare.prepare().returncode == 0
     other_redis = redis.removesuffix("/0") + "/1"
     said = test_prepare.refusal(CURRENCY="eur", REDIS_URL=other_redis)
@@ -70,6 +72,14 @@ def test_a_second_home_is_refused_by_nats(redis: str, database: Database[Documen
         "would take its events: give one of them another account or another NATS; if "
         "koinx_demo_usd is gone from there, delete the stream"
     )
+    # And the doctor sees it, in the second home alone
+    [found] = doctor._nats(settings, nats, "koinx_demo_eur")
+    assert (found.state, found.cure) == (
+        "fault",
+        "give one of them another account or another NATS in NATS_URL",
+    )
+    assert found.text.endswith("works for koinx_demo_usd, not for koinx_demo_eur")
+    assert doctor._nats(settings, nats, "koinx_demo_usd")[0].state == "ok"
 
 
 @pytest.mark.row("two-homes")

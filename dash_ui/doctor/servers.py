@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import redis
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
+from nats.js.errors import NotFoundError
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 
@@ -24,6 +27,7 @@ from settings.claim import KEY, OtherHome, check
 from settings.room import Server
 
 SECONDS = 2.0
+EVENTS = "CRYPTO"  # the stream of events
 OLDEST_MONGODB = (5, 3)  # the first with clustered collections
 REFUSED, FORBIDDEN, ATLAS_REFUSED = 18, 13, 8000
 
@@ -37,7 +41,7 @@ def checks(
     """
     ask: dict[Server, Callable[[Settings, str], list[Finding]]] = {
         "mongodb": _mongodb,
-        "nats": _nats,
+        "nats": lambda chosen, url: _nats(chosen, url, in_force.database),
         "redis": lambda chosen, url: _redis(chosen, url, in_force.database),
     }
     found: list[Check] = []
@@ -152,11 +156,11 @@ def _not_allowed(url: str, error: OperationFailure, database: str, *, own: bool)
     return fault("mongodb", f"{shown(url)} {text}", cure)
 
 
-def _nats(settings: Settings, url: str) -> list[Finding]:
-    return [asyncio.run(_ask_nats(url, own=settings.nats_url is not None))]
+def _nats(settings: Settings, url: str, database: str) -> list[Finding]:
+    return [asyncio.run(_ask_nats(url, database, own=settings.nats_url is not None))]
 
 
-async def _ask_nats(url: str, *, own: bool) -> Finding:
+async def _ask_nats(url: str, database: str, *, own: bool) -> Finding:
     try:
         client = await connect(url)
     except (NatsError, OSError, ValueError, TimeoutError) as error:
@@ -166,16 +170,18 @@ async def _ask_nats(url: str, *, own: bool) -> Finding:
             return fault("nats", f"{shown(url)} refuses us", cure)
         return _silent("nats", url, error, own=own)
     try:
-        return await _ask_jetstream(client, url, own=own)
+        return await _ask_jetstream(client, url, database, own=own)
     finally:
         await client.close()
 
 
-async def _ask_jetstream(client: Client, url: str, *, own: bool) -> Finding:
+async def _ask_jetstream(client: Client, url: str, database: str, *, own: bool) -> Finding:
     found = client.connected_server_version
     version = f"{found.major}.{found.minor}.{found.patch} at {shown(url)}"
     try:
-        account = await client.jetstream(timeout=SECONDS).account_info()
+        stream = client.jetstream(timeout=SECONDS)
+        account = await stream.account_info()
+        owner = await _owner(stream)
     except (JetStreamError, NatsError, TimeoutError):
         cure = (
             "start it with -js, or with jetstream {} in its configuration"
@@ -183,7 +189,17 @@ async def _ask_jetstream(client: Client, url: str, *, own: bool) -> Finding:
             else "./koinx restart nats; ./koinx logs nats"
         )
         return fault("nats", f"{version} has no JetStream for us", cure)
+    if owner not in (None, database):
+        cure = "give one of them another account or another NATS in NATS_URL"
+        return fault("nats", f"{version} works for {owner}, not for {database}", cure)
     return Finding("nats", "ok", f"{version}, JetStream with {account.streams} streams")
+
+
+async def _owner(stream: JetStreamContext) -> str | None:
+    """The database whose home the stream of events works for, as `bridge.streams` marks it."""
+    with suppress(NotFoundError):
+        return ((await stream.stream_info(EVENTS)).config.metadata or {}).get(KEY)
+    return None
 
 
 def _redis(settings: Settings, url: str, database: str) -> list[Finding]:
