@@ -143,7 +143,9 @@ def _without_fetching(
         return _close(claim, ledger, hopeless.state, hopeless.reason)
     if (reason := obstacle()) is not None:
         return _postpone(claim, ledger, OBSTACLE_SECONDS, reason)
-    return _join(claim, ledger) if claim.slot is None else None
+    if claim.slot is not None or run.before.pages:
+        return None  # what it has stored itself is gone on with
+    return _join(claim, ledger)
 
 
 def _close(claim: Claim, ledger: Ledger, state: str, reason: str) -> Outcome:

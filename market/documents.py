@@ -113,6 +113,7 @@ class Update(Document):
     source = StringField(null=True)  # of its quotes, when it is not the first one
     parts = ListField(DictField())  # while it is open: what was stored of it. Their form: `parts`
     waiting_since = DateTimeField(null=True)  # its first claim, or its newest part
+    fetching_since = DateTimeField(null=True)  # all that it has stored was fetched since
     early = BooleanField(null=True)  # it ended before its slot began: a clock ran ahead
     run = DictField()  # what the run with this `fence` says of itself: stage, share, counts
     number = IntField(null=True)  # of its end, its newest one if it was opened again

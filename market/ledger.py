@@ -44,6 +44,7 @@ CLAIMED = (
     "waiting_since",
 )  # what a claim says of its update
 HAS_COME = {"$lte": ["$slot", "$$NOW"]}  # or there is no slot: null comes before every date
+HAS_PARTS = {"$gt": [{"$size": {"$ifNull": ["$parts", []]}}, 0]}
 WITHOUT_PARTS = {"parts": 0}  # they name thousands of coins, for the next run alone
 
 Document = dict[str, Any]
@@ -166,6 +167,7 @@ class Ledger:
                         "worker": {"$literal": worker},
                         "lease_until": from_now(LEASE_SECONDS),
                         "waiting_since": {"$ifNull": ["$waiting_since", "$$NOW"]},
+                        "fetching_since": {"$cond": [HAS_PARTS, "$fetching_since", "$$NOW"]},
                         "hops.started": started,
                         "hops.claimed": "$$NOW",
                     }
@@ -342,7 +344,7 @@ class Ledger:
             "error": {"$ne": None},
             "$expr": {"$gt": ["$not_before", "$$NOW"]},
         }
-        runs = {"state": "running", "hops.claimed": {"$gte": claim.waiting_since}}
+        runs = {"state": "running", "fetching_since": {"$gte": claim.waiting_since}}
         earlier = {"received_at": {"$lt": claim.received_at}}
         same_time = {"received_at": claim.received_at, "_id": {"$lt": claim.id}}
         found = self._updates.find_one(
@@ -367,7 +369,7 @@ class Ledger:
         """An update that began to fetch after a moment and got all that was asked, if any did."""
         done = {"state": "done", "error": None, "received_at": {"$gte": moment - LOOK_BACK}}
         found = self._updates.find_one(
-            done | {"hops.claimed": {"$gte": moment}}, {"_id": 1}, sort=[("received_at", -1)]
+            done | {"fetching_since": {"$gte": moment}}, {"_id": 1}, sort=[("received_at", -1)]
         )
         return found["_id"] if found else None
 

@@ -126,6 +126,39 @@ def test_what_a_killed_worker_stored_is_not_fetched_again(
     assert len(store.latest().coins) == LISTED
 
 
+def test_a_demand_with_parts_of_its_own_goes_on_with_them(
+    run: Run, update: Callable[..., Document], ledger: Ledger
+) -> None:
+    # Given two demands, of which the second has stored a page, and the first ends meanwhile
+    ledger.receive("first", trigger="event", slot=None, hops={})
+    assert run(name="a") == Outcome("received", 250, goes_on=True)
+    to_its_end(run, "top:500", "first")
+    # When it goes on
+    assert run(name="a").state == "done"
+    assert (update()["counts"]["asked"], update()["error"]) == (LISTED, None)
+
+
+def test_an_update_whose_first_pages_are_older_than_a_demand_is_not_joined(
+    run: Run, update: Callable[..., Document], ledger: Ledger, simulator: SimulatorControl
+) -> None:
+    # Given an update with a page that is stored, then a demand that has to wait
+    assert run(name="first").state == "received"
+    simulator.fault("rate_limited", retry_after=60, times=2)
+    assert run(name="a", at_once=9).state == "received"
+    # When the first one ends
+    end_waits(ledger)
+    assert run(name="first").state == "done"
+    # Then the demand fetches by itself, all of it
+    end_waits(ledger)
+    assert run(name="a", at_once=9).state == "done"
+    assert (update()["counts"]["asked"], update()["error"]) == (LISTED, None)
+
+
+def end_waits(ledger: Ledger) -> None:
+    """Every wait is over."""
+    ledger._updates.update_many({}, {"$set": {"not_before": None}})
+
+
 def test_a_run_that_lost_its_lease_adds_no_part(
     run: Run, update: Callable[..., Document], database: Database[Document]
 ) -> None:
