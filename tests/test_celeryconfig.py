@@ -101,7 +101,9 @@ def report(**settings: str) -> "subprocess.CompletedProcess[str]":
 def test_the_broker_is_the_one_that_the_settings_name(settings: Settings) -> None:
     ran = report(CRON_SCHEDULE="*/2 * * * *")
     assert ran.returncode == 0, ran.stderr
-    assert settings.server("redis_url").removesuffix("0") in ran.stdout
+    password, _, place = settings.server("redis_url").rpartition("@")
+    assert f"@{place.removesuffix('0')}" in ran.stdout
+    assert password.rpartition(":")[2] not in ran.stdout
     assert "<slots: */2 * * * *>" in ran.stdout
 
 
