@@ -75,7 +75,9 @@ def _refused(what: str) -> Iterator[None]:
     try:
         yield
     except (BadRequestError, ServerError) as error:  # which of them it is depends on the fault
-        raise WrongStream(f"NATS refuses the {what}: {masked(str(error.description))}") from error
+        raise WrongStream(
+            f"NATS refuses the {what}: {masked(error.description or 'it says no reason')}"
+        ) from error
 
 
 async def _prepare_stream(js: JetStreamContext, config: StreamConfig, database: str | None) -> None:

@@ -196,7 +196,11 @@ class Machine(RuleBasedStateMachine):
             source=self.source,
             schedule=MINUTELY,
             settings=SimpleNamespace(
-                selection=parse_coins("bitcoin,gone"), currency="usd", source="fake"
+                selection=parse_coins("bitcoin,gone"),
+                currency="usd",
+                source="fake",
+                database="koinx_demo_usd",
+                server=lambda name: name,
             ),
             at_once=10,
             room=SimpleNamespace(shortage=lambda: None),
@@ -472,6 +476,7 @@ def _patched(machine: Machine) -> Iterator[None]:
         for name in ("announce", "hint"):
             stack.enter_context(patch.object(ingest, name, lambda *_: None))
         stack.enter_context(patch.object(schedule, "publish", stream))
+        stack.enter_context(patch.object(schedule, "claim", lambda *_: None))
         stack.enter_context(patch.object(ingest.ingest, "apply_async", start))
         stack.enter_context(patch.object(collect, "ThreadPoolExecutor", AtOnce))
         stack.enter_context(patch.object(Ledger, "claim", claim))
