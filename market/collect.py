@@ -93,7 +93,8 @@ def carry_out(
     # A slot that nobody else can fill waits until it is over, and leaves the source in peace.
     patient = claim.slot is not None and (substitute is None or bool(before.coins))
     if fetched.retry_after is not None and (may_wait or patient):
-        return _postpone(claim, ledger, fetched.retry_after, run.told(before, fetched))
+        told_so_far = run.told(before, fetched)
+        return _postpone(claim, ledger, fetched.retry_after, told_so_far, limited=True)
     if substitute is not None and not fetched.quotes and not before.coins:
         fetched = substitute.fetch(fetched, wanted, currency, store.coins(), latest)
         lease.check()
@@ -107,7 +108,9 @@ def carry_out(
     whole = joined([before, part])
     if not is_last:
         wait = fetched.longest_wait if may_wait else None
-        ledger.postpone(claim, wait or 0, run.told(whole, fetched), part.document())
+        limited = wait is not None
+        so_far = run.told(whole, fetched)
+        ledger.postpone(claim, wait or 0, so_far, part.document(), limited=limited)
         return Outcome("received", number, goes_on=wait is None)
     for coin, state, successor in _absent(whole, wanted):
         store.mark(coin, state=state, successor=successor)
@@ -154,9 +157,11 @@ def _close(claim: Claim, ledger: Ledger, state: str, reason: str) -> Outcome:
     return Outcome(state, 0)
 
 
-def _postpone(claim: Claim, ledger: Ledger, seconds: float, reason: str) -> Outcome:
+def _postpone(
+    claim: Claim, ledger: Ledger, seconds: float, reason: str, *, limited: bool = False
+) -> Outcome:
     """Puts an update back before anything was stored of it."""
-    ledger.postpone(claim, seconds, reason)
+    ledger.postpone(claim, seconds, reason, limited=limited)
     return Outcome("received", 0)
 
 
@@ -226,15 +231,18 @@ def _join(claim: Claim, ledger: Ledger) -> Outcome | None:
 
     While the source asks to wait, each further demand would only be one more call that it refuses.
     """
-    if claim.error and (other := ledger.done_since(claim.waiting_since)) is not None:
+    if claim.limited and (other := ledger.done_since(claim.waiting_since)) is not None:
         both = f"update {other} stored its quotes: both were waiting for the source"
         return _close(claim, ledger, "done", both)
-    again = ledger.leader(claim)
-    if again is None or again > _latest_end(claim):
+    found = ledger.leader(claim)
+    if found is None:
+        return None
+    leader, again = found
+    if again > _latest_end(claim):
         return None
     wait = max((again - claim.now()).total_seconds(), 0)
-    reason = "another update for the same coins waits for the source"
-    return _postpone(claim, ledger, wait, reason)
+    reason = f"update {leader} for the same coins waits for the source already"
+    return _postpone(claim, ledger, wait, reason, limited=True)
 
 
 def _latest_end(claim: Claim) -> datetime:

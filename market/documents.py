@@ -115,6 +115,7 @@ class Update(Document):
     waiting_since = DateTimeField(null=True)  # its first claim, or its newest part
     fetching_since = DateTimeField(null=True)  # all that it has stored was fetched since
     early = BooleanField(null=True)  # it ended before its slot began: a clock ran ahead
+    limited = BooleanField(null=True)  # it waits for the source, which limits the calls
     run = DictField()  # what the run with this `fence` says of itself: stage, share, counts
     number = IntField(null=True)  # of its end, its newest one if it was opened again
     numbers = ListField(IntField())  # of all its ends: no number is given twice

@@ -42,6 +42,7 @@ CLAIMED = (
     "error",
     "parts",
     "waiting_since",
+    "limited",
 )  # what a claim says of its update
 HAS_COME = {"$lte": ["$slot", "$$NOW"]}  # or there is no slot: null comes before every date
 HAS_PARTS = {"$gt": [{"$size": {"$ifNull": ["$parts", []]}}, 0]}
@@ -67,6 +68,7 @@ class Claim:
     parts: Sequence[Document] = field(
         default_factory=list
     )  # what earlier runs have stored of a large update
+    limited: bool | None = None  # whether it was put back since the source limits the calls
     # By MongoDB's clock: when it was first claimed, or the newest of its parts was stored.
     waiting_since: datetime = field(default_factory=lambda: datetime.now(UTC))
     claimed_at: datetime = field(default_factory=lambda: datetime.now(UTC))  # by MongoDB's clock
@@ -249,10 +251,17 @@ class Ledger:
             self._unacknowledged.update_one(_held(claim), {"$set": {"run": run}})
 
     def postpone(
-        self, claim: Claim, seconds: float, reason: str | None, part: Document | None = None
+        self,
+        claim: Claim,
+        seconds: float,
+        reason: str | None,
+        part: Document | None = None,
+        *,
+        limited: bool = False,
     ) -> None:
         """Puts an update back to `received`, to be tried in `seconds`; raises LeaseLost.
 
+        `limited`: it waits for the source, which limits the calls, so that others may join it.
         `part` is what this run has stored of it: the next run goes on behind it.
         """
         fields: Document = {
@@ -261,6 +270,7 @@ class Ledger:
             "lease_until": None,
             "not_before": from_now(seconds),
             "error": {"$literal": reason},
+            "limited": limited,
         }
         if part is not None:
             known = {"$ifNull": ["$parts", []]}
@@ -333,15 +343,15 @@ class Ledger:
             ended | {"$expr": ahead}, {"$set": {"early": True}}
         ).modified_count
 
-    def leader(self, claim: Claim) -> datetime | None:
-        """Until when to wait for an earlier update that is to bring the same quotes, if any is.
+    def leader(self, claim: Claim) -> tuple[str, datetime] | None:
+        """An earlier update that is to bring the same quotes, and until when to wait for it.
 
         That is one which waits for the source, or which began to fetch after this one began to
         wait for it.
         """
         waits = {
             "state": "received",
-            "error": {"$ne": None},
+            "limited": True,
             "$expr": {"$gt": ["$not_before", "$$NOW"]},
         }
         runs = {"state": "running", "fetching_since": {"$gte": claim.waiting_since}}
@@ -350,7 +360,7 @@ class Ledger:
         found = self._updates.find_one(
             {
                 "$and": [
-                    {"$or": [waits, runs] if claim.error else [waits]},
+                    {"$or": [waits, runs] if claim.limited else [waits]},
                     {"$or": [earlier, same_time]},
                 ]
             },
@@ -363,7 +373,7 @@ class Ledger:
             if found["state"] == "received"
             else claim.now() + timedelta(seconds=JOIN_AGAIN_SECONDS)
         )
-        return again
+        return found["_id"], again
 
     def done_since(self, moment: datetime) -> str | None:
         """An update that began to fetch after a moment and got all that was asked, if any did."""

@@ -367,7 +367,7 @@ def test_demands_join_the_update_that_waits_already(
     simulator.fault("rate_limited", retry_after=60)
     assert [demand(name).state for name in ("a", "b", "c")] == ["received"] * 3
     assert counted.calls == 1
-    assert update("b")["error"] == "another update for the same coins waits for the source"
+    assert update("b")["error"] == "update a for the same coins waits for the source already"
     assert abs(update("b")["not_before"] - update("a")["not_before"]) < timedelta(seconds=1)
     # When the wait is over
     database["updates"].update_many({}, {"$set": {"not_before": None}})
@@ -376,6 +376,11 @@ def test_demands_join_the_update_that_waits_already(
     assert [demand(name) for name in ("b", "c")] == [Outcome("done", 0)] * 2
     assert counted.calls == 2
     assert update("b")["error"].startswith("update a stored its quotes")
+
+
+def test_an_update_that_waits_for_room_is_not_joined(run: Run, ledger: Ledger) -> None:
+    assert run("bitcoin", obstacle=lambda: "no room").state == "received"
+    assert run("bitcoin", "b") == Outcome("done", 1)
 
 
 def test_a_demand_fetches_by_itself_when_nobody_waits(run: Run, source: CoinGecko) -> None:

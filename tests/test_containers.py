@@ -124,13 +124,12 @@ class Containers:
 
 
 @pytest.fixture
-def containers(files: Path, tmp_path: Path, database: Any, nats: str, redis: str) -> Containers:
+def containers(
+    files: Path, tmp_path: Path, database: Any, mongodb: str, nats: str, redis: str
+) -> Containers:
     database.client.drop_database(database.name)
-    client = database.client
-    host, port = client.address
-    uri = f"mongodb://{host}:{port}/?directConnection=true"
     return Containers(
-        files, tmp_path / "containers", MONGODB_URI=uri, NATS_URL=nats, REDIS_URL=redis
+        files, tmp_path / "containers", MONGODB_URI=mongodb, NATS_URL=nats, REDIS_URL=redis
     )
 
 

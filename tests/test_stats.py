@@ -67,7 +67,7 @@ def test_deviation_is_the_population_s_over_the_newest_100(
         ("?coin=", 400, "Coin parameter is required"),
         ("?coin=bitcoin", 404, "No data found for bitcoin"),
         ("?coin=bitcoins", 400, "Unsupported coin. Must be one of: bitcoin, ethereum"),
-        (f"?coin={'x' * 5000}", 400, "Unsupported coin. Must be one of: bitcoin, ethereum"),
+        (f"?coin={'x' * 900}", 400, "Unsupported coin. Must be one of: bitcoin, ethereum"),
     ],
 )
 def test_errors_are_the_seed_s(
