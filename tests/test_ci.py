@@ -62,13 +62,25 @@ def test_the_summary_says_that_nothing_was_audited(project: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     told = ran.stdout.partition("== summary\n")[2].splitlines()
     assert told[0] == "passed"
-    assert told[1].startswith("NOT AUDITED: ")
+    assert told[1] == "WHEELS NOT CHECKED: the package index could not be reached"
+    assert told[2].startswith("NOT AUDITED: ")
     assert (project / "summary").read_text().splitlines() == told
 
 
-@pytest.mark.parametrize(("tool", "text"), [("audit", "FAILED (1)"), ("../koinx", "FAILED (1)")])
-def test_a_vulnerability_or_a_failed_test_ends_it(project: Path, tool: str, text: str) -> None:
+@pytest.mark.parametrize(
+    ("tool", "text", "last"),
+    [
+        ("wheels", "FAILED (1)", "a wheel of each package for each platform"),
+        ("audit", "FAILED (1)", "known vulnerabilities of the packages"),
+        ("../koinx", "FAILED (1)", "install"),
+    ],
+)
+def test_a_missing_wheel_a_vulnerability_or_a_failed_test_ends_it(
+    project: Path, tool: str, text: str, last: str
+) -> None:
     (project / ".ci" / tool).write_text("#!/bin/sh\nexit 1\n")
     ran = run(project, "run")
     assert ran.returncode == 1
-    assert ran.stdout.partition("== summary\n")[2].splitlines()[0] == text
+    before, _, summary = ran.stdout.partition("== summary\n")
+    assert summary.splitlines()[0] == text
+    assert [line for line in before.splitlines() if line.startswith("== ")][-1] == f"== {last}"
