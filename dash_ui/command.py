@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--demo", action="store_true", help="against a simulated market: no internet")
     one.add_argument("--replay", metavar="FOLDER", help="against recorded pages")
     one.add_argument("--detach", action="store_true", help="return when all is ready")
+    one.add_argument(
+        "--switch", action="store_true", help="leave the market or currency that runs now"
+    )
     commands.add_parser("down", help="stop everything")
     one = commands.add_parser("status", help="one line a process, with a link to the dashboard")
     one.add_argument("--json", action="store_true", help="for programs")
@@ -96,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _up(processes: Processes, options: argparse.Namespace) -> int:
-    return up(_settings(options), processes, detach=options.detach)
+    return up(_settings(options), processes, detach=options.detach, switch=options.switch)
 
 
 def _down(processes: Processes, _: argparse.Namespace) -> int:

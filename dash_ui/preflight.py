@@ -9,6 +9,7 @@ from dash_ui.processes import Detail, Processes
 from settings import Settings
 from settings.room import MEGABYTE, data_folder, disks
 
+MARKETS = {"demo": "simulated prices", "replay": "recorded pages", "live": "live prices"}
 FOR_A_NEW_MONGOD = 350 * MEGABYTE  # it takes 315 MB at once: its journal, its operation log
 
 
@@ -18,6 +19,22 @@ def complaints(settings: Settings, processes: Processes) -> list[str]:
         *port_complaints(settings, processes.overview().processes),
         *server_complaints(settings),
     ]
+
+
+def other_market(settings: Settings, processes: Processes) -> str | None:
+    """Why `up` would leave the market or currency that runs now; None if it would not."""
+    known = processes.settings()
+    runs = any(process["pid"] for process in processes.overview().processes)
+    if not runs or known is None or known.database == settings.database:
+        return None
+    return (
+        f"This home runs on {_market(known)}, and you asked for {_market(settings)}. "
+        "Run ./koinx down first, or add --switch."
+    )
+
+
+def _market(settings: Settings) -> str:
+    return f"{MARKETS[settings.market]} in {settings.currency}"
 
 
 def _folder(settings: Settings, processes: Processes) -> list[str]:

@@ -31,8 +31,14 @@ class Interrupted(BaseException):
     """Somebody wants the command to end."""
 
 
-def up(settings: Settings, processes: Processes, *, detach: bool) -> int:
-    """Start what does not run, or not with these settings; the exit code."""
+def up(settings: Settings, processes: Processes, *, detach: bool, switch: bool = False) -> int:
+    """Start what does not run, or not with these settings; the exit code.
+
+    Another market or currency than the one that runs is started only to `switch` to it.
+    """
+    if not switch and (reason := preflight.other_market(settings, processes)):
+        complain(reason)
+        return 1
     if faults := preflight.complaints(settings, processes):
         for fault in faults:
             complain(fault)

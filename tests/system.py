@@ -36,12 +36,14 @@ class System:
         }
         self.environment = self.bare | settings
 
-    def koinx(self, *arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
-        """Runs `./koinx`; its output is in the answer."""
+    def koinx(
+        self, *arguments: str, timeout: float = 120, **settings: str
+    ) -> "subprocess.CompletedProcess[str]":
+        """Runs `./koinx`, with further settings; its output is in the answer."""
         return subprocess.run(
             ["./koinx", *arguments],
             cwd=self.root,
-            env=self.environment,
+            env=self.environment | settings,
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -72,6 +72,30 @@ def test_status_says_all_is_ready(system: System) -> None:
     assert all(one["state"] == "running" and one["ready"] for one in states.values()), states
 
 
+@pytest.mark.parametrize(
+    ("arguments", "currency", "asked"),
+    [
+        ((), "usd", "live prices in usd"),
+        (("--demo",), "eur", "simulated prices in eur"),
+        (("--replay", "tests"), "usd", "recorded pages in usd"),
+    ],
+)
+def test_up_leaves_no_market_without_being_told_to(
+    system: System, arguments: tuple[str, ...], currency: str, asked: str
+) -> None:
+    before = {name: one["pid"] for name, one in system.status().items()}
+    ran = system.koinx("up", *arguments, "--detach", CURRENCY=currency)
+    assert (ran.returncode, ran.stderr.splitlines()) == (
+        1,
+        [
+            f"This home runs on simulated prices in usd, and you asked for {asked}. "
+            "Run ./koinx down first, or add --switch."
+        ],
+    )
+    assert {name: one["pid"] for name, one in system.status().items()} == before
+    assert system.koinx("up", "--demo", "--detach").returncode == 0
+
+
 def test_the_pinned_coins_have_a_hundred_records_within_half_a_minute(system: System) -> None:
     def hundred() -> dict[str, Any] | None:
         for coin in ("bitcoin", "ethereum", "matic-network"):
