@@ -40,8 +40,10 @@ class Folder:
         for folder in (self.run, self.logs, self.data):
             folder.mkdir(parents=True, exist_ok=True)
         for folder in (self.home, self.run, self.logs, self.data):
-            # A home right in a place that all share, such as /tmp, must not close that place.
-            if not folder.stat().st_mode & stat.S_ISVTX:
+            found = folder.stat()
+            # A home right in a place that all share, such as /tmp, must not close that place, and
+            # one that is another account's, as a container's volume often is, cannot be closed.
+            if not found.st_mode & stat.S_ISVTX and found.st_uid == os.geteuid():
                 folder.chmod(0o700)
 
     def tighten(self) -> None:

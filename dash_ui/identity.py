@@ -40,10 +40,14 @@ class Identity:
 
     @classmethod
     def from_record(cls, record: Any) -> "Identity | None":
-        """What `record()` wrote; None if it is something else."""
+        """What `record()` wrote; None if it is something else.
+
+        Version 0.1 wrote no boot: what it started is of this one if the ticks agree.
+        """
         try:
-            return cls(int(record["pid"]), float(record["started"]), str(record["boot"]))
-        except (KeyError, TypeError, ValueError):
+            boot = record.get("boot", _boot())
+            return cls(int(record["pid"]), float(record["started"]), str(boot))
+        except (AttributeError, KeyError, TypeError, ValueError):
             return None
 
     def record(self) -> dict[str, Any]:

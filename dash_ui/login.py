@@ -12,6 +12,7 @@ from dash_ui.folder import Folder
 from dash_ui.link import PARAMETER, use_up
 from settings.callers import is_forwarded, is_https
 from settings.guesses import GUESSES_PER_MINUTE, Guesses
+from settings.model import is_loopback
 
 OPEN_PATHS = ("/health",)
 KEY_FILE = "dashboard_key"  # what sessions are signed with; without it nobody is known any more
@@ -78,12 +79,18 @@ def ask_who(server: Flask, folder: Folder | None, password: str | None) -> None:
         known = _has_session(folder)
         if not known and password is not None and request.authorization is not None:
             address = request.remote_addr or ""
+            if is_loopback(address) and is_forwarded(request.headers.keys()):
+                # What a proxy on this machine passes on does not keep out who is at it.
+                address = "forwarded"
             if (wait := guesses.wait(address)) is not None:
                 return _refusal(TOO_MANY, 429, {"Retry-After": str(wait)})
             given = request.authorization.password or ""
             known = hmac.compare_digest(given.encode(), password.encode())
             if not known:
                 guesses.failed(address, given)
+            elif folder is not None:
+                # From now on nobody's guesses keep this browser out.
+                session.permanent = session["known"] = True
         if token is not None and folder is not None:
             # It is used up by those who need none as well: nobody finds a good one lying about.
             if use_up(folder, token):

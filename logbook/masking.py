@@ -7,8 +7,7 @@ from urllib.parse import quote, quote_plus
 
 from logbook.plain import printable
 
-# To the last @ of an address: a password may hold a slash or an @ that nobody escaped.
-CREDENTIALS = re.compile(r"(?<=://)[^\s\"]+@")
+ADDRESS = re.compile(r"(?<=://)[^\s\"]+")
 MASK = "…"
 SHORTEST = 4  # a shorter secret would blacken every line, and is none
 LONGEST = 300  # characters of another's error
@@ -40,7 +39,14 @@ def plain(error: BaseException) -> str:
 
 def without_credentials(text: str) -> str:
     """The text with `mongodb://…@host` for `mongodb://user:password@host`."""
-    return CREDENTIALS.sub(f"{MASK}@", text)
+    return ADDRESS.sub(_without_user, text)
+
+
+def _without_user(found: re.Match[str]) -> str:
+    # To the last @ of an address: a password may hold a slash or an @ that nobody escaped. A
+    # pattern that ends in @ would look for it anew from each :// of a text that has many.
+    user, at, rest = found[0].rpartition("@")
+    return f"{MASK}@{rest}" if user and at else found[0]
 
 
 def masker(secrets: Iterable[str]) -> Callable[[str], str]:

@@ -1,8 +1,10 @@
 """How many files a process may have open, and so how many connections."""
 
 import resource
+from contextlib import suppress
 
 WANTED = 16_384
+MACOS = 10_240
 CONNECTIONS = 4096  # that one process of a web server takes at once; it has other files beside
 
 
@@ -14,8 +16,13 @@ def connections() -> int:
 def raise_limit() -> None:
     """Has this process open as many as it wants, where the system lets it: often it says 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < _most():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (_most(), hard))
+    # macOS calls its limit infinite, and refuses more than another one: 10,240 on many machines.
+    for most in (_most(), MACOS):
+        if soft == resource.RLIM_INFINITY or soft >= most:
+            return
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            return
 
 
 def _most() -> int:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -138,3 +139,14 @@ def test_files_are_replaced_in_one_place_alone() -> None:
         and "folder.write_text(" not in file.read_text()
     }
     assert writers == apart
+
+
+def test_a_home_of_another_account_is_used_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "volume"
+    home.mkdir(mode=0o777)
+    home.chmod(0o777)
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    Folder(home).make()
+    assert stat.S_IMODE(home.stat().st_mode) == 0o777

@@ -1,5 +1,6 @@
 """Reliability: a process id that was reused is never signalled."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -152,3 +153,12 @@ def test_a_process_that_changed_its_command_line_stays_ours(folder: Folder, note
         finally:
             supervisor.kill()
     assert in_home(folder.home) == []
+
+
+def test_what_an_earlier_version_noted_is_known() -> None:
+    me = Identity.of(os.getpid())
+    assert me is not None
+    noted = {"pid": me.pid, "started": me.started, "command": ["python", "of before"]}
+    assert Identity.from_record(noted) == me
+    assert Identity.from_record(noted | {"started": me.started - 1}) != me
+    assert Identity.from_record(["no record"]) is None

@@ -267,6 +267,27 @@ def test_after_ten_wrong_passwords_none_of_the_address_is_looked_at(tmp_path: Pa
     assert visitor(client.application, opened).get("/").status_code == 200
 
 
+@pytest.mark.row("guessing")
+def test_nobody_s_guesses_keep_out_who_has_given_the_password(tmp_path: Path) -> None:
+    owner = dashboard(tmp_path)
+    assert owner.get("/", auth=("", PASSWORD)).status_code == 200
+    stranger = owner.application.test_client()
+    for number in range(GUESSES_PER_MINUTE + 1):
+        stranger.get("/", auth=("", f"wrong-{number}"))
+    assert stranger.get("/", auth=("", PASSWORD)).status_code == 429
+    assert owner.get("/", auth=("", PASSWORD)).status_code == 200
+
+
+@pytest.mark.row("guessing")
+def test_guesses_through_a_proxy_keep_nobody_out_who_is_at_the_machine(tmp_path: Path) -> None:
+    client = dashboard(tmp_path)
+    proxied = {"X-Forwarded-For": "203.0.113.9"}
+    for number in range(GUESSES_PER_MINUTE):
+        client.get("/", auth=("", f"wrong-{number}"), headers=proxied)
+    assert client.get("/", auth=("", PASSWORD), headers=proxied).status_code == 429
+    assert client.get("/", auth=("", PASSWORD)).status_code == 200
+
+
 def test_a_browser_that_goes_on_with_an_old_password_is_not_locked_out(tmp_path: Path) -> None:
     client = dashboard(tmp_path)
     for _ in range(3 * GUESSES_PER_MINUTE):
