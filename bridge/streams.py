@@ -21,6 +21,7 @@ from logbook.masking import masked
 EVENTS = "CRYPTO"
 DEAD_LETTERS = "CRYPTO_DEAD"
 CONSUMER = "ingest"
+TAKE_OVER = "python -m api.prepare --take-over"
 OWNER = "koinx-database"  # in a stream's metadata: the database of the home that it works for
 
 EVENTS_CONFIG = StreamConfig(
@@ -55,16 +56,17 @@ class WrongStream(Exception):
     """JetStream refuses to make a stream or consumer what it must be."""
 
 
-async def prepare(client: Client, database: str | None = None) -> None:
+async def prepare(client: Client, database: str | None = None, *, take_over: bool = False) -> None:
     """Makes or mends the streams and the consumer; raises WrongStream.
 
     The streams are marked with the name of the `database` whose home they work for, and refused
     if they work for another's: both would take each other's events. Without a name the mark stays.
+    `take_over` marks them anew, unless an event of the other home waits.
     """
     js = client.jetstream(timeout=5)
     for config in (EVENTS_CONFIG, DEAD_CONFIG):
         with _refused(f"stream {config.name}"):
-            await _prepare_stream(js, config, database)
+            await _prepare_stream(js, config, database, take_over)
     with _refused(f"consumer {CONSUMER}"):
         # `pull_subscribe` would silently keep a durable whose configuration differs.
         await js.add_consumer(EVENTS, CONSUMER_CONFIG)
@@ -80,18 +82,27 @@ def _refused(what: str) -> Iterator[None]:
         ) from error
 
 
-async def _prepare_stream(js: JetStreamContext, config: StreamConfig, database: str | None) -> None:
+async def _prepare_stream(
+    js: JetStreamContext, config: StreamConfig, database: str | None, take_over: bool
+) -> None:
     try:
-        found = (await js.stream_info(str(config.name))).config.metadata or {}
+        known = await js.stream_info(str(config.name))
     except NotFoundError:
         await js.add_stream(_marked(config, database))
         return
-    owner = found.get(OWNER)
-    if database and owner and owner != database:
+    owner = (known.config.metadata or {}).get(OWNER)
+    others = bool(database and owner and owner != database)
+    if others and take_over:
+        if config is EVENTS_CONFIG and (waiting := known.state.messages):
+            raise WrongStream(
+                f"events of {owner} wait in the stream {config.name} ({waiting}): let its home "
+                "finish them first"
+            )
+    elif others:
         raise WrongStream(
             f"NATS_URL names a NATS whose stream {config.name} works for {owner}, and {database} "
             "would take its events: give one of them another account or another NATS; if "
-            f"{owner} is gone from there, delete the stream"
+            f"{owner} is no longer used there, run {TAKE_OVER}"
         )
     await js.update_stream(_marked(config, database or owner))
 

@@ -9,20 +9,22 @@ from settings.redis_tls import verifying
 
 KEY = "koinx-database"  # holds the name of the home's database
 SECONDS = 3
+TAKE_OVER = "python -m api.prepare --take-over"
 
 
 class OtherHome(Exception):
     """A server works for the home of another database; says which, and what to do."""
 
 
-def claim(url: str, database: str) -> None:
+def claim(url: str, database: str, *, take_over: bool = False) -> None:
     """Take the Redis at `url` for the home of `database`, for as long as its data is kept.
 
+    `take_over`: from whichever home has it.
     Any number of hosts with the same database may. Raises OtherHome, or redis.RedisError.
     """
     seconds = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
     with redis.Redis.from_url(verifying(url), **seconds) as server:
-        server.set(KEY, database, nx=True)
+        server.set(KEY, database, nx=not take_over)
         check(server.get(KEY), database)
 
 
@@ -46,5 +48,5 @@ def check(owner: object, database: str) -> None:
         raise OtherHome(
             f"REDIS_URL names a Redis that works for {name}, and {database} would take its tasks: "
             "give one of them another database number (such as redis://…/1) or another Redis; if "
-            f"{name} is gone from there, delete the key {KEY}"
+            f"{name} is no longer used there, run {TAKE_OVER}"
         )

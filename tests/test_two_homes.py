@@ -6,10 +6,13 @@ import sys
 
 import pytest
 import redis as redis_client
+from nats.aio.client import Client
 from pymongo.database import Database
 
 from bridge import streams
 from bridge.connection import Connection
+from bridge.events import UpdateRequested
+from bridge.publisher import publish
 from dash_ui.doctor import servers as doctor
 from market.database import Document
 from settings import ROOT, Settings
@@ -43,7 +46,7 @@ def test_a_second_home_is_refused_by_redis_and_says_what_to_do(
     said = (
         "REDIS_URL names a Redis that works for koinx_demo_usd, and koinx_demo_eur would take its "
         "tasks: give one of them another database number (such as redis://…/1) or another Redis; "
-        "if koinx_demo_usd is gone from there, delete the key koinx-database"
+        "if koinx_demo_usd is no longer used there, run python -m api.prepare --take-over"
     )
     assert test_prepare.refusal(CURRENCY="eur") == said
 
@@ -70,7 +73,7 @@ def test_a_second_home_is_refused_by_nats(
     assert said == (
         "NATS_URL names a NATS whose stream CRYPTO works for koinx_demo_usd, and koinx_demo_eur "
         "would take its events: give one of them another account or another NATS; if "
-        "koinx_demo_usd is gone from there, delete the stream"
+        "koinx_demo_usd is no longer used there, run python -m api.prepare --take-over"
     )
     # And the doctor sees it, in the second home alone
     [found] = doctor._nats(settings, nats, "koinx_demo_eur")
@@ -80,6 +83,37 @@ def test_a_second_home_is_refused_by_nats(
     )
     assert found.text.endswith("works for koinx_demo_usd, not for koinx_demo_eur")
     assert doctor._nats(settings, nats, "koinx_demo_usd")[0].state == "ok"
+
+
+@pytest.mark.row("two-homes")
+def test_a_home_takes_the_servers_over_once_the_other_is_done(
+    connection: Connection, redis: str, database: Database[Document]
+) -> None:
+    assert test_prepare.prepare().returncode == 0
+    publish(connection, UpdateRequested("a"))
+    take_over = ("api.prepare", "--take-over")
+    assert started_by_hand(*take_over) == (
+        "events of koinx_demo_usd wait in the stream CRYPTO (1): let its home finish them first"
+    )
+
+    async def finish(client: Client) -> None:
+        await client.jetstream().purge_stream(streams.EVENTS)
+
+    connection.run(finish, 5)
+    database.client.drop_database("koinx_demo_eur")
+    ran = subprocess.run(
+        [sys.executable, "-m", *take_over],
+        cwd=ROOT,
+        env=os.environ | {"CURRENCY": "eur"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "prepared koinx_demo_eur\n"), ran.stderr
+    assert "works for koinx_demo_eur" in test_prepare.refusal()
+    assert test_prepare.prepare(CURRENCY="eur").returncode == 0
+    database.client.drop_database("koinx_demo_eur")
 
 
 @pytest.mark.row("two-homes")
