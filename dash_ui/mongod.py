@@ -55,7 +55,7 @@ def why_none() -> str:
     if program is None:
         here = f"{platform.system()} on {platform.machine()}"
         return f"no package has a MongoDB for {here}: {ELSEWHERE}"
-    return fault(program) or f"{program} runs: call it again"
+    return fault(program) or f"{program} is running now: run the command again"
 
 
 def fault(program: str) -> str | None:

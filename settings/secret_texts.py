@@ -39,8 +39,8 @@ def clean(secret: str) -> str | None:
     secret = secret.strip()
     if not (secret.isascii() and secret.isprintable()):
         raise ValueError(
-            "printable ASCII characters alone: it holds another, such as a line's end, a tabulator "
-            "or a letter with an accent. Look whether it was copied whole, and nothing else"
+            "only printable ASCII characters are allowed, and it contains another, such as a line "
+            "break, a tab or an accented letter. Check that exactly the value was copied"
         )
     return secret or None
 

@@ -301,7 +301,7 @@ def test_a_secret_that_no_header_can_carry_is_refused_and_not_shown(
     text = inside.format(OF_A_SECRET[name]) + "-"
     plan = {"COINGECKO_PLAN": "demo"} if name == "COINGECKO_API_KEY" else {}
     (line,) = errors(**plan, **{name: text})
-    assert line.startswith(f"{name}=a secret value: printable ASCII characters alone")
+    assert line.startswith(f"{name}=a secret value: only printable ASCII characters are allowed")
     assert SECRET not in line
     assert line.isprintable()
 

@@ -70,7 +70,9 @@ def _side_by_side(checks: list[Check]) -> Iterator[Finding]:
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
     for result in results:
-        late = fault("doctor", f"a check did not end within {LONGEST:.0f} s", "call it again")
+        late = fault(
+            "doctor", f"a check did not end within {LONGEST:.0f} s", "run the command again"
+        )
         yield from [late] if result is None else result
 
 
