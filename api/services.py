@@ -35,6 +35,7 @@ from tasks.counts import RedisCounts
 
 EXTENSION = "koinx"
 REDIS_SECONDS = 1.0
+REDIS_CONNECTIONS = 512  # more than threads: redis-py allows 100, and then calls went uncounted
 
 
 @dataclass
@@ -111,6 +112,7 @@ def redis_pool(url: str) -> ConnectionPool:
     """
     return ConnectionPool.from_url(
         url,
+        max_connections=REDIS_CONNECTIONS,
         socket_timeout=REDIS_SECONDS,
         socket_connect_timeout=REDIS_SECONDS,
         retry=Retry(NoBackoff(), 0),

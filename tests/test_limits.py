@@ -1,6 +1,7 @@
 """How often one address may ask for a change."""
 
 import socket
+import threading
 import time
 
 import pytest
@@ -20,6 +21,22 @@ def test_one_too_many_is_told_how_long_to_wait(redis: str) -> None:
     assert wait is not None
     assert 1 <= wait <= 60
     assert here.wait("192.0.2.2") is None
+
+
+@pytest.mark.row("overload")
+def test_a_burst_is_counted_call_by_call(redis: str) -> None:
+    limits, together, counted = Limits(redis, redis_pool(redis)), threading.Barrier(200), []
+
+    def call() -> None:
+        together.wait(30)
+        counted.append(limits.wait("192.0.2.1") is None)
+
+    threads = [threading.Thread(target=call) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(counted) == CHANGES_PER_MINUTE
 
 
 def test_without_redis_nothing_is_refused_and_nothing_hangs() -> None:
