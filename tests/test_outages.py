@@ -93,7 +93,7 @@ def test_redis_wiped_while_updates_are_open(system: System) -> None:
         "the ledger to have them",
     )
     with redis_client.Redis.from_url(system.server("redis")) as client:
-        assert client.llen("updates") == len(names)
+        wait_until(lambda: client.llen("updates") == len(names), "Redis to have their tasks")
         client.flushall()
     assert system.koinx("start", "worker").returncode == 0
     wait_until(lambda: all(is_done(system, name) for name in names), "all of them to end", 60)
