@@ -267,7 +267,8 @@ def _message(body: bytes) -> str:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return brief(re.sub(rb"<[^>]*>|\s+", b" ", body[:CHUNK])) or "an empty answer"
+        # A tag ends before the next one: a page of < alone would be read to its end for each.
+        return brief(re.sub(rb"<[^<>]*>|\s+", b" ", body[:CHUNK])) or "an empty answer"
     for _ in range(3):
         if not isinstance(found, dict):
             break
