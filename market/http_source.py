@@ -268,7 +268,7 @@ def _message(body: bytes) -> str:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
         # A tag ends before the next one: a page of < alone would be read to its end for each.
-        return brief(re.sub(rb"<[^<>]*>|\s+", b" ", body[:CHUNK])) or "an empty answer"
+        return brief(re.sub(rb"<[^<>]*>|\s+", b" ", body)) or "an empty answer"
     for _ in range(3):
         if not isinstance(found, dict):
             break
@@ -289,5 +289,6 @@ def brief(value: Any) -> str:
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     except RecursionError:  # the reader goes as deep as Python can, the writer cannot
         text = f"something nested too deeply to be shown ({type(value).__name__})"
-    text = masked(" ".join(re.sub(r"[^\x20-\x7e]+", " ", text[:CHUNK]).split()))
+    # The mask comes before every cut: half a secret is not found.
+    text = masked(" ".join(re.sub(r"[^\x20-\x7e]+", " ", text).split()))
     return text if len(text) <= 200 else text[:197] + "..."

@@ -8,7 +8,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from market.http_source import CHUNK, Deadline, HttpSource, SourceError, _message
+from logbook.masking import know
+from market.http_source import CHUNK, Deadline, HttpSource, SourceError, _message, brief
 from tests.support import SimulatorControl
 
 
@@ -53,6 +54,18 @@ def test_a_key_that_the_source_repeats_is_in_no_reason(
     assert "no" in str(raised.value)
     assert not re.search("CG-0123|456|789", str(raised.value))
     source.close()
+
+
+@pytest.mark.parametrize("shown", [brief, _message])
+@pytest.mark.parametrize("before", [CHUNK - 12, CHUNK - 1, 200 - 12, 10 * CHUNK - 12])
+@pytest.mark.parametrize("filling", [b" ", b"<p>"])
+@pytest.mark.row("secret-leak")
+def test_no_cut_goes_through_a_key(
+    before: int, filling: bytes, shown: Callable[[bytes], str]
+) -> None:
+    know({KEY})
+    body = (filling * before)[:before] + b" " + KEY.encode()
+    assert "CG-0" not in shown(body)
 
 
 @pytest.mark.parametrize(
