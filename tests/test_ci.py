@@ -67,6 +67,22 @@ def test_the_summary_says_that_nothing_was_audited(project: Path) -> None:
     assert (project / "summary").read_text().splitlines() == told
 
 
+@pytest.mark.parametrize(("index", "code"), [("exit 0", 1), ("exit 2", 3)])
+def test_a_missing_wheel_is_told_from_an_index_out_of_reach(
+    project: Path, index: str, code: int
+) -> None:
+    # uv fails for the pinned packages; whether it can ask for another tells why.
+    uv = f'#!/bin/sh\ncase "$*" in *requirements*) exit 1 ;; esac\n{index}\n'
+    python = project / "bin/python3"
+    python.write_text(
+        f'#!/bin/sh\n[ "$1 $2" = \'-m venv\' ] || exit 9\nmkdir -p "$3/bin"\n'
+        f'cp {project / "bin/wrk"} "$3/bin/pip"\ncp {project / "uv"} "$3/bin/uv"\n'
+    )
+    (project / "uv").write_text(uv)
+    (project / "uv").chmod(0o755)
+    assert run(project, "wheels").returncode == code
+
+
 @pytest.mark.parametrize(
     ("tool", "text", "last"),
     [
