@@ -162,3 +162,27 @@ def test_what_an_earlier_version_noted_is_known() -> None:
     assert Identity.from_record(noted) == me
     assert Identity.from_record(noted | {"started": me.started - 1}) != me
     assert Identity.from_record(["no record"]) is None
+
+
+def test_what_an_earlier_version_left_running_is_seen_and_ended(folder: Folder) -> None:
+    # Given a process whose supervisor was killed, in the records of an earlier version
+    wish_up(folder, "first")
+    with supervisor_process(folder, "test_supervisor.two_steady") as supervisor:
+        try:
+            until(lambda: process(folder, "first").get("ready"))
+        finally:
+            supervisor.kill()
+    state, lost = folder.read(STATE_FILE), folder.read(SUPERVISOR_FILE)
+    for record in (lost, *filter(None, (one.get("identity") for one in state["processes"]))):
+        del record["boot"]
+        record["command"] = ["python", "of before"]
+    folder.write(STATE_FILE, state)
+    folder.write(SUPERVISOR_FILE, lost)
+    pid = next(one["pid"] for one in state["processes"] if one["name"] == "first")
+
+    # Then it is seen, and ended
+    seen = {one["name"]: one["pid"] for one in Processes(folder.home).overview().processes}
+    assert seen["first"] == pid
+    Processes(folder.home).down()
+    until(lambda: Identity.of(pid) is None)
+    assert in_home(folder.home) == []
