@@ -11,6 +11,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,12 @@ class Folder:
             found = folder.stat()
             # A home right in a place that all share, such as /tmp, must not close that place, and
             # one that is another account's, as a container's volume often is, cannot be closed.
-            if not found.st_mode & stat.S_ISVTX and found.st_uid == os.geteuid():
+            if found.st_mode & stat.S_ISVTX or stat.S_IMODE(found.st_mode) == 0o700:
+                continue
+            if found.st_uid == os.geteuid():
                 folder.chmod(0o700)
+            elif found.st_mode & OTHERS:
+                _warn_of(folder)
 
     def tighten(self) -> None:
         """Take from other accounts what an earlier version, or a wider umask, left to them."""
@@ -130,6 +135,11 @@ class Folder:
                 return not _take(file.fileno(), 0, fcntl.LOCK_SH)
         except OSError:
             return False
+
+
+@cache
+def _warn_of(folder: Path) -> None:  # once in a process, however often it makes its folders
+    log.warning("%s is open to other accounts, and only its owner can close it: chmod 700", folder)
 
 
 def _write_over(path: Path, text: str) -> None:

@@ -142,11 +142,20 @@ def test_files_are_replaced_in_one_place_alone() -> None:
 
 
 def test_a_home_of_another_account_is_used_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     home = tmp_path / "volume"
     home.mkdir(mode=0o777)
     home.chmod(0o777)
     monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
     Folder(home).make()
+    Folder(home).make()
     assert stat.S_IMODE(home.stat().st_mode) == 0o777
+    told = [message for message in caplog.messages if message.startswith(f"{home} is open")]
+    assert told == [f"{home} is open to other accounts, and only its owner can close it: chmod 700"]
+
+
+def test_a_closed_home_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Folder(tmp_path).make()
+    monkeypatch.delattr(Path, "chmod")
+    Folder(tmp_path).make()
