@@ -9,22 +9,27 @@ CONNECTIONS = 4096  # that one process of a web server takes at once; it has oth
 
 
 def connections() -> int:
-    """How many connections a process of a web server may take here."""
-    return min(CONNECTIONS, _most() // 2)
+    """How many connections a process of a web server may take here.
+
+    Only trying tells what the system lets be reached: raises this process's own limit too.
+    """
+    return min(CONNECTIONS, raise_limit() // 2)
 
 
-def raise_limit() -> None:
-    """Has this process open as many as it wants, where the system lets it: often it says 1024."""
+def raise_limit() -> int:
+    """Has this process open as many as it wants, where the system lets it: often it says 1024.
+
+    Gives how many it may have open now.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return WANTED
+    most = WANTED if hard == resource.RLIM_INFINITY else min(WANTED, hard)
     # macOS calls its limit infinite, and refuses more than another one: 10,240 on many machines.
-    for most in (_most(), MACOS):
-        if soft == resource.RLIM_INFINITY or soft >= most:
-            return
+    for wanted in (most, MACOS):
+        if soft >= wanted:
+            break
         with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-            return
-
-
-def _most() -> int:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return WANTED if hard == resource.RLIM_INFINITY else min(WANTED, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return soft

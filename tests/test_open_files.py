@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from settings.open_files import MACOS, WANTED, raise_limit
+from settings.open_files import CONNECTIONS, MACOS, WANTED, connections, raise_limit
 
 BELOW = 256
 
@@ -32,5 +32,6 @@ def test_it_is_raised_as_far_as_it_goes(
 
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit[0], hard))
     monkeypatch.setattr(resource, "setrlimit", setrlimit)
-    raise_limit()
+    assert raise_limit() == reached
     assert limit == [reached]
+    assert connections() == min(CONNECTIONS, reached // 2)
