@@ -21,7 +21,10 @@ from logbook.masking import masked
 EVENTS = "CRYPTO"
 DEAD_LETTERS = "CRYPTO_DEAD"
 CONSUMER = "ingest"
-TAKE_OVER = "python -m api.prepare --take-over"
+TAKE_OVER = (
+    "python -m api.prepare --take-over (with Compose: docker compose run --rm prepare "
+    "python -m api.prepare --take-over)"
+)
 OWNER = "koinx-database"  # in a stream's metadata: the database of the home that it works for
 
 EVENTS_CONFIG = StreamConfig(

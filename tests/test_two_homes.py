@@ -1,5 +1,6 @@
 """Reliability: two homes on one NATS and Redis would take each other's events and tasks."""
 
+import json
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from bridge.publisher import publish
 from dash_ui.doctor import servers as doctor
 from market.database import Document
 from settings import ROOT, Settings
-from settings.claim import KEY, OtherHome, claim
+from settings.claim import KEY, QUEUES, TAKE_OVER, OtherHome, claim
 from tests import test_prepare
 from tests.support import free_port
 
@@ -46,7 +47,7 @@ def test_a_second_home_is_refused_by_redis_and_says_what_to_do(
     said = (
         "REDIS_URL names a Redis that works for koinx_demo_usd, and koinx_demo_eur would take its "
         "tasks: give one of them another database number (such as redis://…/1) or another Redis; "
-        "if koinx_demo_usd is no longer used there, run python -m api.prepare --take-over"
+        f"if koinx_demo_usd is no longer used there, run {TAKE_OVER}"
     )
     assert test_prepare.refusal(CURRENCY="eur") == said
 
@@ -73,13 +74,14 @@ def test_a_second_home_is_refused_by_nats(
     assert said == (
         "NATS_URL names a NATS whose stream CRYPTO works for koinx_demo_usd, and koinx_demo_eur "
         "would take its events: give one of them another account or another NATS; if "
-        "koinx_demo_usd is no longer used there, run python -m api.prepare --take-over"
+        f"koinx_demo_usd is no longer used there, run {TAKE_OVER}"
     )
     # And the doctor sees it, in the second home alone
     [found] = doctor._nats(settings, nats, "koinx_demo_eur")
     assert (found.state, found.cure) == (
         "fault",
-        "give one of them another account or another NATS in NATS_URL",
+        "give one of them another account or another NATS in NATS_URL; if koinx_demo_usd is no "
+        f"longer used there, run {TAKE_OVER}",
     )
     assert found.text.endswith("works for koinx_demo_usd, not for koinx_demo_eur")
     assert doctor._nats(settings, nats, "koinx_demo_usd")[0].state == "ok"
@@ -114,6 +116,50 @@ def test_a_home_takes_the_servers_over_once_the_other_is_done(
     assert "works for koinx_demo_eur" in test_prepare.refusal()
     assert test_prepare.prepare(CURRENCY="eur").returncode == 0
     database.client.drop_database("koinx_demo_eur")
+
+
+@pytest.mark.row("two-homes")
+def test_tasks_of_the_home_that_had_a_redis_go_with_it(redis: str) -> None:
+    held = {
+        f"{queue}-1": json.dumps([{"body": ""}, "", queue])
+        for queue in ("updates", "maintenance", "another project's")
+    }
+    with redis_client.Redis.from_url(redis) as client:
+        client.flushall()
+        claim(redis, "koinx_live_usd")
+        for queue in ("updates", "maintenance", "another project's"):
+            client.rpush(queue, "a task")
+        client.hset("unacked", mapping=held)
+        client.zadd("unacked_index", dict.fromkeys(held, 1.0))
+
+        # One's own, in a Redis that one has already, stay
+        claim(redis, "koinx_live_usd", take_over=True)
+        assert client.llen("updates") == client.llen("maintenance") == 1
+        assert client.hlen("unacked") == client.zcard("unacked_index") == 3
+
+        claim(redis, "koinx_live_eur", take_over=True)
+        assert client.get(KEY) == b"koinx_live_eur"
+        assert client.llen("updates") == client.llen("maintenance") == 0
+        assert client.llen("another project's") == 1
+        assert client.hkeys("unacked") == [b"another project's-1"]
+        assert client.zrange("unacked_index", 0, -1) == [b"another project's-1"]
+        client.flushall()
+
+
+def test_the_way_out_is_a_command_with_and_without_compose() -> None:
+    command = "python -m api.prepare --take-over"
+    assert (
+        f"{TAKE_OVER}." == f"{command} (with Compose: docker compose run --rm prepare {command})."
+    )
+    assert streams.TAKE_OVER == TAKE_OVER
+    assert f"docker compose run --rm prepare {command}" in (ROOT / "docs/deploying.md").read_text()
+
+
+def test_each_queue_that_a_task_goes_to_is_known(settings: Settings) -> None:
+    import celeryconfig
+
+    routed = {route["queue"] for route in celeryconfig.task_routes.values()}
+    assert routed | {celeryconfig.task_default_queue} == set(QUEUES)
 
 
 @pytest.mark.row("two-homes")

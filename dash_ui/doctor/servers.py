@@ -23,7 +23,7 @@ from dash_ui.mongod import mongod, why_none
 from dash_ui.processes import Overview
 from logbook.masking import plain, without_credentials
 from settings import Settings
-from settings.claim import KEY, OtherHome, check
+from settings.claim import KEY, TAKE_OVER, OtherHome, check
 from settings.room import Server
 
 SECONDS = 2.0
@@ -190,7 +190,10 @@ async def _ask_jetstream(client: Client, url: str, database: str, *, own: bool) 
         )
         return fault("nats", f"{version} has no JetStream for us", cure)
     if owner not in (None, database):
-        cure = "give one of them another account or another NATS in NATS_URL"
+        cure = (
+            "give one of them another account or another NATS in NATS_URL; if "
+            f"{owner} is no longer used there, run {TAKE_OVER}"
+        )
         return fault("nats", f"{version} works for {owner}, not for {database}", cure)
     return Finding("nats", "ok", f"{version}, JetStream with {account.streams} streams")
 
