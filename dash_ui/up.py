@@ -1,17 +1,15 @@
 """`./koinx up`: start everything, say how it goes, stay with it."""
 
-import json
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from types import FrameType
-from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from dash_ui import preflight, specs
+from dash_ui.client import ApiError, Client, Update
 from dash_ui.follow import follow
 from dash_ui.format import age, ended
 from dash_ui.link import A_DAY, link
@@ -161,34 +159,24 @@ def _tell(settings: Settings, processes: Processes, patience: float) -> None:
     outcome = first_update(api, min(FIRST_UPDATE, patience))
     if outcome is None:
         say("no update yet: the next one comes when it is due")
-    elif outcome.get("state") == "done":
-        say(f"first update: {_stored(outcome)} quotes stored")
+    elif outcome.state == "done":
+        say(f"first update: {(outcome.counts or {}).get('stored', 'no')} quotes stored")
     else:
-        complain(
-            f"first update {outcome.get('state')}: {outcome.get('error') or 'no reason given'}"
-        )
+        complain(f"first update {outcome.state}: {outcome.error or 'no reason given'}")
         if settings.market == "live":
             say("No internet? ./koinx up --demo runs against a simulated market")
 
 
-def first_update(api: str, patience: float) -> dict[str, Any] | None:
+def first_update(api: str, patience: float) -> Update | None:
     """The newest update, once it is over; None if there is none within `patience` seconds."""
-    deadline = time.monotonic() + patience
+    client, deadline = Client(api, timeout=2), time.monotonic() + patience
     while time.monotonic() < deadline:
-        try:
-            with urlopen(f"{api}/v1/updates?page_size=1", timeout=2) as answer:  # noqa: S310
-                newest = json.load(answer)
-            if newest and newest[0].get("finished_at"):
-                return dict(newest[0])
-        except (URLError, OSError, ValueError, LookupError, TypeError, AttributeError):
-            pass  # it is asked again
+        with suppress(ApiError):  # it is asked again
+            newest = client.last_update()
+            if newest and newest.finished_at:
+                return newest
         time.sleep(0.2)
     return None
-
-
-def _stored(update: dict[str, Any]) -> object:
-    counts = update.get("counts")
-    return (counts if isinstance(counts, dict) else update).get("stored", "no")
 
 
 def _listen_to_signals() -> None:

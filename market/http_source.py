@@ -92,9 +92,7 @@ class HttpSource:
         parts = urlsplit(url)
         self._url = url.rstrip("/")
         self.host = parts.hostname or url
-        self._session = session()
-        # A proxy of the environment must not stand between us and a source on this machine.
-        self._session.trust_env = self.host not in ("127.0.0.1", "localhost", "::1")
+        self._session = session(url)
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update({"Accept": "application/json", "User-Agent": "koinx"})
         self._session.headers.update(headers or {})

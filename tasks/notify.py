@@ -75,7 +75,7 @@ def _call(url: str, waiting: dict[str, Any]) -> bool:
     """Whether it was taken: any 2xx. The answer's body is not read."""
     try:
         with (
-            session() as caller,
+            session(url) as caller,
             caller.post(
                 url, json=waiting, timeout=SECONDS, allow_redirects=False, stream=True
             ) as answer,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dash_ui.doctor.source import source
+from dash_ui.up import first_update
 from market.coingecko import CoinGecko
 from market.http_session import session
 from market.http_source import Deadline
@@ -75,7 +76,7 @@ def test_a_webhook_gets_what_its_address_has_and_none_of_it(user: str, sent: byt
 def test_proxies_and_authorities_of_the_environment_still_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with wire() as proxy, session() as made:
+    with wire() as proxy, session("http://nowhere.invalid") as made:
         monkeypatch.setenv("http_proxy", proxy.url)
         made.get("http://nowhere.invalid/path", timeout=5).raise_for_status()
         assert proxy.requests[0].startswith("GET http://nowhere.invalid/path ")
@@ -84,6 +85,25 @@ def test_proxies_and_authorities_of_the_environment_still_count(
     assert made.merge_environment_settings("https://h", {}, None, None, None)["verify"] == (
         "/nowhere/ca.pem"
     )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "[::1]"])
+def test_what_is_on_this_machine_is_asked_without_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    with wire() as server, wire() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        url = server.url.replace("127.0.0.1", host)
+        made = CoinGecko(url)
+        made.markets("usd", per_page=5, deadline=Deadline(5))
+        made.close()
+        source(Settings(coingecko_api_url=url))
+        assert _call(url, {"id": 1, "state": "well"})
+        first_update(url, 0.1)
+        assert len(server.requests) >= 4
+        assert proxy.requests == []
 
 
 @pytest.mark.row("netrc")
@@ -95,5 +115,6 @@ def test_no_other_way_leads_out() -> None:
         names = {ast.unparse(call) for call in calls}
         short = {f"requests.{verb}" for verb in ("get", "post", "put", "head", "request")}
         assert not names & short, file
+        assert "urllib.request" not in text, file
         if "requests.Session" in names:
             assert "session.trust_env = False" in text or ".auth = " in text, file
