@@ -272,6 +272,7 @@ class Managed:
             "url": self.spec.url if self.spec and alive else None,
             "uptime_s": round(alive.age(), 1) if alive else None,
             "restarts": self.restarts,
+            "restarting": self.restart_asked or self._restarting,
             "cpu_percent": self.cpu_percent,
             "rss_bytes": self.rss_bytes,
             "exit_code": self.exit_code,

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import logbook
 import settings as project
@@ -208,6 +209,8 @@ class Supervisor:
         records = [managed.record() for managed in self._managed.values()]
         content = {
             "serial": self._wish.serial,
+            "rounds": self._wish.rounds,
+            "restarts": self._wish.restarts,
             "problem": self._problem,
             "processes": [r for r in records if r["name"] != "prepare"],
             "prepare": next((r for r in records if r["name"] == "prepare"), None),
@@ -223,7 +226,13 @@ class Supervisor:
     def _take_over(self) -> None:
         """Go on with what runs already, on the word of the last state and of each process."""
         state = self._folder.read(STATE_FILE)
-        self._wish = wishes.read(self._folder)
+        wish = wishes.read(self._folder)
+        # What was asked for while no supervisor ran is to be seen as new.
+        self._wish = replace(
+            wish,
+            rounds=state.get("rounds", wish.rounds),
+            restarts=state.get("restarts", wish.restarts),
+        )
         self._make_plan()
         records = [*state.get("processes", []), *filter(None, [state.get("prepare")])]
         for record in records:
@@ -233,6 +242,7 @@ class Supervisor:
             found = Identity.from_record(record.get("identity"))
             if found and (found.alive() or identity.members(found, self._folder.home)):
                 managed.adopt(found, record.get("fingerprint"), record.get("restarts", 0))
+                managed.restart_asked = record.get("restarting", False)
                 log.info("taken over", extra={"of": name, "its_pid": found.pid})
         # A supervisor that was killed between a start and its note left it in no record.
         for name, (lost, fingerprint) in identity.find(self._folder.home).items():

@@ -327,6 +327,84 @@ def test_a_new_supervisor_takes_over_from_one_that_was_killed(folder: Folder, ru
     until(lambda: process(folder, "first")["pid"] not in (pids[0], None))
 
 
+def test_a_restart_wished_for_while_no_supervisor_ran_is_done_once(
+    folder: Folder, run: Running
+) -> None:
+    wish_up(folder, "first", "second")
+    with supervisor_process(folder) as old:
+        try:
+            until(lambda: process(folder, "first").get("ready"))
+            until(lambda: process(folder, "second").get("ready"))
+        finally:
+            old.kill()
+    first, second = (process(folder, name)["pid"] for name in ("first", "second"))
+    wish(folder, lambda old: old.restart("first"))
+    with supervisor_process(folder) as next_one:
+        try:
+            until(lambda: process(folder, "first").get("pid") not in (first, None))
+            until(lambda: process(folder, "first")["ready"])
+        finally:
+            next_one.kill()
+    again = process(folder, "first")["pid"]
+    wish(folder, lambda old: old.stop("nothing"))
+    run(two_steady(folder))
+    until(lambda: folder.read(STATE_FILE)["serial"] == 3 and process(folder, "first")["ready"])
+    assert process(folder, "first")["pid"] == again
+    assert process(folder, "second")["pid"] == second
+
+
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + BEATS
+
+
+def one_stubborn(folder: Folder) -> Plan:
+    first = steady(folder, "first", patience=1)
+    return plan_of(replace(first, command=(sys.executable, "-c", STUBBORN, *first.command[3:])))
+
+
+def test_a_restart_that_was_under_way_is_brought_to_its_end(folder: Folder, run: Running) -> None:
+    wish_up(folder, "first")
+    with supervisor_process(folder, "test_supervisor.one_stubborn") as old:
+        try:
+            until(lambda: process(folder, "first").get("ready"))
+            first = process(folder, "first")["pid"]
+            wish(folder, lambda old: old.restart("first"))
+            until(lambda: folder.read(STATE_FILE)["serial"] == 2)
+        finally:
+            old.kill()
+    assert psutil.pid_exists(first)
+    run(one_stubborn(folder))
+    until(lambda: process(folder, "first").get("pid") not in (first, None))
+
+
+def prepared(folder: Folder) -> Plan:
+    beats = str(folder.run / "first.beats")
+    prepare = Spec(
+        name="prepare",
+        command=(sys.executable, "-c", PREPARES, beats),
+        needs=("first",),
+        once=True,
+    )
+    second = steady(folder, "second", needs=("first", "prepare"))
+    return plan_of(steady(folder, "first"), prepare, second)
+
+
+def test_a_start_wished_for_while_no_supervisor_ran_is_prepared(
+    folder: Folder, run: Running
+) -> None:
+    wish_up(folder, "first", "second")
+    with supervisor_process(folder, "test_supervisor.prepared") as old:
+        try:
+            until(lambda: process(folder, "second").get("ready"))
+            wish(folder, lambda old: old.stop("second"))
+            until(lambda: process(folder, "second")["state"] == "stopped")
+        finally:
+            old.kill()
+    wish(folder, lambda old: old.start(["second"]))
+    run(prepared(folder))
+    until(lambda: process(folder, "second").get("ready"))
+    assert last_lines(folder.log("prepare"), 5) == ["prepared", "prepared"]
+
+
 def test_one_that_was_started_but_not_noted_is_found(folder: Folder, run: Running) -> None:
     wish_up(folder, "first", "second")
     with supervisor_process(folder) as old:
