@@ -24,9 +24,9 @@ from tests.support import free_port
 pytestmark = pytest.mark.usefixtures("environment")
 
 
-def started_by_hand(*command: str) -> str:
-    """With what a process of the second home ends."""
-    ran = subprocess.run(
+def second_home(*command: str) -> "subprocess.CompletedProcess[str]":
+    """A process of the second home, until it ends."""
+    return subprocess.run(
         [sys.executable, "-m", *command],
         cwd=ROOT,
         env=os.environ | {"CURRENCY": "eur"},
@@ -35,6 +35,11 @@ def started_by_hand(*command: str) -> str:
         timeout=60,
         check=False,
     )
+
+
+def refused(*command: str) -> str:
+    """With what a process of the second home ends."""
+    ran = second_home(*command)
     assert ran.returncode == 1
     return ran.stderr.splitlines()[-1]
 
@@ -56,7 +61,7 @@ def test_a_second_home_is_refused_by_redis_and_says_what_to_do(
         ["celery", "-A", "tasks", "worker", "-Q", "maintenance", "--pool", "solo"],
         ["celery", "-A", "tasks", "beat"],
     ):
-        assert started_by_hand(*command) == said
+        assert refused(*command) == said
 
     # And the doctor sees it, in the second home alone
     [found] = doctor._redis(settings, redis, "koinx_demo_eur")
@@ -94,7 +99,7 @@ def test_a_home_takes_the_servers_over_once_the_other_is_done(
     assert test_prepare.prepare().returncode == 0
     publish(connection, UpdateRequested("a"))
     take_over = ("api.prepare", "--take-over")
-    assert started_by_hand(*take_over) == (
+    assert refused(*take_over) == (
         "events of koinx_demo_usd wait in the stream CRYPTO (1): let its home finish them first"
     )
 
@@ -103,15 +108,7 @@ def test_a_home_takes_the_servers_over_once_the_other_is_done(
 
     connection.run(finish, 5)
     database.client.drop_database("koinx_demo_eur")
-    ran = subprocess.run(
-        [sys.executable, "-m", *take_over],
-        cwd=ROOT,
-        env=os.environ | {"CURRENCY": "eur"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ran = second_home(*take_over)
     assert (ran.returncode, ran.stdout) == (0, "prepared koinx_demo_eur\n"), ran.stderr
     assert "works for koinx_demo_eur" in test_prepare.refusal()
     assert test_prepare.prepare(CURRENCY="eur").returncode == 0
