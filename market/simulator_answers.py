@@ -1,4 +1,4 @@
-"""What the simulator answers to each of CoinGecko's paths, and to CoinPaprika's tickers."""
+"""What the simulator answers to each of CoinGecko's paths, and to CoinPaprika's two."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from market.faults import bare
 from market.milliseconds import DAY, HOUR, MINUTE, SECOND, iso
 from market.replay import Replay
 from market.simulated import Market
-from market.simulated_tickers import ticker
+from market.simulated_tickers import listed, ticker
 from market.simulator_control import answer
 from market.simulator_query import CHANGES, Query, Row
 
@@ -71,6 +71,12 @@ class Answers:
         )
         g.rows = self._rows(query)
         return answer([ticker(row, currency) for row in g.rows])
+
+    def coins(self) -> Response:
+        """CoinPaprika's list of all coins; those that are retired are there, as inactive ones."""
+        retired = self._book.coins().retired
+        known = self._market.listing()
+        return answer([listed(one, active=one["id"] not in retired) for one in known])
 
     def simple_price(self) -> Response:
         """An object of each coin's prices; currencies and ids that are unknown are left out."""
