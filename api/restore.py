@@ -10,6 +10,7 @@ from api.backup import tell
 from logbook.masking import plain
 from market import database, schema
 from market.backup_file import BadArchive
+from market.exclusive import Busy
 from market.restore import Occupied, restore
 from market.schema import TooNew
 from settings import load_or_exit
@@ -28,7 +29,7 @@ def main() -> None:
         manifest = restore(into, options.file, replace=options.replace, tell=tell)
         schema.migrate(into)
         database.prepare(into)
-    except (BadArchive, Occupied, TooNew) as error:
+    except (BadArchive, Busy, Occupied, TooNew) as error:
         sys.exit(str(error))
     except OSError as error:
         sys.exit(f"{options.file} cannot be read: {error.strerror or error}")

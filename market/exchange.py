@@ -4,6 +4,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from market.database import Document
+from market.exclusive import CLAIMS
 
 PREFIX = "restoring_"
 EXCHANGE = "restoring"  # the collection, and its one document while an exchange goes on
@@ -14,7 +15,9 @@ def collections(database: Database[Document]) -> list[str]:
     """The names of all collections that are ours, but for those of a restore."""
     names = database.list_collection_names()
     return sorted(
-        name for name in names if not name.startswith(("system.", PREFIX)) and name != EXCHANGE
+        name
+        for name in names
+        if not name.startswith(("system.", PREFIX)) and name not in (EXCHANGE, CLAIMS)
     )
 
 
@@ -24,28 +27,33 @@ def discard(database: Database[Document]) -> None:
         database.drop_collection(name)
 
 
-def exchange(database: Database[Document], names: list[str]) -> None:
-    """Has each `restoring_NAME` take the place of NAME, and drops every other collection.
+def exchange(database: Database[Document], names: list[str], prefix: str) -> None:
+    """Has each `prefix`NAME take the place of NAME, and drops every other collection.
 
     MongoDB renames one collection at a time. Whatever ends this process in between, `finish` does
     the rest: what is to be done is written down first.
     """
-    database[EXCHANGE].insert_one({"_id": EXCHANGE, "collections": names})
+    database[EXCHANGE].insert_one({"_id": EXCHANGE, "collections": names, "prefix": prefix})
     finish(database)
 
 
 def finish(database: Database[Document]) -> bool:
-    """Finishes an exchange that was begun; False if there is none. Several may do it at once."""
+    """Finishes an exchange that was begun; False if there is none. Several may do it at once.
+
+    One that stood still meanwhile does nothing to a later exchange, whose prefix is another.
+    """
     found = database[EXCHANGE].find_one({"_id": EXCHANGE})
     if found is None:
         return False
+    prefix = found.get("prefix", PREFIX)  # an exchange of before has none of its own
     for name in found["collections"]:
         try:
-            database[PREFIX + name].rename(name, dropTarget=True)
+            database[prefix + name].rename(name, dropTarget=True)
         except OperationFailure as error:
             if error.code != NAMESPACE_NOT_FOUND:  # that one has its name already
                 raise
-    for name in set(collections(database)) - set(found["collections"]):
-        database.drop_collection(name)
-    database.drop_collection(EXCHANGE)
+    if database[EXCHANGE].find_one(found) is not None:
+        for name in set(collections(database)) - set(found["collections"]):
+            database.drop_collection(name)
+    database[EXCHANGE].delete_one(found)
     return True

@@ -10,6 +10,7 @@ from market import schema
 from market.backup_file import BadArchive, Manifest, Reader, reading
 from market.database import Document
 from market.exchange import PREFIX, collections, discard, exchange, finish
+from market.exclusive import Alone, alone
 
 
 class Occupied(Exception):
@@ -28,10 +29,11 @@ def restore(
     First all of it is written beside what is there, then the collections are exchanged one by one:
     whatever goes wrong before that changes nothing, and an exchange that was interrupted is
     finished by the next start, backup or restore. Whoever calls this has stopped what writes to the
-    database, and prepares it afterwards. Raises BadArchive, Occupied, TooNew, OSError and what
-    MongoDB raises.
+    database, and prepares it afterwards. Of two restores at once the second raises Busy. Raises
+    BadArchive, Occupied, TooNew, OSError and what MongoDB raises as well.
     """
-    with reading(path) as archive:
+    with reading(path) as archive, alone(database, str(path)) as claim:
+        prefix = f"{PREFIX}{claim.token}_"
         manifest = archive.manifest
         schema.check(manifest["version"], str(path))
         finish(database)
@@ -50,19 +52,25 @@ def restore(
         discard(database)
         try:
             for name in manifest["collections"]:
-                tell(name, _write(database, archive, name))
+                tell(name, _write(database, archive, name, prefix, claim))
         except BaseException:
+            claim.check()
             discard(database)
             raise
-    exchange(database, list(manifest["collections"]))
-    return manifest
+        claim.check()
+        exchange(database, list(manifest["collections"]), prefix)
+        return manifest
 
 
-def _write(database: Database[Document], archive: Reader, name: str) -> int:
+def _write(
+    database: Database[Document], archive: Reader, name: str, prefix: str, claim: Alone
+) -> int:
     """One collection, beside the one that it is to replace; how many documents it has."""
     known = archive.manifest["collections"][name]
-    made = database.create_collection(PREFIX + name, **known["options"])
+    claim.check()
+    made = database.create_collection(prefix + name, **known["options"])
     for documents in archive.chunks(name):
+        claim.check()
         made.insert_many([RawBSONDocument(one) for one in documents], ordered=False)
     if (count := made.estimated_document_count()) != known["count"]:
         raise BadArchive(f"{name} has {count} documents, and not the {known['count']} it had")
