@@ -96,6 +96,50 @@ def test_up_leaves_no_market_without_being_told_to(
     assert system.koinx("up", "--demo", "--detach").returncode == 0
 
 
+def test_up_switches_market_and_currency_when_it_is_told_to(tmp_path: Path) -> None:
+    pages, page = tmp_path / "pages", "markets_usd_page1_2025-12-14T000000Z_run.json"
+    pages.mkdir()
+    coins = {"COINS": "bitcoin,ethereum", "CRON_SCHEDULE": "0 0 1 1 *", "API_WORKERS": "1"}
+    with running(tmp_path / "home", "--demo", **coins) as system:
+        wait_until(lambda: _good(system.get("/stats?coin=bitcoin")), "a price in usd", 10)
+        in_usd = system.get("/v1/updates").json()
+        url = system.known().coingecko_api_url
+        rows = requests.get(f"{url}/coins/markets?vs_currency=usd&ids=bitcoin,ethereum", timeout=5)
+        (pages / page).write_bytes(rows.content)
+
+        # Another currency
+        switch(system, "--demo", currency="eur")
+        wait_until(lambda: _good(system.get("/stats?coin=bitcoin")), "a price in eur", 10)
+        assert system.known().currency == "eur"
+        assert set(stored(system)) == {"koinx_demo_usd", "koinx_demo_eur"}
+
+        # Another market
+        switch(system, "--replay", str(pages))
+        wait_until(lambda: _good(system.get("/stats?coin=bitcoin")), "a recorded price", 10)
+        assert system.get("/v1/coins/bitcoin").json()["source"] == "replay"
+        in_eur = stored(system)["koinx_demo_eur"]
+
+        # And back, where all is as it was
+        switch(system, "--demo")
+        assert system.get("/v1/updates").json() == in_usd
+        assert system.get("/v1/coins/bitcoin").json()["source"] == "simulator"
+        assert stored(system)["koinx_demo_eur"] == in_eur
+        assert system.koinx("up", "--demo", "--detach").returncode == 0
+
+
+def switch(system: System, *arguments: str, currency: str = "usd") -> None:
+    up = system.koinx("up", *arguments, "--switch", "--detach", CURRENCY=currency)
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert all(one["ready"] for one in system.status().values())
+
+
+def stored(system: System) -> dict[str, int]:
+    """How many updates each database has."""
+    with MongoClient[dict[str, Any]](system.server("mongodb"), directConnection=True) as client:
+        names = [one for one in client.list_database_names() if one.startswith("koinx_")]
+        return {one: client[one]["updates"].count_documents({}) for one in names}
+
+
 def test_the_pinned_coins_have_a_hundred_records_within_half_a_minute(system: System) -> None:
     def hundred() -> dict[str, Any] | None:
         for coin in ("bitcoin", "ethereum", "matic-network"):
