@@ -12,7 +12,13 @@ RUN useradd --system --uid 10001 --create-home koinx \
 COPY --from=build /venv /venv
 WORKDIR /koinx
 COPY celeryconfig.py ./
-COPY logbook logbook
+COPY logs logs
+COPY quota quota
+COPY access access
+COPY simulator simulator
+COPY api_client api_client
+COPY supervisor supervisor
+COPY cli cli
 COPY settings settings
 COPY market market
 COPY bridge bridge
@@ -29,4 +35,4 @@ EXPOSE 3000 8050
 # Of the API. In docker-compose.yml each of the others has a check of its own.
 HEALTHCHECK --interval=10s --timeout=5s --retries=6 \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:3000/health', timeout=3)"]
-CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "3000", "--workers", "2", "--blocking-threads", "512", "--http", "1", "--backpressure", "4096", "--http1-header-read-timeout", "5000", "--http1-buffer-size", "65536", "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10", "--log-config", "logbook/granian.json", "--no-ws", "api.wsgi:app"]
+CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "3000", "--workers", "2", "--blocking-threads", "512", "--http", "1", "--backpressure", "4096", "--http1-header-read-timeout", "5000", "--http1-buffer-size", "65536", "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10", "--log-config", "logs/granian.json", "--no-ws", "api.wsgi:app"]

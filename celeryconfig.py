@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from market.slots import Schedule
+from market.schedule.slots import Schedule
 from settings import load_or_exit
-from tasks.beat import SlotSchedule
+from tasks.beat_scheduler import SlotSchedule
 
 settings = load_or_exit()
 
@@ -58,7 +58,7 @@ worker_cancel_long_running_tasks_on_connection_loss = True
 worker_soft_shutdown_timeout = 30
 worker_hijack_root_logger = False
 
-beat_scheduler = "tasks.beat:SlotScheduler"
+beat_scheduler = "tasks.beat_scheduler:SlotScheduler"
 beat_max_loop_interval = 1
 # Beat takes what it never sent for due at its start, whatever became of the last beat: one that is
 # restarted often would otherwise never come to what is due once a minute.

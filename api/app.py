@@ -6,28 +6,28 @@ import orjson
 from flask import Flask
 from flask.json.provider import JSONProvider
 
-from api import (
+from api.cache.http_headers import cache_answers
+from api.cache.middleware import FastPath
+from api.errors import ErrorsInOneForm, translate_database_errors
+from api.extensions import attach
+from api.metrics.middleware import count_answers
+from api.openapi import swagger_ui
+from api.openapi.spec import config, serve_document
+from api.request_size import refuse_large_requests
+from api.resources import (
     candles,
     coins,
     correlations,
     events,
-    explorer,
     export,
+    health,
+    legacy,
     quotes,
     repairs,
     statistics,
-    stats,
-    system,
     updates,
 )
-from api.caching import cache_answers
-from api.document import config, serve_document
-from api.errors import ErrorsInOneForm, translate_database_errors
-from api.fast_path import FastPath
-from api.headers import guard_browsers
-from api.metering import count_answers
-from api.services import attach
-from api.sizes import refuse_large_requests
+from api.security_headers import guard_browsers
 from settings import Settings
 
 
@@ -53,11 +53,11 @@ def create_app(settings: Settings) -> Flask:
     api = ErrorsInOneForm(app)
     translate_database_errors(app, api)
     for module in (
-        *(stats, coins, quotes, candles, statistics, correlations, export),
-        *(updates, events, repairs, system),
+        *(legacy, coins, quotes, candles, statistics, correlations, export),
+        *(updates, events, repairs, health),
     ):
         api.register_blueprint(module.blp)
-    app.register_blueprint(explorer.blp)
+    app.register_blueprint(swagger_ui.blp)
     serve_document(app, api)
     refuse_large_requests(app)
     cache_answers(app, on)

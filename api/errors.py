@@ -15,13 +15,13 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
-import logbook
+import logs
 from api.schemas.errors import Error
 from api.schemas.fields import SHOWN, shown
 from api.validation import in_words
-from logbook.masking import plain
+from logs.redaction import plain
 
-log = logbook.get(__name__)
+log = logs.get(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
 
 # The seed's own endpoints answer errors under the key `error` as well.

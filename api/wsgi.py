@@ -2,21 +2,21 @@
 
 from multiprocessing.util import Finalize
 
-import logbook
+import logs
 from api.app import create_app
-from api.ending import when_told_to_end
-from api.inbox import Inbox
-from api.lookout import look_out
-from api.overload import refuse_too_many
-from api.pace import keep_pace
-from api.services import EXTENSION
+from api.cache.invalidation import look_out
+from api.events.update_consumer import Inbox
+from api.extensions import EXTENSION
+from api.load_shedding import refuse_too_many
+from api.shutdown import when_told_to_end
+from api.slow_clients import keep_pace
 from settings import load_or_exit
-from settings.claim import claim_or_exit
+from settings.home_claim import claim_or_exit
 from settings.open_files import raise_limit
 
 settings = load_or_exit()
 claim_or_exit(settings)
-logbook.set_up("api")
+logs.set_up("api")
 app = create_app(settings)
 refuse_too_many(app)
 raise_limit()

@@ -16,10 +16,10 @@ from urllib.parse import unquote, urlsplit
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-import logbook
-from logbook.masking import plain
+import logs
+from logs.redaction import plain
 
-log = logbook.get(__name__)
+log = logs.get(__name__)
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 2

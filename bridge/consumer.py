@@ -12,14 +12,14 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-import logbook
+import logs
 from bridge import dead_letters, streams
 from bridge.connection import Connection, is_cancelled
 from bridge.events import MalformedEvent, UpdateRequested
 from bridge.streams import CONSUMER, EVENTS
-from logbook.masking import plain
+from logs.redaction import plain
 
-log = logbook.get(__name__)
+log = logs.get(__name__)
 
 AT_ONCE = 16
 FOLLOWERS = 4

@@ -10,7 +10,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from bridge.connection import Connection, NotConnected
 from bridge.events import FINISHED, REQUESTED, UpdateFinished, UpdateRequested
 from bridge.streams import EVENTS
-from logbook.masking import plain
+from logs.redaction import plain
 
 ACK_SECONDS = 2.0
 PUBLISH_SECONDS = 10.0

@@ -16,14 +16,14 @@ from nats.js.api import (
 from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
 from bridge.events import DEAD, REQUESTED
-from logbook.masking import masked
+from logs.redaction import masked
 
 EVENTS = "CRYPTO"
 DEAD_LETTERS = "CRYPTO_DEAD"
 CONSUMER = "ingest"
 TAKE_OVER = (
-    "python -m api.prepare --take-over (with Compose: docker compose run --rm prepare "
-    "python -m api.prepare --take-over)"
+    "python -m cli.migrate --take-over (with Compose: docker compose run --rm prepare "
+    "python -m cli.migrate --take-over)"
 )
 OWNER = "koinx-database"  # in a stream's metadata: the database of the home that it works for
 

@@ -7,13 +7,13 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Input, html
 from flask import Response
 
+from api_client.client import READ_SECONDS, Client
 from dash_ui import pages
-from dash_ui.client import READ_SECONDS, Client
-from dash_ui.delivery import dated_asset, deliver
-from dash_ui.folder import Folder
-from dash_ui.foreign_pages import refuse_foreign_pages
-from dash_ui.login import ask_who
-from dash_ui.read_only import make_read_only
+from dash_ui.auth.csrf import refuse_foreign_pages
+from dash_ui.auth.read_only import make_read_only
+from dash_ui.auth.session import ask_who
+from dash_ui.compression import dated_asset, deliver
+from supervisor.state_dir import Folder
 
 LOOPBACK = ("127.0.0.1", "localhost")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
@@ -69,7 +69,7 @@ def create_app(
         # It stands in the head, so that the page is never painted in the other theme.
         assets_ignore=r"theme\.js",
         # A page that is left while its callback runs lacks what `running` would set, which Dash
-        # calls an error otherwise. tests/test_app_ids.py looks for misspelt ids instead.
+        # calls an error otherwise. tests/dash_ui/test_app_ids.py looks for misspelt ids instead.
         suppress_callback_exceptions=True,
         health_endpoint="health",
         add_log_handler=False,

@@ -2,16 +2,16 @@
 
 import sys
 
-import logbook
+import logs
 from dash_ui.app import create_app
-from dash_ui.specs import local_url
-from logbook.masking import plain
+from logs.redaction import plain
 from settings import load_or_exit
 from settings.open_files import raise_limit
+from supervisor.process_plan import local_url
 
 raise_limit()
 settings = load_or_exit()
-logbook.set_up("dashboard")
+logs.set_up("dashboard")
 try:
     app = create_app(
         settings.dash_api_url or local_url(settings.api_host, settings.api_port),

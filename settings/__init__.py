@@ -1,9 +1,9 @@
 """Every setting, read from the environment and `.env`, typed; all errors are told at once."""
 
-from settings.budget import Budget, calls_an_update, rate
-from settings.coins import CoinSelection, parse_coins
+from quota.planner import Budget, CoinSelection, calls_an_update, rate
+from settings.coin_selection import parse_coins
+from settings.loader import RUNNING_FILE, SettingsError, home, load, load_or_exit
 from settings.model import NAMES, PRO_URL, PUBLIC_URL, ROOT, SECRETS, Settings, is_loopback
-from settings.sources import RUNNING_FILE, SettingsError, home, load, load_or_exit
 
 __all__ = [
     "NAMES",

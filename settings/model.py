@@ -20,12 +20,12 @@ from pydantic import (
     model_validator,
 )
 
-from logbook import masking
-from settings.budget import Budget, refusal
-from settings.coins import MAX_TOP, CoinSelection, parse_coins
+from logs import redaction
+from quota.planner import Budget, CoinSelection, refusal
+from settings.coin_selection import MAX_TOP, parse_coins
+from settings.fallback_source import refusal as no_second_source
 from settings.redis_tls import verifying
-from settings.second_source import refusal as no_second_source
-from settings.secret_texts import clean, secret_texts
+from settings.secrets import clean, secret_texts
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_URL = "https://api.coingecko.com/api/v3"
@@ -200,7 +200,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _together(self) -> "Settings":
         # From here on no log line and no error's text of this process shows them.
-        masking.know(secret_texts(self))
+        redaction.know(secret_texts(self))
         errors = clashes(dict(self))
         if (budget := self.budget) and (
             cannot := refusal(self.selection, self.cron_schedule, budget)

@@ -7,19 +7,19 @@ from celery import Celery
 from celery.signals import beat_init, celeryd_init, task_prerun, worker_before_create_process
 from celery.utils.imports import import_from_cwd
 
-from logbook.masking import plain
+from logs.redaction import plain
 from settings import load_or_exit
-from settings.claim import claim_or_exit
-from tasks import broker, ending, heartbeat, lines
+from settings.home_claim import claim_or_exit
+from tasks import heartbeat, logging, redis_transport, worker_shutdown
 
 TASKS = ("tasks.ingest", "tasks.notify", "tasks.repair", "tasks.rollup", "tasks.schedule")
 
-broker.outlive_lost_connections()
-lines.write_as_ours()
+redis_transport.outlive_lost_connections()
+logging.write_as_ours()
 
 app = Celery("koinx")
 app.config_from_object("celeryconfig")
-ending.end_at_once_when_unknown(app)
+worker_shutdown.end_at_once_when_unknown(app)
 
 
 @celeryd_init.connect

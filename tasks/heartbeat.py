@@ -5,11 +5,11 @@ import os
 import time
 from pathlib import Path
 
-import logbook
-from logbook.masking import plain
+import logs
+from logs.redaction import plain
 from settings import home
 
-log = logbook.get(__name__)
+log = logs.get(__name__)
 
 BEAT = "beat.json"  # left in each of beat's rounds
 WORKER = "worker.json"  # left before each task; beat's sweep makes one every 5 s

@@ -5,23 +5,23 @@ from datetime import UTC, datetime
 from celery import Task
 from kombu.exceptions import OperationalError
 
-import logbook
+import logs
 from bridge.events import UpdateFinished
 from bridge.publisher import NotPublished, announce, hint
-from logbook.masking import plain
-from market.collect import carry_out
-from market.lease import Lease
-from market.ledger import LeaseLost
+from logs.redaction import plain
+from market.ingest.run_update import carry_out
+from market.ledger.lease import Lease
+from market.ledger.ledger import LeaseLost
 from tasks.app import app
-from tasks.services import services
+from tasks.dependencies import services
 
-log = logbook.get(__name__)
+log = logs.get(__name__)
 
 
 @app.task(bind=True, name="tasks.ingest.ingest")
 def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
     """Carries out an update of the ledger; its state then, or None when another has it."""
-    logbook.note(update=update_id)
+    logs.note(update=update_id)
     started = datetime.now(UTC)
     on = services()
     claim = on.ledger.claim(update_id, self.request.hostname or "", started)

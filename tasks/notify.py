@@ -6,14 +6,14 @@ from typing import Any
 import requests
 from celery.exceptions import SoftTimeLimitExceeded
 
-import logbook
-from market.condition import Condition
-from market.http_session import session
-from tasks import ending
+import logs
+from market.ledger.health import Condition
+from market.sources.http_session import session
+from tasks import worker_shutdown
 from tasks.app import app
-from tasks.services import services
+from tasks.dependencies import services
 
-log = logbook.get(__name__)
+log = logs.get(__name__)
 
 SECONDS = (3.0, 5.0)  # to connect, to answer
 WORDS = {
@@ -45,7 +45,7 @@ def tell() -> int:
     if seen and on.notices.enter(seen, lambda condition: message(condition, system)):
         log.info("the condition changed", state=seen.state, update=seen.update)
     count = 0
-    while not ending.has_begun() and (waiting := on.notices.take()) is not None:
+    while not worker_shutdown.has_begun() and (waiting := on.notices.take()) is not None:
         if not _call(on.settings.webhook_url.get_secret_value(), waiting):
             break
         on.notices.told(waiting)

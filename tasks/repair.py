@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 import redis
 from redis.lock import Lock
 
-import logbook
-from market.http_source import SourceError
-from market.ledger import LeaseLost
-from market.repairing import REST_SECONDS, carry_out
-from tasks import ending
+import logs
+from market.gap_repair.worker import REST_SECONDS, carry_out
+from market.ledger.ledger import LeaseLost
+from market.sources.http import SourceError
+from tasks import worker_shutdown
 from tasks.app import app
-from tasks.services import services
+from tasks.dependencies import services
 
-log = logbook.get(__name__)
+log = logs.get(__name__)
 
 RUN_SECONDS = 20.0
 LOCK = "koinx:repair"
@@ -50,7 +50,7 @@ def mend() -> int:
     try:
         while (
             time.monotonic() < end
-            and not ending.has_begun()
+            and not worker_shutdown.has_begun()
             and not on.room.shortage()
             and not on.pause.since()
             and (repair := on.repairs.claim()) is not None

@@ -6,12 +6,12 @@ from collections import Counter
 
 from redis.exceptions import LockError
 
-from logbook.masking import plain
-from market.clock import server_time
-from market.compaction import give_back
-from tasks import ending
+from logs.redaction import plain
+from market.schedule.clock import server_time
+from market.storage.compaction import give_back
+from tasks import worker_shutdown
 from tasks.app import app
-from tasks.services import services
+from tasks.dependencies import services
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def roll_up() -> int:
             retention=on.settings.retention,
         ):
             done[what] += 1
-            if ending.has_begun() or time.monotonic() > end:
+            if worker_shutdown.has_begun() or time.monotonic() > end:
                 break
         else:
             # Not before all is done: what is still to be deleted makes more room.

@@ -7,16 +7,16 @@ from itertools import islice
 from celery import Task
 from redis import RedisError
 
-import logbook
+import logs
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
-from market.ledger import AHEAD_SECONDS
-from settings.claim import claim
+from market.ledger.ledger import AHEAD_SECONDS
+from settings.home_claim import claim
 from tasks.app import app
+from tasks.dependencies import Services, services
 from tasks.ingest import ingest
-from tasks.services import Services, services
 
-log = logbook.get(__name__)
+log = logs.get(__name__)
 
 RECENT = 100
 MISSED_AT_ONCE = 1000  # the rest of a very long outage is entered by the next runs
@@ -96,7 +96,7 @@ def _start(name: str) -> None:
 
 
 def _publish(on: Services, name: str, message_id: str | None = None) -> None:
-    logbook.note(update=name)
+    logs.note(update=name)
     event = UpdateRequested(name, datetime.now(UTC))
     log.info("published", sequence=publish(on.nats, event, message_id=message_id))
 

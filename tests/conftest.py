@@ -12,24 +12,24 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from pymongo.database import Database
 
-import logbook
+import logs
 from api.app import create_app
-from api.services import EXTENSION
+from api.extensions import EXTENSION
+from bench.harness.browser import browser
+from bench.harness.services import SimulatorControl, server
 from bridge import streams
 from bridge.connection import Connection
-from logbook import masking
-from market import database as market_database
-from market.coingecko import CoinGecko
-from market.database import Document
-from market.ledger import Ledger
-from market.sieve import Sieve
-from market.simulated import Market
-from market.simulator import create_simulator
-from market.simulator_server import serving
-from market.store import Store
+from logs import redaction
+from market.ingest.outlier_filter import Sieve
+from market.ledger.ledger import Ledger
+from market.sources.coingecko import CoinGecko
+from market.storage import database as market_database
+from market.storage.database import Document
+from market.storage.quote_store import Store
 from settings import Settings
-from tests.browsing import browser
-from tests.support import SimulatorControl, server
+from simulator.app import create_simulator
+from simulator.market import Market
+from simulator.server import serving
 
 __all__ = ["browser"]
 
@@ -37,14 +37,14 @@ __all__ = ["browser"]
 @pytest.fixture(autouse=True)
 def _about_nothing() -> None:
     """What one test's lines were about is not what the next one's are."""
-    logbook.wipe()
+    logs.wipe()
 
 
 @pytest.fixture(autouse=True)
 def _keeps_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was secret in one test is a word like any other in the next."""
-    monkeypatch.setattr(masking, "_known", set())
-    monkeypatch.setattr(masking, "_mask", masking.without_credentials)
+    monkeypatch.setattr(redaction, "_known", set())
+    monkeypatch.setattr(redaction, "_mask", redaction.without_credentials)
 
 
 @pytest.fixture(autouse=True, scope="module")

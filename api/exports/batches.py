@@ -5,7 +5,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from market.history import Record
+from market.storage.quote_history import Record
 
 BATCH = 2048  # records: about 250 kB of CSV
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from api.exports import comma_separated, json_lines
-from market.history import Record
+from api.exports import csv, ndjson
+from market.storage.quote_history import Record
 
 Encode = Callable[[Iterator[Record], Sequence[str]], Iterator[bytes]]
 
@@ -29,11 +29,7 @@ def _parquet(records: Iterator[Record], names: Sequence[str]) -> Iterator[bytes]
 
 
 FORMATS = {
-    "csv": Format(
-        "text/csv; charset=utf-8", comma_separated.encode, comma_separated.BROKEN_OFF, is_text=True
-    ),
-    "ndjson": Format(
-        "application/x-ndjson", json_lines.encode, json_lines.BROKEN_OFF, is_text=True
-    ),
+    "csv": Format("text/csv; charset=utf-8", csv.encode, csv.BROKEN_OFF, is_text=True),
+    "ndjson": Format("application/x-ndjson", ndjson.encode, ndjson.BROKEN_OFF, is_text=True),
     "parquet": Format("application/vnd.apache.parquet", _parquet, b"", is_text=False),
 }

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetWriter
 
 from api.exports.batches import BATCH, batches
-from market.history import Record
+from market.storage.quote_history import Record
 
 GROUP = 16 * BATCH  # records in a row group: 2 MB while they are held
 REPEATED = ["coin", "source"]  # kept as dictionaries; of the others, nearly every value differs

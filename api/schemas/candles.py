@@ -4,8 +4,8 @@ from marshmallow import Schema, validate
 from marshmallow.fields import Integer, String
 
 from api.schemas.fields import COIN, CountIn, Moment, Number
-from api.schemas.past import PastQuery
-from market.candle import INTERVALS
+from api.schemas.time_range import PastQuery
+from market.model.candle import INTERVALS
 
 MOST = 500
 

@@ -6,8 +6,8 @@ from marshmallow import Schema, validate
 from marshmallow.fields import Float, Integer, List, Nested, String
 
 from api.schemas.fields import COIN, Moment, Number
-from market.coin_changes import TOLD
-from market.documents import COIN_STATES
+from market.model.coin_history import TOLD
+from market.model.documents import COIN_STATES
 
 SORTS = ("rank", "name", "price", "market_cap", "change_24h")
 

@@ -4,9 +4,9 @@ from marshmallow import Schema, validate
 from marshmallow.fields import Integer, List, String
 
 from api.schemas.fields import COIN, Moment, Number
-from api.schemas.stretches import StretchQuery
-from market.correlation import LEAST_RETURNS
-from market.quotes import MAX_ID_LENGTH
+from api.schemas.record_window import StretchQuery
+from market.analytics.correlation import LEAST_RETURNS
+from market.model.quotes import MAX_ID_LENGTH
 
 LEAST_COINS, MOST_COINS = 2, 50
 MOST_RECORDS_IN_ALL = 50_000

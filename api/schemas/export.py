@@ -5,8 +5,8 @@ from marshmallow.fields import List, String
 
 from api.exports.columns import COLUMNS
 from api.exports.formats import FORMATS
-from api.schemas.past import PeriodQuery
-from market.quotes import MAX_ID_LENGTH
+from api.schemas.time_range import PeriodQuery
+from market.model.quotes import MAX_ID_LENGTH
 
 MOST_COINS = 250
 

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, missing
 from marshmallow.fields import AwareDateTime, Field, Float, Integer
 
-from market.quotes import timestamp
+from market.model.quotes import timestamp
 
 COIN = {"example": "bitcoin"}
 EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)  # bitcoin's first year: no coin has an older price

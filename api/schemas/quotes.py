@@ -4,7 +4,7 @@ from marshmallow import Schema
 from marshmallow.fields import Integer, String
 
 from api.schemas.fields import COIN, CountIn, Moment, MomentIn, Number
-from api.schemas.past import PastQuery
+from api.schemas.time_range import PastQuery
 
 MOST = 1000
 

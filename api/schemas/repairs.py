@@ -4,8 +4,8 @@ from marshmallow import Schema, ValidationError, validate
 from marshmallow.fields import Dict, Integer, List, String
 
 from api.schemas.fields import COIN, Moment, MomentIn, Number, shown
-from market.quotes import MAX_ID_LENGTH
-from market.repairs import STATES
+from market.gap_repair.queue import STATES
+from market.model.quotes import MAX_ID_LENGTH
 
 MOST_COINS = 250
 

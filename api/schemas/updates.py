@@ -6,9 +6,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, pre_dump, validate
 from marshmallow.fields import Dict, Float, Integer, List, Nested, String
 
-from api.progress import HOPS, STAGES, progress, stopped_before, told
 from api.schemas.fields import COIN, Moment, shown
-from market.documents import TICK_STATES, UPDATE_STATES, UPDATE_TRIGGERS
+from api.update_progress import HOPS, STAGES, progress, stopped_before, told
+from market.model.documents import TICK_STATES, UPDATE_STATES, UPDATE_TRIGGERS
 
 KEY = re.compile("[ -~]{1,255}")
 

@@ -5,8 +5,11 @@ from collections.abc import Callable
 import dash
 from dash import html
 
-from dash_ui.client import Client
-from dash_ui.pages import coin, guide, market, servers
+from api_client.client import Client
+from dash_ui.pages.coin import page as coin
+from dash_ui.pages.docs import page as guide
+from dash_ui.pages.market import page as market
+from dash_ui.pages.servers import page as servers
 
 PAGES = (market, coin, servers, guide)
 

@@ -1,0 +1,88 @@
+"""Takes `crypto.update` events into the ledger, and starts their ingest tasks."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import logs
+from api.extensions import Services
+from bridge.consumer import Consumer, Delivery
+from bridge.events import MalformedEvent, UpdateFinished
+from bridge.subscriber import listen
+from logs.redaction import plain
+from market.ledger.ledger import AHEAD_SECONDS
+from tasks.app import app
+
+log = logs.get(__name__)
+
+INGEST = "tasks.ingest.ingest"
+REQUEST_PREFIX = "request-"  # ids of updates that someone asked for over HTTP
+
+
+class Inbox:
+    """One API process's share of the durable consumer, and its ear for finished updates."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._consumer = Consumer(services.nats, self.take, services.settings.database)
+
+    def start(self) -> None:
+        """Begins to consume; returns at once, whatever is down."""
+        self._consumer.start()
+        listen(self._services.nats, self._hear)
+
+    def stop(self) -> None:
+        """Finishes what was taken, then closes the connection."""
+        self._consumer.stop()
+        self._services.nats.close()
+
+    def take(self, delivery: Delivery) -> Callable[[], None] | None:
+        """Enters an event in the ledger; returns what starts its task, or None for a second one.
+
+        The acknowledgement goes between the two: a frozen Redis must not hold it.
+        """
+        event, schedule = delivery.event, self._services.schedule
+        name = event.id or f"event-{delivery.sequence}-{delivery.at:%Y%m%dT%H%M%S%fZ}"
+        slot = schedule.parse(name)
+        if slot is not None and slot > datetime.now(UTC) and self._is_far_ahead(slot):
+            raise MalformedEvent(
+                f"id {name} names a slot that has not come yet: at most {AHEAD_SECONDS} s before "
+                "it does, by MongoDB's clock"
+            )
+        trigger = "schedule" if slot else "event"
+        if name.startswith(REQUEST_PREFIX):
+            trigger = "request"
+        hops = {"published": event.timestamp} if event.timestamp else {}
+        is_new = self._services.ledger.receive(
+            name, trigger=trigger, slot=slot, hops={**hops, "streamed": delivery.at}
+        )
+        is_new = is_new or (slot is not None and self._takes_over(name, slot))
+        what = "entered in the ledger" if is_new else "it is in the ledger already"
+        log.info(what, update=name, trigger=trigger, sequence=delivery.sequence)
+        return (lambda: _start(name)) if is_new else None
+
+    def _is_far_ahead(self, slot: datetime) -> bool:
+        # MongoDB's clock is asked only when this process's own says that the slot is ahead.
+        return slot > self._services.ledger.now() + timedelta(seconds=AHEAD_SECONDS)
+
+    def _takes_over(self, name: str, slot: datetime) -> bool:
+        """Whether the event is the real one of a slot that a wrong clock has ended already."""
+        ledger = self._services.ledger
+        return slot >= self._services.schedule.current(ledger.now()) and ledger.reopen(name)
+
+    def _hear(self, news: UpdateFinished) -> None:
+        # First of all: who waited for the update reads what it brought.
+        self._services.snapshot.drop()
+        if news.state != "received":
+            self._services.waiting.tell(news.id)
+            self._services.feed.wake()
+
+
+def _start(name: str) -> None:
+    with logs.about(update=name):
+        try:
+            # No retry here: what Redis does not take now, the sweeper starts in seconds.
+            app.send_task(INGEST, (name,), retry=False, ignore_result=True)
+        except Exception as error:
+            log.warning("its task is not started yet", reason=plain(error))
+        else:
+            log.info("its task is started")

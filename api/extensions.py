@@ -1,0 +1,123 @@
+"""What one API process works with, reachable from its views."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from flask import Flask, current_app
+from redis import ConnectionPool, Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from access.login_attempts import Guesses
+from api.cache.recent_quotes import Recents
+from api.cache.response_cache import Snapshot
+from api.events.broadcaster import Feed
+from api.events.update_waiters import Waiting
+from api.metrics.middleware import Requests
+from api.rate_limit import Limits
+from bridge.connection import Connection
+from market.analytics.recent_prices import RecentQuotes
+from market.gap_repair.pause import Pause
+from market.gap_repair.queue import Repairs
+from market.ledger.event_log import Closings
+from market.ledger.latency import HopTimes
+from market.ledger.ledger import Ledger
+from market.rollups.candle_pages import Candles
+from market.schedule.slots import Schedule
+from market.storage.database import connect
+from market.storage.quote_history import History
+from market.storage.quote_store import Store
+from market.storage.watermarks import Marks
+from quota.limiter import Calls, RedisCounts
+from settings import Settings
+from settings.disk_space import Room
+
+EXTENSION = "koinx"
+REDIS_SECONDS = 1.0
+REDIS_CONNECTIONS = 512  # more than threads: redis-py allows 100, and then calls went uncounted
+
+
+@dataclass
+class Services:
+    """The settings, with everything made from them."""
+
+    settings: Settings
+    schedule: Schedule
+    ledger: Ledger
+    store: Store
+    history: History
+    repairs: Repairs
+    pause: Pause
+    candles: Candles
+    marks: Marks
+    recents: Recents
+    nats: Connection
+    redis: ConnectionPool
+    limits: Limits
+    guesses: Guesses
+    room: Room
+    closings: Closings
+    feed: Feed
+    requests: Requests
+    hop_times: HopTimes
+    calls: Calls | None  # None: they are not limited
+    waiting: Waiting = field(default_factory=Waiting)
+    snapshot: Snapshot = field(default_factory=Snapshot)
+
+    def ping_redis(self) -> None:
+        """Raises redis.RedisError when Redis does not answer within a second."""
+        Redis(connection_pool=self.redis).ping()
+
+
+def attach(app: Flask, settings: Settings) -> Services:
+    """Makes an app's services; nothing is connected before the first use."""
+    database = connect(settings.server("mongodb_uri"), settings.database)
+    store = Store(database)
+    closings = Closings(database)
+    redis_url = settings.server("redis_url")
+    pool = redis_pool(redis_url)
+    made = Services(
+        settings=settings,
+        schedule=Schedule(settings.cron_schedule),
+        ledger=Ledger(database),
+        store=store,
+        history=History(database),
+        repairs=Repairs(database),
+        pause=Pause(database),
+        candles=Candles(database),
+        marks=Marks(database),
+        recents=Recents(RecentQuotes(database)),
+        nats=Connection(settings.server("nats_url"), "koinx-api"),
+        redis=pool,
+        limits=Limits(redis_url, pool),
+        guesses=Guesses(RedisCounts(redis_url, connection_pool=pool)),
+        room=Room(settings),
+        closings=closings,
+        feed=Feed(closings, settings.source),
+        requests=Requests(settings.run_folder / "metrics"),
+        hop_times=HopTimes(database),
+        calls=Calls(RedisCounts(redis_url, connection_pool=pool), settings.budget)
+        if settings.budget
+        else None,
+    )
+    app.extensions[EXTENSION] = made
+    return made
+
+
+def redis_pool(url: str) -> ConnectionPool:
+    """Connections on which a request waits for Redis once, and briefly.
+
+    redis-py tries three times more by itself, with pauses of up to 10 s.
+    """
+    return ConnectionPool.from_url(
+        url,
+        max_connections=REDIS_CONNECTIONS,
+        socket_timeout=REDIS_SECONDS,
+        socket_connect_timeout=REDIS_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def services() -> Services:
+    """The current app's services."""
+    return cast(Services, current_app.extensions[EXTENSION])

@@ -1,0 +1,152 @@
+"""The OpenAPI document: what flask-smorest makes of the views, with names and examples added."""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import zip_longest
+from typing import Any
+
+from flask import Flask, Response, jsonify
+from flask_smorest import Api
+
+from api.auth import KEY_HEADER
+from api.cache.http_headers import NEVER_KEPT
+from api.request_parsing import REFUSALS
+from api.request_size import MAX_QUERY_BYTES
+
+Document = dict[str, Any]
+
+DESCRIPTION = """Cryptocurrency statistics, with what each number rests on.
+
+Times are UTC. A number that is not known is null, never 0. Prices and caps are in the
+collection's currency. Data provided by CoinGecko, unless `source` says otherwise."""
+
+# Where the path alone makes no good name.
+NAMES = {
+    ("post", "/v1/updates"): "requestUpdate",
+    ("post", "/trigger-update"): "triggerUpdate",
+}
+# Flask's routes say nothing of their parts but type and length.
+PATH_PARAMETERS = {
+    "coin": {
+        "description": "A coin's id; one that was retired stands for its successor",
+        "example": "bitcoin",
+    },
+    "update_id": {
+        "description": "An update's id; `latest` is the newest",
+        "example": "latest",
+    },
+}
+CACHING_HEADERS = {
+    "ETag": {
+        "description": "The answer's tag, to be sent as If-None-Match",
+        "schema": {"type": "string"},
+    },
+    "Cache-Control": {
+        "description": "For how many seconds the answer holds; no-cache: ask each time",
+        "schema": {"type": "string"},
+    },
+}
+NOT_MODIFIED = {
+    "description": "Nothing is new since the answer whose tag is in If-None-Match",
+    "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in CACHING_HEADERS},
+}
+
+
+def _refused(reasons: dict[str, str]) -> Document:
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {
+        status: {"description": reason, "content": content} for status, reason in reasons.items()
+    }
+
+
+BODY_REFUSED = _refused(REFUSALS)
+QUERY_REFUSED = _refused(
+    {
+        "414": f"A query of more than {MAX_QUERY_BYTES} bytes; with many coins, of more than it "
+        "takes to name them"
+    }
+)
+
+
+def config() -> dict[str, Any]:
+    """What flask-smorest is told; new each time, since it writes into it."""
+    scheme = {"type": "apiKey", "in": "header", "name": KEY_HEADER}
+    return {
+        "API_TITLE": "KoinX",
+        "API_VERSION": "1",
+        "OPENAPI_VERSION": "3.1.0",
+        "API_SPEC_OPTIONS": {
+            "info": {
+                "description": DESCRIPTION,
+                "license": {"name": "MIT", "identifier": "MIT"},
+            },
+            "components": {"securitySchemes": {"apiKey": scheme}},
+        },
+    }
+
+
+def serve_document(app: Flask, api: Api) -> None:
+    """Answers `/openapi.json`, made at the first request, when all views are known."""
+
+    @cache
+    def made() -> Document:
+        return finished(api.spec.to_dict())
+
+    @app.get("/openapi.json")
+    def openapi() -> Response:
+        return jsonify(made())
+
+
+def finished(document: Document) -> Document:
+    """The document with operation ids, examples and caching, in an order that stays the same."""
+    for path, method, operation in operations(document):
+        operation.setdefault("operationId", operation_id(method, path))
+        if method == "get" and not NEVER_KEPT & set(operation["tags"]):
+            _describe_caching(operation["responses"])
+        if "requestBody" in operation:
+            operation["responses"].update(BODY_REFUSED)
+        operation["responses"] |= QUERY_REFUSED
+    for item in document["paths"].values():
+        for parameter in item.get("parameters", ()):
+            for key, text in PATH_PARAMETERS.get(parameter["name"], {}).items():
+                parameter.setdefault(key, text)
+    document["components"].setdefault("headers", {}).update(CACHING_HEADERS)
+    ordered: Document = _ordered(document)
+    return ordered
+
+
+def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+    """Each operation with its path and its method, in lower case."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method != "parameters":
+                yield path, method, operation
+
+
+def operation_id(method: str, path: str) -> str:
+    """What a client's method is called: `get` and `/v1/coins/{coin}/quotes` are getCoinQuotes."""
+    if (method, path) in NAMES:
+        return NAMES[method, path]
+    parts = [part for part in path.split("/") if part not in ("", "v1")]
+    name = method
+    for part, following in zip_longest(parts, parts[1:], fillvalue=""):
+        if not part.startswith("{"):
+            one = part.removesuffix("s") if following.startswith("{") else part
+            name += one.title().replace("-", "")
+    return name
+
+
+def _describe_caching(responses: Document) -> None:
+    if "application/json" in responses["200"].get("content", {}):
+        responses["200"].setdefault("headers", {}).update(NOT_MODIFIED["headers"])
+        responses["304"] = NOT_MODIFIED
+
+
+def _ordered(value: Any, *, as_is: bool = False) -> Any:
+    """By name, but for the fields of a schema, whose order is for people."""
+    if isinstance(value, list):
+        return [_ordered(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    names = value if as_is else sorted(value)
+    return {name: _ordered(value[name], as_is=name == "properties") for name in names}

@@ -1,0 +1,33 @@
+"""Tells when the server was told to end."""
+
+import signal
+import socket
+import threading
+from collections.abc import Callable
+
+import logs
+from logs.redaction import plain
+
+log = logs.get(__name__)
+
+
+def when_told_to_end(handler: Callable[[], None]) -> None:
+    """Calls `handler`, in a thread of its own, once this process gets SIGTERM or SIGINT.
+
+    The server's own handlers, set before or after, go on working. Call it in the main thread.
+    """
+    # The server waits for open answers before anything of ours is called; some have no end.
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+
+    def wait() -> None:
+        while number := reader.recv(1):
+            if number[0] in (signal.SIGTERM, signal.SIGINT):
+                try:
+                    handler()
+                except Exception as error:
+                    # It may work at the next signal; this one's own handler goes on anyway.
+                    log.warning("ending failed", reason=plain(error))
+
+    threading.Thread(target=wait, name="ending", daemon=True).start()

@@ -1,0 +1,79 @@
+"""Makes what every process relies on, before any of them starts: `python -m cli.migrate`."""
+
+import argparse
+import sys
+from contextlib import suppress
+
+from nats.errors import Error as NatsError
+from pymongo.errors import PyMongoError
+from redis import RedisError
+
+import logs
+from bridge import streams
+from bridge.connection import Connection, NotConnected
+from logs.redaction import plain
+from market.storage import database, migrations
+from market.storage.collection_swap import finish
+from market.storage.database import WrongCollection
+from market.storage.migrations import TooNew
+from settings import Settings, load_or_exit
+from settings.home_claim import OtherHome, claim
+
+log = logs.get(__name__)
+
+NATS_SECONDS = 10.0
+
+
+def prepare(settings: Settings, *, take_over: bool = False) -> None:
+    """Makes collections, indexes, streams and the consumer, or raises what is wrong with them.
+
+    `take_over`: NATS and Redis work for these settings' database from now on, whichever they
+    worked for; refused while an event of the other's waits.
+    """
+    made = database.connect(settings.server("mongodb_uri"), settings.database)
+    if not take_over:
+        with suppress(RedisError):  # the worker claims it too, once it answers
+            claim(settings.server("redis_url"), settings.database)
+    if finish(made):
+        log.warning("an interrupted restore of %s was finished", made.name)
+    migrations.migrate(made)
+    database.prepare(made)
+    connection = Connection(settings.server("nats_url"), "koinx-prepare")
+    try:
+        connection.run(
+            lambda client: streams.prepare(client, settings.database, take_over=take_over),
+            NATS_SECONDS,
+        )
+    finally:
+        connection.close()
+    if take_over:
+        claim(settings.server("redis_url"), settings.database, take_over=True)
+
+
+def main() -> None:
+    """Prepares, or ends with the reason in one line."""
+    parser = argparse.ArgumentParser(prog="python -m cli.migrate", description=main.__doc__)
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="use a NATS and a Redis that worked for another database until now",
+    )
+    take_over = parser.parse_args().take_over
+    settings = load_or_exit()
+    logs.set_up("prepare")
+    try:
+        prepare(settings, take_over=take_over)
+    except (OtherHome, TooNew, WrongCollection, streams.WrongStream, NotConnected) as error:
+        sys.exit(str(error))
+    except PyMongoError as error:
+        sys.exit(f"MongoDB: {plain(error)}")
+    except (NatsError, TimeoutError) as error:
+        sys.exit(f"NATS: {plain(error)}")
+    except RedisError as error:
+        sys.exit(f"Redis: {plain(error)}")
+    with suppress(OSError):  # a log without room is no reason to start nothing
+        print(f"prepared {settings.database}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What can be told to be wrong before anything is started."""
+
+import tempfile
+
+from settings import Settings
+from settings.disk_space import MEGABYTE, data_folder, disks
+from supervisor import ports
+from supervisor.control import Detail, Processes
+from supervisor.embedded import servers
+from supervisor.process_identity import sessions
+from supervisor.state_dir import Folder
+
+MARKETS = {"demo": "simulated prices", "replay": "recorded pages", "live": "live prices"}
+FOR_A_NEW_MONGOD = 350 * MEGABYTE  # it takes 315 MB at once: its journal, its operation log
+
+
+def complaints(settings: Settings, processes: Processes) -> list[str]:
+    """A line for each obstacle to `up`, with its cure; [] if there is none."""
+    return _folder(settings, processes) or [
+        *port_complaints(settings, processes.overview().processes),
+        *server_complaints(settings),
+    ]
+
+
+def other_market(settings: Settings, processes: Processes) -> str | None:
+    """Why `up` would leave the market or currency that runs now; None if it would not."""
+    known = processes.settings()
+    runs = any(process["pid"] for process in processes.overview().processes)
+    if not runs or known is None or known.database == settings.database:
+        return None
+    return (
+        f"This home runs on {_market(known)}, and you asked for {_market(settings)}. "
+        "Run ./koinx down first, or add --switch."
+    )
+
+
+def _market(settings: Settings) -> str:
+    return f"{MARKETS[settings.market]} in {settings.currency}"
+
+
+def _folder(settings: Settings, processes: Processes) -> list[str]:
+    home = processes.folder.home
+    try:
+        processes.folder.make()
+        for folder in (processes.folder.run, processes.folder.logs, processes.folder.data):
+            tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return [
+            f"KOINX_HOME={home} cannot be written ({error.strerror}): "
+            "make room there, or set KOINX_HOME to another folder"
+        ]
+    return room_complaints(settings, processes.folder)
+
+
+def room_complaints(settings: Settings, folder: Folder) -> list[str]:
+    """A line for each disk under a home, which is there, without room for a start."""
+    own = [data_folder(settings, name) for name in servers.embedded(settings)]
+    mongodb = data_folder(settings, "mongodb")
+    begins = mongodb in own and not any(mongodb.glob("*"))
+    device = (
+        next(path for path in (mongodb, folder.data, folder.home) if path.exists()).stat().st_dev
+    )
+    found = []
+    for disk in disks([folder.home, *own, folder.logs, folder.run]):
+        needed = disk.reserve + FOR_A_NEW_MONGOD * (begins and disk.device == device)
+        if disk.free < needed:
+            named = f"KOINX_HOME={folder.home}" if disk.folder == folder.home else disk.folder
+            found.append(
+                f"{named} is on a disk with {disk.free // MEGABYTE} MB free, a start needs "
+                f"{-(-needed // MEGABYTE)}: make room there, or set KOINX_HOME to another folder"
+            )
+    return found
+
+
+def port_complaints(settings: Settings, running: list[Detail]) -> list[str]:
+    """A line for each port that neither is free nor is held by what runs."""
+    if settings.api_port == settings.dash_port:
+        return [f"API_PORT and DASH_PORT are both {settings.api_port}: set one to another port"]
+    wanted = (
+        ("API_PORT", settings.api_host, settings.api_port),
+        ("DASH_PORT", settings.dash_host, settings.dash_port),
+    )
+    return [
+        complaint
+        for setting, host, port in wanted
+        if (complaint := ports.complaint(setting, host, port)) and not _is_ours(port, running)
+    ]
+
+
+def _is_ours(port: int, running: list[Detail]) -> bool:
+    ours = {process["pid"] for process in running if process["pid"]}
+    by_session = sessions()
+    return any(pid in by_session.get(leader, ()) for leader in ours for pid in ports.holders(port))
+
+
+def server_complaints(settings: Settings) -> list[str]:
+    """A line for each server that is ours to start and has no program on this machine."""
+    found = []
+    for name in servers.embedded(settings):
+        try:
+            servers.spec(name, settings, 0, "")
+        except servers.ServerMissingError as error:
+            found.append(str(error))
+    return found

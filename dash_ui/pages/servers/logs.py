@@ -1,0 +1,151 @@
+"""The Servers page's live output of one process."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import dash
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+from flask import Response, abort
+
+from dash_ui.components import common
+from dash_ui.components.aria import aria
+from supervisor.control import Processes
+from supervisor.log_files import last_lines
+from supervisor.process_plan import NAMES, OTHER_LOGS
+
+INTERVAL_MS = 1_000
+WITH_OUTPUT = (*NAMES, *OTHER_LOGS)
+COUNTS = (100, 500, 2000)
+PATH = "/servers/output/"
+COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def panel() -> html.Section:
+    """The output, empty, with its choices."""
+    return html.Section(
+        [
+            dcc.Interval(id="servers-output-interval", interval=INTERVAL_MS),
+            dcc.Store(id="servers-output-tick"),
+            dcc.Store(id="servers-output-mark"),
+            html.Span(id="servers-output-scrolled", hidden=True),
+            html.H2("Live output", className="h5"),
+            html.Div(
+                [
+                    _labelled("Process", _select("servers-output-name", WITH_OUTPUT, "api")),
+                    _labelled("Last lines", _select("servers-output-count", COUNTS, COUNTS[0])),
+                    _labelled(
+                        "Only lines with",
+                        dbc.Input(
+                            id="servers-output-filter",
+                            type="search",
+                            placeholder="any text",
+                            autocomplete="off",
+                            size="sm",
+                            debounce=0.3,
+                        ),
+                    ),
+                    dbc.Switch(id="servers-output-follow", label="Follow", value=True),
+                    dbc.Switch(id="servers-output-pause", label="Pause", value=False),
+                    html.A("Download", id="servers-output-download", download=""),
+                ],
+                className="servers-choices",
+            ),
+            html.P(id="servers-output-said", className="small m-0 text-body-secondary"),
+            html.Pre(
+                id="servers-output-text",
+                className="servers-output",
+                tabIndex=0,
+                role="region",
+                **aria(label="Output"),
+            ),
+        ],
+        **aria(label="Live output"),
+    )
+
+
+def _select(name: str, options: tuple[object, ...], chosen: object) -> dbc.Select:
+    known = [{"label": str(one), "value": str(one)} for one in options]
+    return dbc.Select(id=name, options=known, value=str(chosen), size="sm")
+
+
+def _labelled(text: str, control: dbc.Select | dbc.Input) -> html.Div:
+    return html.Div([html.Label(text, htmlFor=control.id), control])
+
+
+def register(app: dash.Dash, processes: Processes) -> None:
+    """Add the callbacks, and the address that the download is at."""
+    common.register_tick(app, "servers-output")
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction(namespace="koinx", function_name="toTheEnd"),
+        Output("servers-output-scrolled", "children"),
+        Input("servers-output-text", "children"),
+        Input("servers-output-follow", "value"),
+        State("servers-output-text", "id"),
+    )
+
+    @app.callback(
+        Output("servers-output-text", "children"),
+        Output("servers-output-said", "children"),
+        Output("servers-output-download", "href"),
+        Output("servers-output-mark", "data"),
+        Input("servers-output-tick", "data"),
+        Input("servers-output-name", "value"),
+        Input("servers-output-count", "value"),
+        Input("servers-output-filter", "value"),
+        Input("servers-output-pause", "value"),
+        State("servers-output-mark", "data"),
+        running=[(Output("servers-output-interval", "disabled"), True, False)],
+    )
+    def show(
+        _tick: float | None, name: str, count: str, part: str | None, paused: bool, mark: Any
+    ) -> tuple[Any, Any, Any, Any]:
+        if name not in WITH_OUTPUT or count not in map(str, COUNTS):
+            return no_update, f"There is no output of {name!r}.", no_update, no_update
+        if paused and dash.ctx.triggered_id in ("servers-output-tick", "servers-output-pause"):
+            said = "Paused: what comes meanwhile is shown once you go on."
+            return no_update, said, no_update, None
+        log = processes.folder.log(name)
+        found = [name, count, part, *_written(log)]
+        if found == mark:
+            raise PreventUpdate
+        lines = last_lines(log, int(count))
+        kept = matching(lines, part or "")
+        address = app.get_relative_path(f"{PATH}{name}")  # type: ignore[no-untyped-call]
+        return "\n".join(kept), described(name, lines, kept, part or ""), address, found
+
+    @app.server.get(f"{PATH}<name>")
+    def download_output(name: str) -> Response:
+        if name not in WITH_OUTPUT:
+            abort(404)
+        try:
+            data = processes.folder.log(name).read_bytes()
+        except OSError:
+            abort(404)
+        disposition = f'attachment; filename="{name}.log"'
+        return Response(data, 200, {"Content-Disposition": disposition}, mimetype="text/plain")
+
+
+def matching(lines: list[str], part: str) -> list[str]:
+    """The lines that contain `part`, in capitals or not, without their terminal's colours."""
+    plain = (COLOURS.sub("", line) for line in lines)
+    return [line for line in plain if part.casefold() in line.casefold()]
+
+
+def _written(log: Path) -> tuple[int, int]:
+    """Other numbers whenever something was written."""
+    try:
+        found = log.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+def described(name: str, lines: list[str], kept: list[str], part: str) -> str:
+    """What is shown, in words."""
+    if not lines:
+        return f"{name} has written nothing yet."
+    of_them = f', of which {len(kept):,} contain "{part}"' if part else ""
+    return f"The last {len(lines):,} lines of {name}{of_them}."

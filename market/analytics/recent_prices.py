@@ -1,0 +1,151 @@
+"""The recent past of many coins, read at once: the prices of a deviation, and a week's closes."""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from market.analytics.statistics import deviation, rounded
+from market.storage.database import QUOTES, Document
+from market.storage.quote_history import MILLISECOND, stretch
+from market.storage.quote_store import RECORDS
+
+STEP = timedelta(hours=4)
+STEPS = 42  # a week
+# A quote can be stored after a newer one: the source's caches are minutes apart, and of two
+# updates at once the second may end first.
+LATE = timedelta(minutes=15)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Series = tuple["array[int]", "array[float]"]  # times in milliseconds since 1970, with prices
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What one coin's quotes with at <= `upto` say of its recent past.
+
+    The newest 100 prices, oldest first, with their times; their population deviation (None
+    without any); and by the start of each step of 4 hours, counted from 1970, its last price. A
+    step without a quote has none. Times are milliseconds since 1970.
+    """
+
+    upto: datetime
+    times: "array[int]"
+    prices: "array[float]"
+    deviation: float | None
+    closes: Mapping[int, float]
+
+    def sparkline(self, start: datetime) -> list[float | None]:
+        """The closes of a week of steps from `start` on; None for a step without a quote."""
+        first, step = _milliseconds(start), STEP // MILLISECOND
+        return [self.closes.get(first + number * step) for number in range(STEPS)]
+
+
+NO_QUOTES = Recent(EPOCH, array("q"), array("d"), None, {})
+
+
+def sparkline_start(now: datetime) -> datetime:
+    """The start of the first of a week's steps, of which the last is the present one."""
+    return now - (now - EPOCH) % STEP - (STEPS - 1) * STEP
+
+
+class RecentQuotes:
+    """Reads the `quotes` of one database, of up to 250 coins at once.
+
+    Each read is one aggregation with a clustered scan for each coin. MongoDB 6 scans the whole
+    collection for a list of ranges, and one query for each coin takes 7 times as long. 250 is a
+    page, and far within the 1,000 stages that an aggregation may have.
+    """
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._quotes: Collection[Document] = database[QUOTES]
+
+    def read(self, upto: Mapping[str, datetime]) -> dict[str, Recent]:
+        """Each coin's recent past up to its time, from scratch."""
+        newest = self._each(upto, lambda coin: newest_prices(coin, upto[coin]))
+        closes = self._each(upto, lambda coin: closes_of_steps(coin, upto[coin]))
+        return {
+            coin: _recent(at, newest[coin], dict(zip(*closes[coin], strict=True)))
+            for coin, at in upto.items()
+        }
+
+    def caught_up(
+        self, known: Mapping[str, Recent], upto: Mapping[str, datetime]
+    ) -> dict[str, Recent]:
+        """What is known, with the quotes since then; one that came up to 15 min late counts too."""
+        later = self._each(known, lambda coin: prices_since(coin, known[coin].upto, upto[coin]))
+        return {coin: _followed(one, later[coin], upto[coin]) for coin, one in known.items()}
+
+    def _each(
+        self, coins: Iterable[str], pipeline: Callable[[str], list[Document]]
+    ) -> dict[str, Series]:
+        """What each coin's stages find, in order of time; nothing of a coin without quotes."""
+        found = {coin: (array("q"), array("d")) for coin in coins}
+        for one in self._quotes.aggregate(joined([pipeline(coin) for coin in found])):
+            ordered = sorted(zip(one["times"], one["prices"], strict=True))
+            times, prices = zip(*ordered, strict=True)
+            found[one["_id"]] = (array("q", times), array("d", prices))
+        return found
+
+
+def joined(pipelines: Sequence[list[Document]]) -> list[Document]:
+    """The stages that find what all of these find, in one document for each coin."""
+    unions = [{"$unionWith": {"coll": QUOTES, "pipeline": stages}} for stages in pipelines[1:]]
+    times, prices = {"$push": {"$toLong": "$_id.at"}}, {"$push": "$price"}
+    return [
+        *pipelines[0],
+        *unions,
+        {"$group": {"_id": "$_id.coin", "times": times, "prices": prices}},
+    ]
+
+
+def newest_prices(coin: str, upto: datetime) -> list[Document]:
+    """The stages that find a coin's newest 100 prices until `upto`."""
+    return [_among(coin, None, upto), {"$sort": {"_id": DESCENDING}}, {"$limit": RECORDS}]
+
+
+def prices_since(coin: str, known: datetime, upto: datetime) -> list[Document]:
+    """The stages that find a coin's prices until `upto` that are not, or may not be, known."""
+    return [_among(coin, known - LATE, upto)]
+
+
+def closes_of_steps(coin: str, upto: datetime) -> list[Document]:
+    """The stages that find a coin's last price in each step of the week until `upto`."""
+    hours = STEP // timedelta(hours=1)
+    step = {"$dateTrunc": {"date": "$_id.at", "unit": "hour", "binSize": hours}}
+    return [
+        _among(coin, sparkline_start(upto), upto),
+        {"$sort": {"_id": ASCENDING}},
+        {"$group": {"_id": {"coin": "$_id.coin", "at": step}, "price": {"$last": "$price"}}},
+    ]
+
+
+def _among(coin: str, start: datetime | None, upto: datetime) -> Document:
+    return {"$match": {"_id": stretch(coin, start, upto + MILLISECOND)}}
+
+
+def _recent(upto: datetime, series: Series, closes: Mapping[int, float]) -> Recent:
+    times, prices = series
+    spread = rounded(deviation(prices)) if prices else None
+    return Recent(upto, times, prices, spread, closes)
+
+
+def _followed(known: Recent, later: Series, upto: datetime) -> Recent:
+    """What is known with `later`, which begins LATE before it ends."""
+    kept = bisect_left(known.times, _milliseconds(known.upto - LATE))
+    times = (known.times[:kept] + later[0])[-RECORDS:]
+    prices = (known.prices[:kept] + later[1])[-RECORDS:]
+    step, oldest = STEP // MILLISECOND, _milliseconds(sparkline_start(upto))
+    closes = {start: close for start, close in known.closes.items() if start >= oldest}
+    # In order of time, so that of each step the last one stays.
+    closes |= {at - at % step: price for at, price in zip(*later, strict=True)}
+    return _recent(upto, (times, prices), closes)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // MILLISECOND

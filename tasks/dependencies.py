@@ -1,0 +1,89 @@
+"""What tasks work with in one process, connected after it was forked."""
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import redis
+
+from bridge.connection import Connection
+from market.gap_repair.pause import Pause
+from market.gap_repair.planner import Planner
+from market.gap_repair.queue import Repairs
+from market.ingest.outlier_filter import Sieve
+from market.ledger.alerts import Notices
+from market.ledger.health import Conditions
+from market.ledger.ledger import Ledger
+from market.rollups.job import Archive
+from market.schedule.slots import Schedule
+from market.sources.coingecko import CoinGecko
+from market.sources.coinpaprika import KEEP_SECONDS, CoinPaprika
+from market.sources.fallback import Substitute
+from market.sources.http import Deadline
+from market.storage.database import connect
+from market.storage.quote_history import History
+from market.storage.quote_store import Store
+from quota.limiter import RedisCounts
+from settings import Settings, is_loopback, load_or_exit
+from settings.disk_space import Room
+from tasks import call_budget
+
+
+class Services:
+    """What tasks work with, for one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        database = connect(settings.server("mongodb_uri"), settings.database)
+        self.settings = settings
+        self.room = Room(settings)
+        self.schedule = Schedule(settings.cron_schedule)
+        self.ledger = Ledger(database)
+        self.store = Store(database)
+        self.sieve = Sieve(database)
+        self.nats = Connection(settings.server("nats_url"), "koinx-worker")
+        self.history = History(database)
+        self.repairs = Repairs(database)
+        self.pause = Pause(database)
+        self.archive = Archive(database)
+        self.database = database
+        self.planner = Planner(database, self.schedule)
+        self.conditions = Conditions(database, self.schedule)
+        self.notices = Notices(database)
+        redis_url = settings.server("redis_url")
+        self.redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
+        storage = RedisCounts(redis_url, socket_timeout=3, socket_connect_timeout=3)
+        self.at_once = call_budget.pages_at_once(settings)
+        self.source = _source(settings, call_budget.for_updates(storage, settings))
+        self.charts = _source(settings, call_budget.for_repairs(storage, settings))
+        self.substitute = _substitute(settings)
+
+
+def _source(settings: Settings, take: Callable[[Deadline], None]) -> CoinGecko:
+    key = settings.coingecko_api_key
+    return CoinGecko(
+        settings.coingecko_api_url,
+        key=key.get_secret_value() if key else None,
+        plan=settings.coingecko_plan,
+        take=take,
+    )
+
+
+def _substitute(settings: Settings) -> Substitute | None:
+    if settings.second_source is None:
+        return None
+    url = settings.coinpaprika_api_url
+    # A source on this machine has no limit, as with CoinGecko's calls.
+    keep = 0.0 if is_loopback(urlsplit(url).hostname or "") else KEEP_SECONDS
+    return Substitute(settings.second_label, CoinPaprika(url, keep_seconds=keep))
+
+
+def services() -> Services:
+    """This process's services, made at the first use."""
+    # A fork would share sockets with its parent, so the process id is part of the question.
+    return _services(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _services(_process: int) -> Services:
+    return Services(load_or_exit())

@@ -1,0 +1,245 @@
+"""Answers kept while no update ends."""
+
+import gc
+import threading
+import tracemalloc
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from api.cache.response_cache import AGES_SECONDS, LONGEST_SECONDS, Kept, Key, Snapshot, _size
+
+NOW = 1000.0
+EARLIER = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+LATER = EARLIER + timedelta(minutes=15)
+
+
+def key(coin: str) -> Key:
+    return "/stats", f"coin={coin}", False, "localhost"
+
+
+def kept(body: bytes = b"{}", etag: str = '"1"', max_age: int = 600) -> Kept:
+    headers = [("ETag", etag), ("Cache-Control", f"max-age={max_age}")]
+    return Kept(headers, body, etag, max_age, NOW)
+
+
+@pytest.fixture
+def snapshot() -> Snapshot:
+    made = Snapshot()
+    made.trust(NOW + 10**6)
+    return made
+
+
+def fill(snapshot: Snapshot, *coins: str) -> None:
+    for coin in coins:
+        snapshot.keep(snapshot.generation, key(coin), kept(coin.encode()))
+
+
+def test_each_coin_has_its_own_answer(snapshot: Snapshot) -> None:
+    fill(snapshot, "bitcoin", "ethereum")
+    for coin in ("bitcoin", "ethereum"):
+        found = snapshot.get(key(coin), NOW)
+        assert found is not None
+        assert found.body == coin.encode()
+    assert snapshot.get(key("solana"), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("/deviation", "coin=bitcoin", False, "localhost"),
+        ("/stats", "coin=bitcoin", True, "localhost"),
+        ("/stats", "coin=bitcoin", False, "example.org"),
+    ],
+)
+def test_another_request_has_another_answer(snapshot: Snapshot, other: Key) -> None:
+    fill(snapshot, "bitcoin")
+    assert snapshot.get(other, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("etag", "max_age", "seconds"),
+    [('"1"', 600, LONGEST_SECONDS), ('"1"', 5, 5), ('W/"1"', 50, AGES_SECONDS)],
+)
+def test_an_answer_ages_out(snapshot: Snapshot, etag: str, max_age: int, seconds: float) -> None:
+    snapshot.keep(snapshot.generation, key("bitcoin"), kept(etag=etag, max_age=max_age))
+    assert snapshot.get(key("bitcoin"), NOW + seconds - 0.1)
+    assert snapshot.get(key("bitcoin"), NOW + seconds) is None
+
+
+def test_it_says_for_how_long_it_still_holds(snapshot: Snapshot) -> None:
+    fill(snapshot, "bitcoin")
+    for later in (0.0, 0.5, 2.0, 2.9, LONGEST_SECONDS - 0.1):
+        found = snapshot.get(key("bitcoin"), NOW + later)
+        assert found is not None
+        left = int(dict(found.headers)["Cache-Control"].removeprefix("max-age="))
+        assert 599 - later <= left <= 601 - later
+
+
+def test_what_was_looked_at_is_given_no_longer_than_it_is_trusted(snapshot: Snapshot) -> None:
+    fill(snapshot, "bitcoin")
+    snapshot.trust(NOW + 0.5)
+    assert snapshot.get(key("bitcoin"), NOW)
+    assert snapshot.get(key("bitcoin"), NOW + 0.4)
+    assert snapshot.get(key("bitcoin"), NOW + 0.5) is None
+    snapshot.trust(NOW + 2)
+    assert snapshot.get(key("bitcoin"), NOW + 0.6)
+
+
+def test_nothing_is_given_while_nothing_is_known_of_news(snapshot: Snapshot) -> None:
+    fill(snapshot, "bitcoin")
+    snapshot.trust(NOW + 1)
+    assert snapshot.get(key("bitcoin"), NOW + 0.9)
+    assert snapshot.get(key("bitcoin"), NOW + 1) is None
+    assert not snapshot.is_trusted(NOW + 1)
+
+
+def test_news_drops_all(snapshot: Snapshot) -> None:
+    fill(snapshot, "bitcoin", "ethereum")
+    snapshot.drop()
+    assert snapshot.get(key("bitcoin"), NOW) is None
+
+
+def test_what_was_begun_before_the_news_is_not_kept(snapshot: Snapshot) -> None:
+    generation = snapshot.generation
+    snapshot.drop()
+    snapshot.keep(generation, key("bitcoin"), kept())
+    assert snapshot.get(key("bitcoin"), NOW) is None
+
+
+def test_a_newer_quote_that_a_view_came_upon_drops_what_may_be_older(snapshot: Snapshot) -> None:
+    assert snapshot.saw({"bitcoin": EARLIER}, EARLIER)
+    fill(snapshot, "bitcoin")
+    assert snapshot.saw({"bitcoin": EARLIER}, EARLIER)
+    assert not snapshot.saw({"bitcoin": EARLIER - timedelta(days=1)}, EARLIER)
+    assert snapshot.get(key("bitcoin"), NOW)
+    generation = snapshot.generation
+    assert snapshot.saw({"bitcoin": LATER}, EARLIER)
+    assert snapshot.get(key("bitcoin"), NOW) is None
+    snapshot.keep(generation, key("bitcoin"), kept())  # it may have been read before
+    assert snapshot.get(key("bitcoin"), NOW) is None
+
+
+def test_each_coin_is_seen_for_itself(snapshot: Snapshot) -> None:
+    assert snapshot.saw({"bitcoin": EARLIER, "ethereum": EARLIER}, EARLIER)
+    fill(snapshot, "bitcoin")
+    assert snapshot.saw({"ethereum": EARLIER, "solana": LATER}, EARLIER)
+    assert snapshot.get(key("bitcoin"), NOW)
+    # One of them newer, another older than was seen: what is there goes, and this is not kept.
+    assert not snapshot.saw({"ethereum": LATER, "solana": EARLIER}, EARLIER)
+    assert snapshot.get(key("bitcoin"), NOW) is None
+    assert not snapshot.saw({"bitcoin": EARLIER, "solana": EARLIER}, EARLIER)
+
+
+def test_a_newer_update_tells_of_all_coins(snapshot: Snapshot) -> None:
+    snapshot.saw({"bitcoin": EARLIER}, EARLIER)
+    fill(snapshot, "bitcoin")
+    snapshot.saw({"ethereum": EARLIER}, LATER)
+    assert snapshot.get(key("bitcoin"), NOW) is None
+    generation = snapshot.generation
+    for recorded in (LATER, EARLIER):
+        snapshot.saw({"solana": EARLIER}, recorded)
+    assert snapshot.generation == generation
+
+
+def test_the_news_begin_it_anew(snapshot: Snapshot) -> None:
+    snapshot.saw({"bitcoin": EARLIER}, EARLIER)
+    snapshot.drop()
+    generation = snapshot.generation
+    for coin in ("bitcoin", "ethereum"):
+        assert snapshot.saw({coin: LATER}, EARLIER)
+    assert snapshot.generation == generation  # what was computed since is as new
+
+
+def test_views_of_the_past_drop_each_coin_once(snapshot: Snapshot) -> None:
+    generation = snapshot.generation
+    for _ in range(3):
+        for coin in ("bitcoin", "ethereum"):
+            snapshot.saw({coin: EARLIER}, EARLIER)  # as of yesterday
+            snapshot.saw({coin: LATER}, EARLIER)
+    assert snapshot.generation == generation + 2
+
+
+def test_the_oldest_make_room() -> None:
+    small = Snapshot(most_bytes=3 * _size(key("a"), kept(b"a")))
+    small.trust(NOW + 1)
+    fill(small, "a", "b", "c", "a", "d")
+    there = [coin for coin in "abcd" if small.get(key(coin), NOW)]
+    assert there == ["a", "c", "d"]
+
+
+@pytest.mark.row("hostile-http")
+@pytest.mark.parametrize(
+    ("query", "host", "body", "headers"),
+    [
+        *((900, 9, 60, 14), (9, 2000, 60, 14), (9, 9, 60, 14), (9, 9, 40_000, 14)),
+        *((9, 9, 0, 100), (1, 1, 0, 2)),
+    ],
+)
+def test_it_counts_what_it_really_holds(query: int, host: int, body: int, headers: int) -> None:
+    def text(length: int) -> str:
+        return f"{{:0{length}}}".format(next(numbers))
+
+    numbers = count(10**8)
+    snapshot = Snapshot(most_bytes=10**9)
+    sizes = []
+    for number in (1_000, 3_000):  # what the first ones take beside is not theirs alone
+        gc.collect()
+        tracemalloc.start()
+        for _ in range(number):
+            named = [(f"Header-{n}", text(12)) for n in range(headers)]
+            made = Kept(named, text(body).encode(), text(34), 600, float(next(numbers)))
+            snapshot.keep(0, (text(9), text(query), True, text(host)), made)
+            del named, made
+        gc.collect()
+        sizes.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    held = sum(sizes)
+    assert held <= snapshot._bytes <= 1.5 * held + 1_000_000
+    assert len(snapshot._kept) == 4_000
+    for one in list(snapshot._kept):
+        snapshot._remove(one)
+    assert snapshot._bytes == 0
+
+
+@pytest.mark.row("hostile-http")
+def test_no_number_of_different_queries_makes_it_hold_more() -> None:
+    most = 2_000_000
+    snapshot = Snapshot(most_bytes=most)
+    gc.collect()
+    tracemalloc.start()
+    for number in range(8_000):
+        snapshot.keep(0, ("/stats", f"x={number:01000}", False, "localhost"), kept(b"x" * 60))
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert snapshot._bytes <= most
+    assert held <= 1.1 * most
+
+
+def test_one_computes_and_others_wait(snapshot: Snapshot) -> None:
+    ours, is_ours = snapshot.begin(key("bitcoin"))
+    assert is_ours
+    waiting, is_ours = snapshot.begin(key("bitcoin"))
+    assert not is_ours
+    assert snapshot.begin(key("ethereum"))[1]
+    threading.Thread(target=lambda: snapshot.end(key("bitcoin"), ours)).start()
+    assert waiting.wait(5)
+    assert snapshot.begin(key("bitcoin"))[1]
+
+
+def test_nobody_waits_for_what_was_begun_before_the_news(snapshot: Snapshot) -> None:
+    old, _ = snapshot.begin(key("bitcoin"))
+    waiting, _ = snapshot.begin(key("bitcoin"))
+    snapshot.drop()
+    assert waiting.is_set()
+    new, is_ours = snapshot.begin(key("bitcoin"))
+    assert is_ours
+    # The old one ends after the new one began: who waits for the new one goes on waiting.
+    snapshot.end(key("bitcoin"), old)
+    assert not new.is_set()
+    assert snapshot.begin(key("bitcoin")) == (new, False)
+    snapshot.end(key("bitcoin"), new)
+    assert new.is_set()
+    assert snapshot.begin(key("bitcoin"))[1]

@@ -1,0 +1,102 @@
+"""What the Market page says of coins and updates."""
+
+import pytest
+
+from api_client.client import Coin, Update
+from dash_ui.pages.market import text as words
+from tests.harness.page_data import coin, never, update
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (update(), "98 new quotes, 2 left out"),
+        (update(counts={"stored": 1}), "1 new quote"),
+        (update(counts={"stored": 0, "left_out": 0}), "nothing changed"),
+        (update(counts=None), "refreshed"),
+        (None, "refreshed"),
+    ],
+)
+def test_a_refresh_is_told_by_what_it_stored(ended: Update | None, said: str) -> None:
+    assert words.changed(ended) == said
+
+
+@pytest.mark.parametrize(
+    ("newest", "said"),
+    [
+        (None, "No update yet."),
+        (
+            update(state="failed", counts=None, error="CoinGecko answered 500"),
+            "Last update failed at 2025-11-22 21:30:08 UTC: CoinGecko answered 500",
+        ),
+        (
+            update(state="failed", counts=None),
+            "Last update failed at 2025-11-22 21:30:08 UTC: no reason given",
+        ),
+        (
+            update(state="missed", finished_at=None, counts=None),
+            "The update due at 2025-11-22 21:30:05 UTC was missed: nothing ran then.",
+        ),
+        (
+            update(),
+            "Last update ended at 2025-11-22 21:30:08 UTC: 98 new quotes, 2 left out.",
+        ),
+        (
+            update(state="running", finished_at=None, counts=None),
+            "An update is running, received at 2025-11-22 21:30:05 UTC.",
+        ),
+    ],
+)
+def test_the_newest_update_is_told_by_its_state(newest: Update | None, said: str) -> None:
+    assert words.last_update(newest) == said
+
+
+FAILED = update(state="failed", counts=None, error="no network")
+STALE = coin(freshness="stale", age_seconds=3 * 3_600)
+
+
+@pytest.mark.parametrize(
+    ("known", "newest", "last", "what", "cure"),
+    [
+        ([coin()], 12.3, update(), "", ""),
+        ([coin(), STALE], 12.3, update(), "", ""),
+        ([], None, None, "No quote is stored yet.", "Refresh now fetches the first ones; "),
+        ([], None, FAILED, "No quote is stored yet. Last update failed at", "Refresh now fetches"),
+        ([STALE], 10_800, FAILED, "All data is stale: the newest is 3 h old.", "Refresh now, and"),
+        ([coin()], 12.3, FAILED, "The last update failed: no network", "The next one comes with"),
+    ],
+)
+def test_the_gravest_concern_is_named_with_its_cure(
+    known: list[Coin], newest: float | None, last: Update | None, what: str, cure: str
+) -> None:
+    said = words.concern(known, newest, last)
+    assert said[0].startswith(what)
+    assert said[1].startswith(cure)
+    assert bool(said[0]) == bool(what)
+
+
+def test_coins_are_counted_by_freshness_the_freshest_first() -> None:
+    coins = [never("New"), coin(), STALE, coin("Pepe")]
+    assert words.count(coins) == "4 coins: 2 fresh, 1 stale, 1 without a quote"
+    assert words.count(coins[1:2]) == "1 coin: 1 fresh"
+
+
+def test_only_prices_that_are_not_real_are_called_simulated() -> None:
+    assert words.simulated([coin(), never("New")]) == ""
+    made_up, replayed = coin(source="simulator"), coin(source="replay")
+    assert words.simulated([coin(), made_up]) == "Simulated market: these prices are made up."
+    assert "recorded ones" in words.simulated([replayed])
+    assert words.simulated([replayed, made_up]).count("Simulated market") == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "successor", "said"),
+    [
+        ("active", None, ""),
+        ("retired", None, ", retired"),
+        ("retired", "polygon", ", retired, now polygon"),
+        ("missing", None, ", missing at the source"),
+    ],
+)
+def test_what_became_of_a_coin(state: str, successor: str | None, said: str) -> None:
+    assert words.fate(coin(state=state, successor=successor)) == said

@@ -1,0 +1,70 @@
+"""What the Servers page's buttons bring about, on a home with two small processes."""
+
+import pytest
+
+import settings as project
+from dash_ui.pages.servers.actions import ALL, carry_out
+from supervisor.control import Processes
+from supervisor.state_dir import Folder
+from tests.supervisor.test_control import facade, settings, until_ready, wait_ready
+from tests.supervisor.test_supervisor import folder, until
+
+__all__ = ["facade", "folder", "settings"]
+
+
+def state(facade: Processes, name: str) -> str | None:
+    found = facade.overview().get(name)
+    return found["state"] if found else None
+
+
+def renewed(facade: Processes, name: str, pid: int | None) -> bool:
+    found = facade.overview().get(name)
+    return found is not None and found["ready"] and found["pid"] != pid
+
+
+def test_stop_start_and_restart_of_one(facade: Processes, settings: project.Settings) -> None:
+    before = wait_ready(facade, facade.up(settings), "mongodb", "api")
+    assert carry_out(facade, "stop", "api") == "stop api: asked for."
+    until(lambda: state(facade, "api") == "stopped")
+    assert carry_out(facade, "start", "api") == "start api: asked for."
+    until_ready(facade, "api")
+    assert carry_out(facade, "restart", "mongodb") == "restart mongodb: asked for."
+    until(
+        lambda: (
+            (p := facade.overview().get("mongodb"))
+            and p["pid"] not in (None, before["mongodb"]["pid"])
+        )
+    )
+
+
+def test_restart_stop_and_start_of_all(facade: Processes, settings: project.Settings) -> None:
+    before = wait_ready(facade, facade.up(settings), "mongodb", "api")
+    assert carry_out(facade, "restart", ALL).startswith("restart all: asked for.")
+    until(lambda: all(renewed(facade, name, before[name]["pid"]) for name in before))
+    assert carry_out(facade, "stop", ALL).startswith("stop all: asked for. The dashboard itself")
+    until(lambda: state(facade, "api") == state(facade, "mongodb") == "stopped")
+    assert carry_out(facade, "start", ALL) == "start all: asked for."
+    until_ready(facade, "api")
+
+
+@pytest.mark.parametrize(("verb", "name"), [("down", "api"), ("stop", "../api"), ("stop", "nats")])
+def test_what_is_not_offered_is_refused(
+    facade: Processes, settings: project.Settings, verb: str, name: str
+) -> None:
+    serial = facade.up(settings)
+    said = carry_out(facade, verb, name)
+    assert said == (f"{verb} {name}: allowed are start, stop, restart of all, mongodb, api.")
+    wait_ready(facade, serial, "api")
+    assert facade.overview().serial == serial
+
+
+def test_where_nothing_was_started_nothing_is(folder: Folder) -> None:
+    nobody = Processes(folder.home)
+    assert carry_out(nobody, "start", ALL) == "Nothing was started from here: ./koinx up does."
+    assert not nobody.supervised()
+
+
+def test_a_fault_is_told_in_words(folder: Folder, facade: Processes) -> None:
+    folder.write("wish.json", {"settings": {"API_PORT": "many"}})
+    assert carry_out(facade, "start", "api").startswith("start api: ")
+    folder.write("wish.json", {})

@@ -1,0 +1,29 @@
+"""Which lines of an output are shown."""
+
+import pytest
+
+from dash_ui.pages.servers.logs import described, matching
+
+LINES = ["INFO one", "\x1b[31mERROR\x1b[0m two", "info [three]"]
+
+
+@pytest.mark.parametrize(
+    ("part", "kept"),
+    [
+        ("", ["INFO one", "ERROR two", "info [three]"]),
+        ("Info", ["INFO one", "info [three]"]),
+        ("error two", ["ERROR two"]),
+        ("[", ["info [three]"]),
+        ("four", []),
+    ],
+)
+def test_lines_that_contain_the_text_without_colours(part: str, kept: list[str]) -> None:
+    assert matching(LINES, part) == kept
+
+
+def test_what_is_shown_in_words() -> None:
+    assert described("api", LINES, LINES, "") == "The last 3 lines of api."
+    assert described("api", LINES, LINES[:1], "one") == (
+        'The last 3 lines of api, of which 1 contain "one".'
+    )
+    assert described("api", [], [], "") == "api has written nothing yet."

@@ -1,0 +1,159 @@
+"""What the Servers page says."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api_client.updates import Readiness, Repairs, Run
+from dash_ui.pages.servers import text as words
+from supervisor.control import Detail, Overview
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+
+def a_process(**known: Any) -> Detail:
+    process: Detail = {
+        "name": "api",
+        "state": "running",
+        "ready": True,
+        "pid": 7,
+        "url": "http://127.0.0.1:3000",
+        "uptime_s": 75.2,
+        "restarts": 1,
+        "cpu_percent": 1.25,
+        "rss_bytes": 125 * 1024**2,
+        "exit_code": None,
+        "fingerprint": None,
+    }
+    process.update(known)  # type: ignore[typeddict-item]
+    return process
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        ({}, "● running, ready"),
+        ({"ready": False}, "◐ running, not ready"),
+        ({"state": "starting"}, "◌ starting"),
+        ({"state": "stopped"}, "○ stopped"),
+        ({"state": "crashed"}, "↻ crashed, will be started again"),
+        ({"state": "failed"}, "✖ failed, given up after repeated crashes"),
+    ],
+)
+def test_a_state_has_a_sign_and_the_contract_s_word(known: dict[str, Any], text: str) -> None:
+    assert words.state(a_process(**known)) == text
+
+
+def test_figures_and_what_is_missing_of_them() -> None:
+    assert (
+        words.figures(a_process())
+        == "up 1 min · 1 restart · CPU 1.2 % · memory 125\N{NO-BREAK SPACE}MB"
+    )
+    unknown = a_process(uptime_s=None, restarts=0, cpu_percent=None, rss_bytes=None)
+    assert words.figures(unknown) == "up n/a · 0 restarts · CPU n/a · memory n/a"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(512, "512 bytes"), (2048, "2.0 kB"), (9 * 1024**2, "9.0 MB"), (3 * 1024**3, "3.0 GB")],
+)
+def test_a_size(count: int, text: str) -> None:
+    assert words.size(count).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("code", "lines", "text"),
+    [
+        (-9, [], "It was ended by SIGKILL (exit code -9). It wrote nothing."),
+        (
+            1,
+            ["Traceback", "OSError: port 3000 is in use", " "],
+            "Its exit code is 1. Its last words: OSError: port 3000 is in use",
+        ),
+        (None, ["bye"], "Its exit code is not known. Its last words: bye"),
+        (-500, ["bye"], "Its exit code is -500. Its last words: bye"),
+    ],
+)
+def test_how_it_ended_with_its_last_words(code: int | None, lines: list[str], text: str) -> None:
+    assert words.trouble(a_process(state="crashed", exit_code=code), lines) == text
+
+
+def test_no_trouble_no_words() -> None:
+    assert words.trouble(a_process(), ["a line"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("problem", "supervised", "silence", "text"),
+    [
+        (None, True, 0.5, ""),
+        (None, True, None, ""),
+        ("no mongod", True, 0.5, "The processes cannot be started: no mongod"),
+        (None, False, 0.5, "No supervisor runs"),
+        (None, True, 12.0, "The supervisor has written nothing for 12 s: what you see may be old."),
+    ],
+)
+def test_what_keeps_the_states_from_being_trusted(
+    problem: str | None, supervised: bool, silence: float | None, text: str
+) -> None:
+    overview = Overview(1, problem, [a_process()], None)
+    said = words.concern(overview, supervised=supervised, silence=silence)
+    assert said.startswith(text)
+    assert bool(said) == bool(text)
+
+
+def a_run(**known: Any) -> Run:
+    hops = {"streamed": NOW, "finished": NOW + timedelta(seconds=0.25)}
+    ended = NOW + timedelta(seconds=0.25)
+    fields: dict[str, Any] = {
+        "id": "u1",
+        "trigger": "schedule",
+        "state": "done",
+        "stage": "ended",
+        "progress": 1.0,
+        "received_at": NOW,
+        "finished_at": ended,
+        "hops": hops,
+        "counts": {"stored": 1200},
+        "error": None,
+    }
+    return Run(**fields | known)
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        ({}, "● done · 2026-11-23 02:00:00 UTC · schedule · took 250 ms · 1,200 stored"),
+        (
+            {"state": "running", "stage": "fetching", "progress": 0.4, "finished_at": None},
+            "◐ running · 2026-11-23 02:00:00 UTC · schedule · fetching, 40%",
+        ),
+        (
+            {"state": "failed", "error": "CoinGecko answered 500", "hops": {}},
+            "✖ failed · 2026-11-23 02:00:00 UTC · schedule · CoinGecko answered 500",
+        ),
+        (
+            {"state": "missed", "hops": {}, "counts": {}},
+            "○ missed · 2026-11-23 02:00:00 UTC · schedule",
+        ),
+    ],
+)
+def test_an_update_in_a_line(known: dict[str, Any], text: str) -> None:
+    assert words.run(a_run(**known)) == text
+
+
+def test_when_the_next_update_is_due_and_what_it_will_want() -> None:
+    due = NOW + timedelta(minutes=3)
+    assert words.due(Readiness(due, {}, 0), NOW) == (
+        "The next update is due at 2026-11-23 02:03:00 UTC, in 3 min."
+    )
+    assert words.due(Readiness(due, {"redis": "does not answer"}, 2), NOW).endswith(
+        "in 3 min. Events that nobody has taken yet: 2. Not ready for it: redis: does not answer."
+    )
+
+
+def test_how_far_the_repairs_are() -> None:
+    assert words.repairs(Repairs(3, 2, 1_200, 1, 0.995)) == (
+        "1,201 of 1,206 repairs ended (99 %): 1,200 done, 1 failed, 2 running, 3 waiting."
+    )
+    assert words.repairs(Repairs(0, 0, 0, 0, None)).startswith("No repairs yet")

@@ -1,0 +1,329 @@
+"""What runs in the background outlives an error that nobody thought of, and says so in the log."""
+
+import ast
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from api import shutdown, slow_clients
+from api.cache import invalidation
+from api.cache.invalidation import look_out
+from api.cache.response_cache import Snapshot
+from api.events import broadcaster
+from api.events.broadcaster import Feed
+from bench.harness.services import wait_until
+from bridge import consumer, subscriber
+from bridge.connection import Connection
+from bridge.events import UpdateFinished, UpdateRequested
+from bridge.publisher import announce, publish
+from bridge.subscriber import listen
+from market.ledger import lease
+from market.ledger.event_log import Closings
+from market.ledger.lease import Lease
+from market.ledger.ledger import Ledger
+from market.storage import migrations
+from market.storage.database import Document
+from tests.api.resources.test_updates import closed
+from tests.bridge.test_consumer import Handled, consuming
+
+ROOT = Path(__file__).parents[2]
+UNEXPECTED = (KeyError("unexpected"), RuntimeError("unexpected"), AssertionError("unexpected"))
+# As nats-py cancels its own futures when it loses the connection.
+CANCELLED = asyncio.CancelledError("unexpected")
+
+
+def fail_once(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: BaseException
+) -> threading.Event:
+    """The next call of a method raises; what comes back is set once it has."""
+    right, failed = getattr(owner, name), threading.Event()
+
+    def method(*arguments: Any, **named: Any) -> Any:
+        if not failed.is_set():
+            failed.set()
+            raise error
+        return right(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, method)
+    return failed
+
+
+def tell(connection: Connection, number: int) -> bool:
+    announce(connection, UpdateFinished("u", "done", number))
+    return False
+
+
+@pytest.mark.row("background")
+@pytest.mark.parametrize("error", [*UNEXPECTED, CANCELLED], ids=repr)
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (JetStreamContext.PullSubscription, "fetch"),
+        (JetStreamContext, "pull_subscribe_bind"),
+        (Connection, "client"),
+    ],
+)
+def test_the_consumer(
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    owner: Any,
+    name: str,
+    error: BaseException,
+) -> None:
+    monkeypatch.setattr(consumer, "PAUSE_SECONDS", 0.01)
+    handled = Handled()
+    publish(connection, UpdateRequested("a"))
+    failed = fail_once(monkeypatch, owner, name, error)
+    with consuming(connection, handled):
+        assert failed.wait(10)
+        wait_until(lambda: handled.ids == ["a"], "the event")
+    assert caplog.text.count("the consumer failed; trying again") == 1
+
+
+@pytest.mark.row("background")
+@pytest.mark.parametrize("at", ["nak", "metadata"])
+def test_the_consumer_s_part_for_one_event(
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    at: str,
+) -> None:
+    handled = Handled()
+    if at == "nak":
+        fail_once(monkeypatch, Msg, "nak", UNEXPECTED[0])
+        fail_once(monkeypatch, Handled, "__call__", UNEXPECTED[1])
+    else:
+        fail_once(monkeypatch, Msg.Metadata, "_from_reply", UNEXPECTED[0])
+    for name in "ab":
+        publish(connection, UpdateRequested(name))
+    with consuming(connection, handled):
+        wait_until(lambda: "b" in handled.ids, "the next event", 4)
+        wait_until(lambda: "a" in handled.ids, "the first event, which comes again")
+    assert "the event failed" in caplog.text
+
+
+@pytest.mark.row("background")
+@pytest.mark.parametrize("error", [*UNEXPECTED, CANCELLED], ids=repr)
+def test_the_listener_s_subscription(
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: BaseException,
+) -> None:
+    monkeypatch.setattr(subscriber, "PAUSE_SECONDS", 0.01)
+    heard: list[UpdateFinished] = []
+    failed = fail_once(monkeypatch, Client, "subscribe", error)
+    listen(connection, heard.append)
+    assert failed.wait(10)
+    wait_until(lambda: tell(connection, 1) or heard, "news")
+    assert "not subscribed; trying again" in caplog.text
+
+
+@pytest.mark.row("background")
+def test_the_listener_s_handler(connection: Connection, caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[UpdateFinished] = []
+
+    def handler(news: UpdateFinished) -> None:
+        heard.append(news)
+        if len(heard) == 1:
+            raise UNEXPECTED[0]
+
+    listen(connection, handler)
+    wait_until(lambda: tell(connection, 1) or len(heard) > 1, "more news")
+    assert "news was not taken in" in caplog.text
+
+
+@pytest.mark.row("background")
+def test_the_loop_of_nats(connection: Connection, caplog: pytest.LogCaptureFixture) -> None:
+    async def leave(_: Client) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        connection.run(leave, 5)
+    sequence = publish(connection, UpdateRequested("a"))
+    assert sequence == 1
+    assert "the loop was broken off, and goes on" in caplog.text
+
+
+@pytest.mark.row("background")
+def test_what_is_to_run_for_ever_never_ends_unheard(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def end() -> None:
+        raise UNEXPECTED[0]
+
+    running = connection.keep_running(end(), "a test")
+    assert running.exception(5) is UNEXPECTED[0]
+    wait_until(lambda: "ended by an error" in caplog.text, "a line in the log")
+
+
+@pytest.mark.row("background")
+@pytest.mark.parametrize("error", UNEXPECTED, ids=repr)
+def test_the_lookout(
+    database: Database[Document],
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr(invalidation, "LOOK_SECONDS", 0.01)
+    snapshot = Snapshot()
+    failed = fail_once(monkeypatch, Closings, "newest", error)
+    look_out(Closings(database), snapshot)
+    assert failed.wait(10)
+    closed(ledger, "update", "done")
+    wait_until(lambda: snapshot.generation, "a drop")
+    assert "the ledger was not read" in caplog.text
+
+
+@pytest.mark.row("background")
+def test_the_feed(
+    database: Database[Document],
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(broadcaster, "LOOK_SECONDS", 0.01)
+    made = Feed(Closings(database), "simulator")
+    failed = fail_once(monkeypatch, Closings, "newest", UNEXPECTED[0])
+    with made.place():
+        assert failed.wait(10)
+        wait_until(lambda: made._last is not None, "the feed")
+        closed(ledger, "update", "done")
+        assert len(made.after(0, 10)) == 1
+    made.end()
+    assert "events cannot be followed" in caplog.text
+
+
+@pytest.mark.row("background")
+def test_the_pace(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(slow_clients, "LOOK_SECONDS", 0.01)
+    failed = fail_once(monkeypatch, slow_clients.Pace, "look", UNEXPECTED[0])
+    looked, look = threading.Event(), slow_clients.Pace.look
+
+    def noted(*arguments: Any) -> int:
+        count = look(*arguments)
+        looked.set()
+        return count
+
+    monkeypatch.setattr(slow_clients.Pace, "look", noted)
+    slow_clients.keep_pace()
+    assert failed.wait(10)
+    assert looked.wait(10)
+    assert "connections were not looked at" in caplog.text
+
+
+@pytest.mark.row("background")
+def test_the_end_of_a_process(caplog: pytest.LogCaptureFixture) -> None:
+    known = signal.getsignal(signal.SIGTERM)
+    told: list[int] = []
+
+    def handler() -> None:
+        told.append(1)
+        if len(told) == 1:
+            raise UNEXPECTED[0]
+
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        shutdown.when_told_to_end(handler)
+        for times in (1, 2):
+            signal.raise_signal(signal.SIGTERM)
+            wait_until(lambda: len(told) == times, "the handler")  # noqa: B023
+    finally:
+        writer = signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, known)
+        os.close(writer)
+    assert "ending failed" in caplog.text
+
+
+@pytest.mark.row("background")
+@pytest.mark.parametrize("error", UNEXPECTED, ids=repr)
+def test_a_lease(
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
+    ledger.receive("a", trigger="event", slot=None, hops={})
+    claim = ledger.claim("a", "worker", datetime.now(UTC))
+    assert claim is not None
+    failed = fail_once(monkeypatch, Ledger, "renew", error)
+    with Lease(ledger, claim) as held:
+        assert failed.wait(10)
+        before = held._held_until
+        wait_until(lambda: held._held_until > before, "a renewal")
+    assert "the lease was not renewed" in caplog.text
+
+
+@pytest.mark.row("background")
+def test_the_lease_on_the_schema(
+    database: Database[Document],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(migrations, "RENEW_SECONDS", 0.01)
+    database[migrations.SCHEMA].delete_many({})
+    database[migrations.SCHEMA].insert_one({"_id": migrations.SCHEMA, "version": 1})
+
+    def until() -> Any:
+        found = database[migrations.SCHEMA].find_one()
+        return found and found["until"]
+
+    with migrations._lease(database[migrations.SCHEMA], 1):
+        failed = fail_once(monkeypatch, Collection, "update_one", UNEXPECTED[0])
+        assert failed.wait(10)
+        before = until()
+        wait_until(lambda: until() > before, "a renewal")
+    assert "the lease was not renewed" in caplog.text
+
+
+# Each place that begins something in the background, by its file, and what is tried of it here.
+# A thread whose caller waits for what it returns has its error told by the caller.
+BEGUN: dict[str, Callable[..., object] | str] = {
+    "api/shutdown.py": test_the_end_of_a_process,
+    "api/events/broadcaster.py": test_the_feed,
+    "api/cache/invalidation.py": test_the_lookout,
+    "api/metrics/exporter.py": "its results are read",
+    "api/slow_clients.py": test_the_pace,
+    "api/resources/health.py": "its results are read",
+    "bridge/connection.py": test_the_loop_of_nats,
+    "bridge/consumer.py": test_the_consumer,
+    "bridge/subscriber.py": test_the_listener_s_subscription,
+    "bridge/publisher.py": "a hint that may be lost",
+    "market/ingest/run_update.py": "its results are read",
+    "market/sources/fetch.py": "its results are read",
+    "market/sources/http.py": "its results are read",
+    "market/ledger/lease.py": test_a_lease,
+    "market/storage/migrations.py": test_the_lease_on_the_schema,
+    "simulator/server.py": "part of no product's process",
+}
+BEGINS = {"Thread", "Timer", "ThreadPoolExecutor", "run_coroutine_threadsafe", "create_task"}
+
+
+def test_nothing_else_runs_in_the_background() -> None:
+    found = {
+        str(file.relative_to(ROOT))
+        for package in ("api", "bridge", "market", "tasks")
+        for file in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+        and (
+            getattr(node.func, "attr", getattr(node.func, "id", None)) in BEGINS
+            or ast.unparse(node.func) in ("connection.keep_running", "connection.start")
+        )
+    }
+    assert found == set(BEGUN)

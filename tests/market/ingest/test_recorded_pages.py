@@ -1,0 +1,137 @@
+"""Twelve recorded pages, one update each: what is stored is what the files say."""
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from pymongo.database import Database
+
+from bench.harness.services import RECORDED, SimulatorControl
+from market.analytics.statistics import deviation, rounded
+from market.ingest.outlier_filter import Sieve
+from market.ingest.run_update import Outcome, carry_out
+from market.ledger.lease import Lease
+from market.ledger.ledger import Ledger
+from market.schedule.slots import Schedule
+from market.sources.coingecko import CoinGecko
+from market.storage.database import Document
+from market.storage.quote_store import Store
+from settings import parse_coins
+from simulator.app import create_simulator
+from simulator.market import Market
+from simulator.replay import Replay
+from simulator.server import serving
+
+PATTERN = "markets_usd_page1_2025-12-14T*_run.json"
+PAGES = 12
+QUARTER = 15 * 60 * 1000
+FROZEN = ("bitcoin", "dogecoin", "pepe")
+
+
+def write_pages(folder: Path) -> None:
+    """Twelve of the simulator's pages as files; some rows stand still for half of them."""
+    now = [1_765_680_000_000]
+    with serving(create_simulator(Market(seed=7), clock=lambda: now[0])) as url:
+        control = SimulatorControl(url)
+        for number in range(PAGES):
+            if number == 3:
+                for coin in FROZEN:
+                    control.fault("frozen", coin=coin)
+            if number == 9:
+                control.clear()
+            page = requests.get(f"{url}/coins/markets?vs_currency=usd", timeout=10)
+            stamp = f"2025-12-14T{number:06d}Z"
+            (folder / f"markets_usd_page1_{stamp}_run.json").write_bytes(page.content)
+            now[0] += QUARTER
+
+
+@pytest.fixture(params=["recorded", "simulated"])
+def pages(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder with twelve pages."""
+    if request.param == "simulated":
+        write_pages(tmp_path)
+        return tmp_path
+    if not RECORDED.is_dir():
+        pytest.skip(f"no recorded pages in {RECORDED}")
+    return RECORDED
+
+
+@pytest.fixture
+def replayed(pages: Path) -> Iterator[CoinGecko]:
+    with serving(create_simulator(Replay(pages, PATTERN))) as url:
+        source = CoinGecko(url)
+        yield source
+        source.close()
+
+
+def test_twelve_updates_store_what_twelve_pages_say(
+    pages: Path, replayed: CoinGecko, ledger: Ledger, store: Store, database: Database[Document]
+) -> None:
+    # Given what the files say: of a coin's rows of the same moment the first stands
+    files = sorted(pages.glob(PATTERN))
+    assert len(files) == PAGES
+    series: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    new = []
+    for file in files:
+        rows = json.loads(file.read_bytes())
+        assert len(rows) == 100
+        moved = [row for row in rows if row["last_updated"] not in series[row["id"]]]
+        for row in moved:
+            series[row["id"]][row["last_updated"]] = row
+        new.append(len(moved))
+    assert 100 < sum(new) < 100 * PAGES  # some rows stood still
+
+    # When
+    outcomes = []
+    for number in range(PAGES):
+        ledger.receive(f"page-{number}", trigger="event", slot=None, hops={})
+        claim = ledger.claim(f"page-{number}", "worker", datetime.now(UTC))
+        assert claim is not None
+        with Lease(ledger, claim) as lease:
+            outcomes.append(
+                carry_out(
+                    lease,
+                    ledger=ledger,
+                    store=store,
+                    sieve=Sieve(database),
+                    source=replayed,
+                    schedule=Schedule("*/15 * * * *"),
+                    wanted=parse_coins("top:100"),
+                    currency="usd",
+                    label="replay",
+                )
+            )
+
+    # Then every quote is there once, and each update says how many were new
+    assert outcomes == [Outcome("done", count) for count in new]
+    assert [ledger.get(f"page-{n}")["counts"]["unchanged"] for n in range(PAGES)] == [  # type: ignore[index]
+        100 - count for count in new
+    ]
+    assert database["quotes"].count_documents({}) == sum(new)
+    latest = store.latest().coins
+    assert set(latest) == set(series)
+    for coin, by_time in series.items():
+        newest = max(by_time)
+        stored = store.newest(coin)
+        # ... the newest is the file's
+        for found, at in ((stored[0], stored[0]["_id"]["at"]), (latest[coin], latest[coin]["at"])):
+            assert at == datetime.fromisoformat(newest)
+            assert (found["price"], found["market_cap"], found["volume_24h"]) == (
+                by_time[newest]["current_price"],
+                by_time[newest]["market_cap"],
+                by_time[newest]["total_volume"],
+            )
+            assert found["change_24h"] == by_time[newest]["price_change_percentage_24h"]
+        # ... and so is the deviation
+        prices = [by_time[at]["current_price"] for at in sorted(by_time, reverse=True)]
+        assert [quote["price"] for quote in stored] == prices
+        expected = statistics.pstdev(prices)
+        found_deviation = deviation([quote["price"] for quote in stored])
+        assert found_deviation == pytest.approx(expected, rel=1e-9, abs=1e-15)
+        assert rounded(found_deviation) == pytest.approx(rounded(expected), rel=1e-5, abs=0.01)

@@ -1,0 +1,120 @@
+"""Slots of a schedule, as UTC times and as ids."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from market.schedule.slots import Schedule
+
+QUARTERS = "*/15 * * * *"
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("expression", "now", "current", "following"),
+    [
+        (QUARTERS, "2026-11-22T08:37:12", "2026-11-22T08:30", "2026-11-22T08:45"),
+        # A slot begins with its very first instant.
+        (QUARTERS, "2026-11-22T08:30:00", "2026-11-22T08:30", "2026-11-22T08:45"),
+        (QUARTERS, "2026-11-22T08:30:00.000001", "2026-11-22T08:30", "2026-11-22T08:45"),
+        (QUARTERS, "2026-11-22T08:29:59.999999", "2026-11-22T08:15", "2026-11-22T08:30"),
+        (QUARTERS, "2027-01-01T00:00:00", "2027-01-01T00:00", "2027-01-01T00:15"),
+        # The nights in which clocks elsewhere change.
+        (QUARTERS, "2026-03-29T01:59:59", "2026-03-29T01:45", "2026-03-29T02:00"),
+        (QUARTERS, "2026-10-25T01:00:00", "2026-10-25T01:00", "2026-10-25T01:15"),
+        ("*/10 * * * * *", "2026-11-22T08:30:09.999", "2026-11-22T08:30", "2026-11-22T08:30:10"),
+        ("* * * * * *", "2026-11-22T08:30:09", "2026-11-22T08:30:09", "2026-11-22T08:30:10"),
+        ("5 0 * * * *", "2026-11-22T08:00:04", "2026-11-22T07:00:05", "2026-11-22T08:00:05"),
+        ("0 0 1 * *", "2026-11-22T08:30", "2026-11-01T00:00", "2026-12-01T00:00"),
+        ("0 12 31 * *", "2026-11-22T08:30", "2026-10-31T12:00", "2026-12-31T12:00"),
+        ("0 6 * * MON", "2026-11-22T08:30", "2026-11-16T06:00", "2026-11-23T06:00"),
+        ("0 0 29 2 *", "2026-11-22T08:30", "2024-02-29T00:00", "2028-02-29T00:00"),
+    ],
+)
+def test_the_slot_of_a_moment_and_the_next(
+    expression: str, now: str, current: str, following: str
+) -> None:
+    schedule = Schedule(expression)
+    assert schedule.current(at(now)) == at(current)
+    assert schedule.following(at(now)) == at(following)
+    assert schedule.interval(at(now)) == at(following) - at(current)
+    assert schedule.current(at(now)).utcoffset() == timedelta(0)
+
+
+def test_slots_between_leave_out_both_ends() -> None:
+    schedule = Schedule(QUARTERS)
+    # Given two slots with two between
+    between = schedule.between(at("2026-11-22T08:00"), at("2026-11-22T08:45"))
+    # Then
+    assert list(between) == [at("2026-11-22T08:15"), at("2026-11-22T08:30")]
+    assert not list(schedule.between(at("2026-11-22T08:00"), at("2026-11-22T08:15")))
+    assert not list(schedule.between(at("2026-11-22T08:15"), at("2026-11-22T08:00")))
+
+
+def test_a_day_on_which_clocks_change_has_as_many_slots_as_any() -> None:
+    schedule = Schedule(QUARTERS)
+    for day in ("2026-03-29", "2026-10-25", "2026-11-22"):
+        start = at(day)
+        slots = list(schedule.between(start - timedelta(seconds=1), start + timedelta(days=1)))
+        assert len(slots) == 96
+        assert len({schedule.name(slot) for slot in slots}) == 96
+
+
+@pytest.mark.parametrize(
+    ("expression", "slot", "name"),
+    [
+        (QUARTERS, "2026-11-22T08:30", "2026-11-22T08:30Z"),
+        ("*/10 * * * * *", "2026-11-22T08:30:10", "2026-11-22T08:30:10Z"),
+    ],
+)
+def test_an_id_names_its_slot(expression: str, slot: str, name: str) -> None:
+    schedule = Schedule(expression)
+    assert schedule.name(at(slot)) == name
+    assert schedule.parse(name) == at(slot)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "call-8f3b",
+        "2026-11-22T08:31Z",
+        "2026-11-22T08:30",
+        "2026-11-22T08:30z",
+        "2026-11-22T8:30Z",
+        "2026-11-22T08:30:00Z",
+        "2026-11-22 08:30Z",
+        " 2026-11-22T08:30Z",
+        "2026-11-22T08:30Z\n",
+        "2026-02-30T08:30Z",
+        "2026-11-22T24:00Z",
+        "٢٠٢٦-11-22T08:30Z",
+        "0001-01-01T00:00Z",
+        "2026-11-22T08:30+00:00",
+    ],
+)
+def test_an_id_that_only_looks_like_a_slot_is_none(name: str) -> None:
+    assert Schedule(QUARTERS).parse(name) is None
+
+
+@pytest.mark.parametrize("name", ["2026-11-22T08:30Z", "9999-12-31T23:59:59Z"])
+def test_an_id_of_another_schedule_or_the_end_of_time_is_none(name: str) -> None:
+    assert Schedule("* * * * * *").parse(name) is None
+
+
+def test_a_moment_of_another_zone_lies_in_the_same_slot() -> None:
+    india = timezone(timedelta(hours=5, minutes=30))
+    moment = at("2026-11-22T08:37").astimezone(india)
+    schedule = Schedule(QUARTERS)
+    assert schedule.current(moment) == at("2026-11-22T08:30")
+    assert schedule.following(moment) == at("2026-11-22T08:45")
+
+
+def test_a_slot_so_many_before_another() -> None:
+    quarters = Schedule("*/15 * * * *")
+    slot = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
+    assert quarters.earlier(slot, 0) == slot
+    assert quarters.earlier(slot, 3) == datetime(2026, 11, 21, 23, 30, tzinfo=UTC)

@@ -1,0 +1,50 @@
+"""Which coin is which: by symbol and name, never when there is a doubt."""
+
+import json
+from typing import Any
+
+import pytest
+
+from bench.harness.services import RECORDED
+from market.sources.coin_matching import match
+
+
+def named(*names: tuple[Any, Any]) -> list[dict[str, Any]]:
+    return [{"symbol": symbol, "name": name} for symbol, name in names]
+
+
+def test_the_same_symbol_and_name_in_whatever_case_are_one_coin() -> None:
+    rows = named(("BTC", "Bitcoin"), ("NEAR", "Near  Protocol "), ("ETH", "Ether"))
+    coins = dict(
+        zip(
+            ("bitcoin", "near", "ethereum"),
+            named(("btc", "Bitcoin"), ("near", "NEAR Protocol"), ("eth", "Ethereum")),
+            strict=True,
+        )
+    )
+    assert match(rows, coins) == ({"bitcoin": rows[0], "near": rows[1]}, set())
+
+
+def test_two_of_theirs_or_two_of_ours_are_nobody_s() -> None:
+    two_rows = named(("A", "a"), ("a", "A"), ("B", "b"))
+    ours = dict(enumerate(named(("a", "a"), ("b", "b"), ("B", "B"))))
+    coins = {str(number): one for number, one in ours.items()}
+    assert match(two_rows, coins) == ({}, {"0", "1", "2"})
+
+
+@pytest.mark.parametrize("missing", [None, "", " ", 1, [], "\u2003"])
+def test_without_a_symbol_or_a_name_nothing_matches(missing: Any) -> None:
+    for names in ((missing, "a"), ("a", missing)):
+        assert match(named(names), {"a": named(names)[0]}) == ({}, set())
+
+
+def test_of_the_recorded_list_a_symbol_and_name_are_one_coin_s_but_for_a_few() -> None:
+    file = RECORDED / "coins_list_2025-08-03.json"
+    if not file.exists():
+        pytest.skip(f"{file.name} is not here")
+    listed = json.loads(file.read_text())
+    coins = {one["id"]: one for one in listed}
+    found, ambiguous = match(listed, coins)
+    assert all(found[coin]["id"] == coin for coin in found)
+    assert len(found) > 0.95 * len(listed)
+    assert {"beam", "beam-2"} <= ambiguous
