@@ -1,4 +1,4 @@
-"""`python -m bench.chaos.run`: see `bench/chaos/run.py`."""
+"""`python -m bench.chaos`: see `bench/chaos/run.py`."""
 
 import sys
 

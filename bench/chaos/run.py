@@ -1,4 +1,4 @@
-"""Kill, freeze and restart processes at random while updates go on: `python -m bench.chaos.run`.
+"""Kill, freeze and restart processes at random while updates go on: `python -m bench.chaos`.
 
 Starts a demo system of its own with a slot every few seconds, strikes its processes one after the
 other, as `--seed` says, and waits each time until an update that came after the blow is done. At
