@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from logs.plain_text import printable
+from logs.redaction import printable
 from logs.redaction import masked
 from supervisor.control import Detail
 

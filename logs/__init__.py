@@ -1,4 +1,4 @@
-"""One line an event, in every process alike, with the update that it is about."""
+"""Structured logging: every process writes one line per event, with the update it belongs to."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ __all__ = ["about", "get", "note", "set_up", "wipe"]
 
 
 def __getattr__(name: str) -> Any:
-    # At the first use: whoever only reads lines, as `./koinx status`, spares structlog's 0.1 s.
+    # Imported on first use: commands that only read logs, such as `./koinx status`, save the 0.1 s
+    # that structlog takes to load.
     if name not in __all__:
         raise AttributeError(name)
     return getattr(import_module("logs.setup" if name == "set_up" else "logs.logger"), name)

@@ -1,4 +1,4 @@
-"""Puts a process's logging in order, once, as it starts."""
+"""Configures a process's logging once, when the process starts."""
 
 import logging
 import sys
@@ -12,10 +12,10 @@ log = logging.getLogger("process")
 
 
 def set_up(process: str) -> None:
-    """Has every logger of this process write a line an event to standard error.
+    """Makes every logger of this process write one line per event to standard error.
 
-    JSON, unless that is a terminal. Warnings, and errors that end the process or a thread, are
-    such lines too. Known secrets are masked in all of them.
+    The lines are JSON, unless standard error is a terminal. They include warnings and the errors
+    that end the process or a thread. Known secrets are masked.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(process, plain=sys.stderr.isatty()))
@@ -26,19 +26,21 @@ def set_up(process: str) -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
     logging.captureWarnings(capture=True)
-    sys.excepthook = _ended
-    threading.excepthook = _thread_ended
+    sys.excepthook = _log_exception
+    threading.excepthook = _log_thread_exception
 
 
-def _ended(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+def _log_exception(
+    kind: type[BaseException], error: BaseException, where: TracebackType | None
+) -> None:
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, where)
     else:
-        log.critical("ended by an error", exc_info=(kind, error, where))
+        log.critical("process ended by an error", exc_info=(kind, error, where))
 
 
-def _thread_ended(what: threading.ExceptHookArgs) -> None:
-    if what.exc_value is not None and not issubclass(what.exc_type, SystemExit):
-        error = (what.exc_type, what.exc_value, what.exc_traceback)
-        thread = what.thread.name if what.thread else None
-        log.error("a thread ended by an error", exc_info=error, extra={"of": thread})
+def _log_thread_exception(hook: threading.ExceptHookArgs) -> None:
+    if hook.exc_value is not None and not issubclass(hook.exc_type, SystemExit):
+        error = (hook.exc_type, hook.exc_value, hook.exc_traceback)
+        thread = hook.thread.name if hook.thread else None
+        log.error("thread ended by an error", exc_info=error, extra={"of": thread})

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from logs.parser import readable
+from logs.formatters import readable
 
 MAX_BYTES = 10 * 1024 * 1024
 KEPT = 3

@@ -34,7 +34,7 @@ from bench.harness.system import System, running
 from bridge.connection import Connection
 from bridge.events import UpdateRequested
 from bridge.publisher import NotPublished, publish
-from logs.parser import readable
+from logs.formatters import readable
 from settings import load
 from supervisor.control import Processes
 

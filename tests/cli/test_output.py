@@ -12,7 +12,8 @@ from cli.doctor.report import line
 from cli.output import complain, paint, say, say_again
 from cli.trace import lines
 from logs import redaction
-from logs.plain_text import UNPRINTABLE, for_people
+from logs.formatters import plain_line
+from logs.redaction import UNPRINTABLE
 from supervisor.control import Processes
 from supervisor.log_files import Tail
 from tests.cli.test_trace import an_update
@@ -85,7 +86,7 @@ def test_logs_and_up_show_what_a_request_held_and_do_not_carry_it_out(
 
 def test_what_somebody_sent_does_not_look_like_a_line_of_ours() -> None:
     event = {"time": "T", "level": "info", "event": "GET /\nT critical all is lost", "a\nT": "b\nc"}
-    assert for_people(event) == 'T info    GET /\\nT critical all is lost  a\\nT="b\\nc"'
+    assert plain_line(event) == 'T info    GET /\\nT critical all is lost  a\\nT="b\\nc"'
 
 
 @pytest.mark.row("escape-sequences")

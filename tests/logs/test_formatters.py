@@ -1,4 +1,4 @@
-"""The lines that records become."""
+"""Formatting log records, and showing log files to people."""
 
 import json
 import logging
@@ -8,8 +8,8 @@ import pytest
 
 import logs
 from logs import redaction
-from logs.formatters import formatter
-from logs.plain_text import UNPRINTABLE
+from logs.formatters import formatter, plain_line, readable
+from logs.redaction import UNPRINTABLE
 
 
 class Lines(logging.Handler):
@@ -38,7 +38,7 @@ def one(logger: logging.Logger, handler: Lines) -> str:
     return text
 
 
-def test_ours_and_anothers_records_become_the_same_json(logger: logging.Logger) -> None:
+def test_records_of_ours_and_of_libraries_become_the_same_json(logger: logging.Logger) -> None:
     found = []
     for write in (
         lambda: logs.get(logger.name).warning("it fails", fence=3),
@@ -79,7 +79,7 @@ def test_a_traceback_is_part_of_its_line_and_masked(logger: logging.Logger) -> N
     assert line["event"] == "failed\nin two lines"
 
 
-def test_what_json_does_not_know_is_written_as_text(logger: logging.Logger) -> None:
+def test_values_that_json_cannot_represent_are_written_as_text(logger: logging.Logger) -> None:
     handler = Lines()
     logger.addHandler(handler)
     logger.warning("x", extra={"what": {1}})
@@ -97,7 +97,7 @@ def test_on_a_terminal_it_is_plain(logger: logging.Logger) -> None:
 
 @pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.row("escape-sequences")
-def test_no_line_holds_what_a_terminal_obeys(
+def test_no_line_contains_terminal_control_characters(
     logger: logging.Logger, plain: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handler = Lines(plain=plain)
@@ -116,3 +116,54 @@ def test_no_line_holds_what_a_terminal_obeys(
     if not plain:
         line = json.loads(text)
         assert (line["event"], line[hostile]) == (hostile, hostile)
+
+
+def test_a_plain_line_lists_the_fields() -> None:
+    event = {"time": "T", "level": "info", "event": "done", "a": None, "b": "", "pid": 7}
+    assert plain_line(event) == 'T info    done  a=null b=""'
+
+
+def test_values_with_spaces_are_quoted_and_a_traceback_follows() -> None:
+    event = {"event": "failed", "why": 'no "room"', "exception": "Traceback\nOSError"}
+    assert plain_line(event).splitlines() == [
+        '         failed  why="no \\"room\\""',
+        "Traceback",
+        "OSError",
+    ]
+
+
+OURS = {
+    "time": "2026-11-22T08:30:00.123Z",
+    "level": "info",
+    "event": "update claimed",
+    "process": "worker",
+}
+MONGOD = {
+    "t": {"$date": "2026-11-22T08:30:00.123+00:00"},
+    "s": "W",
+    "c": "NETWORK",
+    "msg": "Slow query",
+    "attr": {"ms": 120},
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            json.dumps(OURS | {"fence": 3}),
+            ["2026-11-22T08:30:00.123Z info    update claimed  fence=3"],
+        ),
+        (
+            json.dumps(OURS | {"exception": "Traceback\nValueError: x"}),
+            ["2026-11-22T08:30:00.123Z info    update claimed", "Traceback", "ValueError: x"],
+        ),
+        (json.dumps(MONGOD), ["2026-11-22T08:30:00.123+00:00 warning Slow query  ms=120"]),
+        (json.dumps(OURS)[:-5], [json.dumps(OURS)[:-5]]),
+        ('{"table": 1}', ['{"table": 1}']),
+        ("simulator listens on http://127.0.0.1:1", ["simulator listens on http://127.0.0.1:1"]),
+        ("", [""]),
+    ],
+)
+def test_json_becomes_plain_text_and_other_lines_stay(line: str, shown: list[str]) -> None:
+    assert readable(line) == shown

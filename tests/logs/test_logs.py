@@ -1,4 +1,4 @@
-"""What importing the logbook costs."""
+"""The cost of importing logs."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A process's logging, put in order."""
+"""Configuring a process's logging."""
 
 import json
 import subprocess
@@ -7,11 +7,11 @@ import sys
 from settings import ROOT
 
 START = """
-import logging, threading, warnings, logbook
-from logbook import masking
+import logging, threading, warnings, logs
+from logs import redaction
 logging.getLogger("_granian").addHandler(logging.StreamHandler())
 logs.set_up("test")
-masking.know(["hunter2"])
+redaction.know(["hunter2"])
 logging.getLogger("_granian.workers").info("Started %s", "worker-1")
 warnings.warn("old: hunter2")
 thread = threading.Thread(target=lambda: 1 / 0, name="feed")
@@ -21,7 +21,7 @@ raise RuntimeError("hunter2")
 """
 
 
-def test_whatever_is_told_is_a_line_of_json_on_standard_error() -> None:
+def test_every_record_is_a_line_of_json_on_standard_error() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", START], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -30,7 +30,7 @@ def test_whatever_is_told_is_a_line_of_json_on_standard_error() -> None:
     server, warning, thread, end = map(json.loads, ran.stderr.splitlines())
     assert (server["event"], server["level"]) == ("Started worker-1", "info")
     assert (warning["logger"], warning["level"]) == ("py.warnings", "warning")
-    assert (thread["event"], thread["of"]) == ("a thread ended by an error", "feed")
+    assert (thread["event"], thread["of"]) == ("thread ended by an error", "feed")
     assert thread["exception"].endswith("ZeroDivisionError: division by zero")
-    assert (end["event"], end["level"]) == ("ended by an error", "critical")
+    assert (end["event"], end["level"]) == ("process ended by an error", "critical")
     assert end["exception"].endswith("RuntimeError: …")
