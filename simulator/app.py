@@ -63,7 +63,8 @@ def create_simulator(
     ):
         app.add_url_rule(path, path, view)
         app.add_url_rule(PREFIX + path, PREFIX + path, view)
-    app.add_url_rule("/v1/tickers", "/v1/tickers", answers.tickers)
+    for path, view in (("/v1/tickers", answers.tickers), ("/v1/coins", answers.coins)):
+        app.add_url_rule(path, path, view)
 
     @app.errorhandler(Refused)
     def refused(error: Refused) -> Response:

@@ -1,4 +1,4 @@
-"""What the simulator answers to each of CoinGecko's paths, and to CoinPaprika's tickers."""
+"""What the simulator answers to each of CoinGecko's paths, and to CoinPaprika's two."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator.faults import bare
 from simulator.market import Market
 from simulator.query import CHANGES, Query, Row
 from simulator.replay import Replay
-from simulator.tickers import ticker
+from simulator.tickers import listed, ticker
 from simulator.timestamps import DAY, HOUR, MINUTE, SECOND, iso
 
 _STEPS = {"5m": 5 * MINUTE, "hourly": HOUR, "daily": DAY}
@@ -71,6 +71,12 @@ class Answers:
         )
         g.rows = self._rows(query)
         return answer([ticker(row, currency) for row in g.rows])
+
+    def coins(self) -> Response:
+        """CoinPaprika's list of all coins; those that are retired are there, as inactive ones."""
+        retired = self._book.coins().retired
+        known = self._market.listing()
+        return answer([listed(one, active=one["id"] not in retired) for one in known])
 
     def simple_price(self) -> Response:
         """An object of each coin's prices; currencies and ids that are unknown are left out."""

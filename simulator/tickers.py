@@ -1,4 +1,4 @@
-"""CoinPaprika's tickers, made from rows of `/coins/markets`."""
+"""CoinPaprika's tickers and list of coins, made from the market's own rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def ticker(row: Row, currency: str) -> Row:
     symbol = str(row["symbol"])
     at = datetime.fromisoformat(row["last_updated"])
     return {
-        "id": f"{symbol.casefold()}-{row['id']}",
+        "id": _id(row),
         "name": row["name"],
         "symbol": symbol.upper(),
         "rank": row["market_cap_rank"] or 0,
@@ -30,3 +30,20 @@ def ticker(row: Row, currency: str) -> Row:
             }
         },
     }
+
+
+def listed(coin: Row, *, active: bool) -> Row:
+    """A coin of `/coins/list` as `/v1/coins` has it, which knows no prices and so no ranks."""
+    return {
+        "id": _id(coin),
+        "name": coin["name"],
+        "symbol": str(coin["symbol"]).upper(),
+        "rank": 0,
+        "is_new": False,
+        "is_active": active,
+        "type": "coin",
+    }
+
+
+def _id(coin: Row) -> str:
+    return f"{str(coin['symbol']).casefold()}-{coin['id']}"

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 import redis
+from pymongo.database import Database
 
 from bridge.connection import Connection
 from market.gap_repair.pause import Pause
@@ -17,11 +19,12 @@ from market.ledger.health import Conditions
 from market.ledger.ledger import Ledger
 from market.rollups.job import Archive
 from market.schedule.slots import Schedule
+from market.sources.coin_listing import FRESH, Listing
 from market.sources.coingecko import CoinGecko
 from market.sources.coinpaprika import KEEP_SECONDS, CoinPaprika
 from market.sources.fallback import Substitute
 from market.sources.http import Deadline
-from market.storage.database import connect
+from market.storage.database import Document, connect
 from market.storage.quote_history import History
 from market.storage.quote_store import Store
 from quota.limiter import RedisCounts
@@ -56,7 +59,7 @@ class Services:
         self.at_once = call_budget.pages_at_once(settings)
         self.source = _source(settings, call_budget.for_updates(storage, settings))
         self.charts = _source(settings, call_budget.for_repairs(storage, settings))
-        self.substitute = _substitute(settings)
+        self.substitute = _substitute(settings, database)
 
 
 def _source(settings: Settings, take: Callable[[Deadline], None]) -> CoinGecko:
@@ -69,13 +72,15 @@ def _source(settings: Settings, take: Callable[[Deadline], None]) -> CoinGecko:
     )
 
 
-def _substitute(settings: Settings) -> Substitute | None:
+def _substitute(settings: Settings, database: Database[Document]) -> Substitute | None:
     if settings.second_source is None:
         return None
-    url = settings.coinpaprika_api_url
+    url, name = settings.coinpaprika_api_url, settings.second_label
     # A source on this machine has no limit, as with CoinGecko's calls.
-    keep = 0.0 if is_loopback(urlsplit(url).hostname or "") else KEEP_SECONDS
-    return Substitute(settings.second_label, CoinPaprika(url, keep_seconds=keep))
+    limited = not is_loopback(urlsplit(url).hostname or "")
+    source = CoinPaprika(url, keep_seconds=KEEP_SECONDS if limited else 0)
+    fresh = FRESH if limited else timedelta()
+    return Substitute(name, source, Listing(database, name, source.listing, fresh))
 
 
 def services() -> Services:

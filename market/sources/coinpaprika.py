@@ -1,4 +1,4 @@
-"""The CoinPaprika client: all its coins in one call, as rows of CoinGecko's `/coins/markets`."""
+"""The CoinPaprika client: its prices in one call, as rows of CoinGecko's `/coins/markets`."""
 
 import time
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from typing import Any
 
 from market.sources.http import Deadline, HttpSource, SourceError, brief
 
-MAX_BYTES = 20_000_000  # a coin takes about 850 bytes; the free plan has 2,000, the paid 12,000
+# A price takes about 850 bytes, and one free of charge are 2,000, paid 12,000; a name takes 120.
+MAX_BYTES = 20_000_000
 KEEP_SECONDS = 300.0  # the free plan's prices change about every 10 minutes
 
 Row = dict[str, Any]
@@ -36,12 +37,35 @@ class CoinPaprika:
         kept, until, rows = self._kept
         if kept == currency and time.monotonic() < until:
             return rows
-        found = self._http.get("/tickers", {"quotes": currency.upper()}, deadline)
-        if not isinstance(found, list):
-            raise SourceError(f"{self._http.host} answered no list of coins: {brief(found)}")
+        found = self._list("/tickers", {"quotes": currency.upper()}, deadline)
         rows = [row for ticker in found if (row := _row(ticker, currency))]
         self._kept = (currency, time.monotonic() + self._keep_seconds, rows)
         return rows
+
+    def listing(self, deadline: Deadline) -> list[Row]:
+        """Every active coin's `id`, `symbol` and `name`, with and without a price.
+
+        Raises SourceError, also for a list that has none of them.
+        """
+        found = self._list("/coins", {}, deadline)
+        listed = [row for one in found if (row := _listed(one))]
+        if not listed:
+            raise SourceError(f"{self._http.host} answered no active coin: {brief(found)}")
+        return listed
+
+    def _list(self, path: str, query: Mapping[str, str], deadline: Deadline) -> list[Any]:
+        found = self._http.get(path, query, deadline)
+        if not isinstance(found, list):
+            raise SourceError(f"{self._http.host} answered no list of coins: {brief(found)}")
+        return found
+
+
+def _listed(coin: Any) -> Row | None:
+    """What names a listed coin; None when it is no coin, or not an active one."""
+    if not isinstance(coin, Mapping) or coin.get("is_active") is False:
+        return None
+    row = {name: coin.get(name) for name in ("id", "symbol", "name")}
+    return row if all(isinstance(text, str) for text in row.values()) else None
 
 
 def _row(ticker: Any, currency: str) -> Row | None:

@@ -1,6 +1,6 @@
 """Stands in for the first source when it gave nothing: its coins, by the ids of the first."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from threading import Lock
 from typing import Any, Protocol
 
@@ -24,12 +24,16 @@ class Catalogue(Protocol):
     def catalogue(self, currency: str, *, deadline: Deadline) -> list[dict[str, Any]]: ...
 
 
+Listing = Callable[[Deadline], list[dict[str, Any]]]  # all its active coins; raises SourceError
+
+
 class Substitute:
     """A second source; its quotes are marked with `name`."""
 
-    def __init__(self, name: str, source: Catalogue) -> None:
+    def __init__(self, name: str, source: Catalogue, listing: Listing) -> None:
         self.name = name
         self._source = source
+        self._listing = listing
 
     def fetch(
         self,
@@ -43,9 +47,9 @@ class Substitute:
 
         `coins` is what is known of every coin, by id.
         """
-        stand_in = StandIn(self._source, coins)
+        stand_in = StandIn(self._source, self._listing, coins)
         found = fetch(stand_in, pages(wanted), currency, label=self.name, seconds=SECONDS)
-        doubts = dict.fromkeys(stand_in.ambiguous, "more than one coin has its symbol and name") | {
+        doubts = stand_in.doubts | {
             coin: why
             for coin, quote in found.quotes.items()
             if (why := doubt(quote, latest.coins.get(coin))) is not None
@@ -74,12 +78,13 @@ class StandIn:
     Names, ranks and images stay those of the first source. The second is asked once.
     """
 
-    def __init__(self, source: Catalogue, coins: Mapping[str, Document]) -> None:
+    def __init__(self, source: Catalogue, listing: Listing, coins: Mapping[str, Document]) -> None:
         self._source = source
+        self._listing = listing
         self._coins = coins
         self._lock = Lock()
         self._answer: dict[str, dict[str, Any]] | SourceError | None = None
-        self.ambiguous: list[str] = []
+        self.doubts: dict[str, str] = {}
         active = [coin for coin, known in coins.items() if known["state"] == "active"]
         self.collected = sorted(active, key=self._rank)
 
@@ -109,11 +114,12 @@ class StandIn:
     def _asked(self, currency: str, deadline: Deadline) -> dict[str, dict[str, Any]] | SourceError:
         try:
             rows = self._source.catalogue(currency, deadline=deadline)
+            listed = self._listing(deadline)
         except SourceError as error:
             return error
         # Among all coins, for one that is collected no more makes a name ambiguous as well.
-        found, ambiguous = match(rows, self._coins)
-        self.ambiguous = [coin for coin in self.collected if coin in ambiguous]
+        found, doubts = match(rows, self._coins, listed)
+        self.doubts = {coin: doubts[coin] for coin in self.collected if coin in doubts}
         return {
             coin: found[coin] | _identity(coin, self._coins[coin])
             for coin in self.collected

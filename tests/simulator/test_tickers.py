@@ -1,7 +1,7 @@
-"""Tickers of the made-up market: the rows' numbers, in the form that is documented."""
+"""Tickers and ids of the made-up market: the rows' numbers, in the form that is documented."""
 
 from simulator.market import Market
-from simulator.tickers import ticker
+from simulator.tickers import listed, ticker
 from tests.market.sources.test_coinpaprika import TICKER
 
 NOW = 1_795_383_000_123
@@ -26,3 +26,21 @@ def test_a_ticker_says_what_the_row_says() -> None:
 def test_every_coin_has_a_ticker() -> None:
     for coin in MARKET.coins:
         assert ticker(MARKET.row(coin, NOW, "eur"), "eur")["quotes"].keys() == {"EUR"}
+
+
+def test_every_coin_is_listed_under_the_id_of_its_ticker() -> None:
+    ids = {one["id"]: listed(one, active=True) for one in MARKET.listing()}
+    assert ids["bitcoin"] == {
+        "id": "btc-bitcoin",
+        "name": "Bitcoin",
+        "symbol": "BTC",
+        "rank": 0,
+        "is_new": False,
+        "is_active": True,
+        "type": "coin",
+    }
+    for coin in MARKET.coins:
+        row = ticker(MARKET.row(coin, NOW), "usd")
+        assert {name: ids[coin.id][name] for name in ("id", "symbol", "name")} == {
+            name: row[name] for name in ("id", "symbol", "name")
+        }

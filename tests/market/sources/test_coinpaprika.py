@@ -135,3 +135,72 @@ def test_an_answer_is_kept_for_its_currency_alone(simulator: SimulatorControl) -
         source.catalogue("eur", deadline=Deadline(5))
         assert served() == 600
     source.close()
+
+
+# From https://github.com/maikelmclauflin/coinpaprika-api-grpc, data/coins.json of 2019-09-06.
+COINS = [
+    {
+        "id": "p2p-p2pcoin",
+        "name": "p2pcoin",
+        "symbol": "P2P",
+        "rank": 2520,
+        "is_new": False,
+        "is_active": True,
+        "type": "token",
+    },
+    {
+        "id": "p2p-p2pcoin-",
+        "name": "P2Pcoin",
+        "symbol": "P2P",
+        "rank": 2405,
+        "is_new": False,
+        "is_active": True,
+        "type": "coin",
+    },
+    {
+        "id": "sft-safex-token",
+        "name": "Safex Token",
+        "symbol": "SFT",
+        "rank": 0,
+        "is_new": False,
+        "is_active": False,
+        "type": "token",
+    },
+]
+
+
+def test_the_list_has_the_active_coins_and_what_may_be_one(
+    source: CoinPaprika, simulator: SimulatorControl
+) -> None:
+    odd: list[Any] = [
+        None,
+        1,
+        [],
+        {},
+        {"id": 1, "symbol": "A", "name": "a"},
+        {"id": "a", "symbol": "A"},
+    ]
+    body(simulator, [*COINS, *odd, {"id": "a-a", "symbol": "A", "name": "a"}])
+    assert source.listing(Deadline(5)) == [
+        {"id": "p2p-p2pcoin", "symbol": "P2P", "name": "p2pcoin"},
+        {"id": "p2p-p2pcoin-", "symbol": "P2P", "name": "P2Pcoin"},
+        {"id": "a-a", "symbol": "A", "name": "a"},
+    ]
+
+
+@pytest.mark.parametrize("answer", [[], {}, [1], [COINS[2]]])
+def test_a_list_without_an_active_coin_is_none(
+    source: CoinPaprika, simulator: SimulatorControl, answer: Any
+) -> None:
+    body(simulator, answer)
+    with pytest.raises(SourceError, match=r"127.0.0.1 answered no (active coin|list of coins): "):
+        source.listing(Deadline(5))
+
+
+def test_the_simulated_market_lists_its_coins_but_for_the_retired(
+    source: CoinPaprika, simulator: SimulatorControl
+) -> None:
+    simulator.fault("retired", coin="bitcoin")
+    listed = {one["id"]: one for one in source.listing(Deadline(5))}
+    assert len(listed) == 299
+    assert listed["eth-ethereum"] == {"id": "eth-ethereum", "symbol": "ETH", "name": "Ethereum"}

@@ -21,10 +21,13 @@ from bridge.connection import Connection
 from market.gap_repair.queue import Repairs, Wanted
 from market.gap_repair.worker import carry_out
 from market.model.quotes import LeftOut
+from market.schedule.clock import server_time
 from market.schedule.slots import Schedule
-from market.sources.coin_matching import match
-from market.sources.coinpaprika import _row
-from market.sources.fallback import FAR, StandIn, Substitute, doubt
+from market.sources.coin_listing import FRESH, USABLE
+from market.sources.coin_listing import Listing as Kept
+from market.sources.coin_matching import SHARED, UNLISTED, match
+from market.sources.coinpaprika import _listed, _row
+from market.sources.fallback import FAR, Listing, StandIn, Substitute, doubt
 from market.sources.fetch import Fetched
 from market.sources.http import Deadline, SourceError
 from market.storage.database import Document
@@ -414,23 +417,36 @@ def test_what_may_be_another_coin_or_has_lost_its_digits_is_not_believed(
 
 
 class Recorded:
-    """A recorded list of tickers, as if it was of this moment."""
+    """Recorded tickers, as if they were of this moment, and the list of coins of that day."""
 
-    def __init__(self, file: Path) -> None:
-        self._tickers = json.loads(file.read_text())
+    def __init__(self, folder: Path) -> None:
+        self._tickers, self._coins = (
+            json.loads((folder / f"{name}_2019-09-06.json").read_text())
+            for name in ("tickers", "coins")
+        )
 
     def catalogue(self, currency: str, *, deadline: Deadline) -> list[dict[str, Any]]:
         rows = [_row(one | {"last_updated": NOW.isoformat()}, currency) for one in self._tickers]
         return [row for row in rows if row is not None]
 
+    def listing(self, deadline: Deadline) -> list[dict[str, Any]]:
+        return [row for one in self._coins if (row := _listed(one))]
+
+
+RECORDED_COINPAPRIKA = RECORDED.parent / "coinpaprika"
+
+
+def recorded() -> Recorded:
+    if not RECORDED_COINPAPRIKA.exists():
+        pytest.skip(f"no recorded replies in {RECORDED.parent}")
+    return Recorded(RECORDED_COINPAPRIKA)
+
 
 @pytest.mark.row("another-coin")
 def test_of_recorded_tickers_none_is_taken_for_a_coin_that_came_later() -> None:
     # Given tickers of 2019, and coins of which some have the names of others that were there then
-    file = RECORDED.parent / "coinpaprika" / "tickers_2019-09-06.json"
+    source = recorded()
     pages = sorted(RECORDED.glob("markets_usd*.json"))
-    if not file.exists() or not pages:
-        pytest.skip(f"no recorded replies in {RECORDED.parent}")
     rows = {row["id"]: row for page in pages for row in json.loads(page.read_text())}
     coins = {
         coin: {name: row[name] for name in ("symbol", "name", "image")}
@@ -443,9 +459,10 @@ def test_of_recorded_tickers_none_is_taken_for_a_coin_that_came_later() -> None:
         for coin, row in rows.items()
     }
     # When they stand in for the first source
-    matched, _ = match(Recorded(file).catalogue("usd", deadline=Deadline(1)), coins)
+    catalogue, listed = source.catalogue("usd", deadline=Deadline(1)), source.listing(Deadline(1))
+    matched, _ = match(catalogue, coins, listed)
     wanted = parse_coins(f"bitcoin,ethereum,top:{len(rows)}")
-    substitute = Substitute("coinpaprika", Recorded(file))
+    substitute = Substitute("coinpaprika", source, source.listing)
     found = substitute.fetch(Fetched(), wanted, "usd", coins, Latest(1, known))
     # Then a name alone attaches no price
     reasons = {one.coin: one.reason for one in found.left_out}
@@ -460,22 +477,107 @@ def test_of_recorded_tickers_none_is_taken_for_a_coin_that_came_later() -> None:
         assert cap / FAR <= one.market_cap <= cap * FAR
 
 
-def test_a_coin_whose_names_another_has_is_named() -> None:
-    class Listed:
-        def catalogue(self, currency: str, *, deadline: Deadline) -> list[dict[str, Any]]:
-            row = {"symbol": "A", "current_price": 1, "market_cap": 9}
-            row |= {"last_updated": NOW.isoformat()}
-            return [row | {"name": "a"}, row | {"name": "A", "current_price": None}]
+@pytest.mark.row("another-coin")
+def test_of_recorded_names_each_that_two_active_coins_have_is_refused() -> None:
+    # Given tickers of one of the two active coins that are listed as P2P, P2Pcoin
+    source = recorded()
+    listed = source.listing(Deadline(1))
+    rows = source.catalogue("usd", deadline=Deadline(1))
+    coins = {row["id"]: row for row in rows}
+    assert "p2p-p2pcoin-" in coins
+    assert "p2p-p2pcoin" not in coins
+    # When each is looked for under the names that it has there
+    found, doubts = match(rows, coins, listed)
+    # Then all are found, but for that one, one whose key is doubled, and those that are not listed
+    assert all(row["id"] == coin for coin, row in found.items())
+    shared = {coin for coin, why in doubts.items() if why == SHARED}
+    assert shared == {"p2p-p2pcoin-", "sft-safex-token", "safex-safe-exchange-coin"}
+    assert {coin for coin, why in doubts.items() if why == UNLISTED} == {
+        coin for coin in coins if coin not in {one["id"] for one in listed} | shared
+    }
+    assert len(found) + len(doubts) == len(coins) == 2541
+    assert len(doubts) == 181  # most are inactive by the list, though they have a price
 
-    coins = {"a": {"symbol": "a", "name": "a", "rank": 1, "state": "active"}}
+
+ROW: dict[str, Any] = {"id": "a-a", "symbol": "A", "name": "a", "current_price": 1, "market_cap": 9}
+COIN = {"symbol": "a", "name": "a", "rank": 1, "state": "active"}
+
+
+class Listed:
+    """Has these rows, each a minute old."""
+
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        self._rows = [row | {"last_updated": NOW.isoformat()} for row in rows]
+
+    def catalogue(self, currency: str, *, deadline: Deadline) -> list[dict[str, Any]]:
+        return self._rows
+
+    def listing(self, deadline: Deadline) -> list[dict[str, Any]]:
+        return self._rows
+
+
+def stood_in(source: Listed, listing: Listing, wanted: str = "a") -> Fetched:
     known = {"a": {"at": NOW - timedelta(hours=1), "price": 1.0, "market_cap": 9.0}}
-    for wanted in ("a", "top:5"):
-        found = Substitute("second", Listed()).fetch(
-            Fetched(), parse_coins(wanted), "usd", coins, Latest(1, known)
-        )
-        assert found.quotes == {}
-        why = "second: more than one coin has its symbol and name"
-        assert found.left_out == [LeftOut("a", why)]
+    return Substitute("second", source, listing).fetch(
+        Fetched(), parse_coins(wanted), "usd", {"a": COIN}, Latest(1, known)
+    )
+
+
+@pytest.mark.parametrize("wanted", ["a", "top:5"])
+def test_a_coin_whose_names_another_has_is_named(wanted: str) -> None:
+    source = Listed(ROW, ROW | {"id": "a-b", "name": "A", "current_price": None})
+    found = stood_in(source, source.listing, wanted)
+    assert found.quotes == {}
+    assert found.left_out == [LeftOut("a", f"second: {SHARED}")]
+
+
+@pytest.mark.row("another-coin")
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [([], None), (["a-b"], SHARED), (["a-b", "a-c"], SHARED)],
+)
+def test_a_coin_whose_names_another_has_without_a_price_is_named(
+    others: list[str], why: str | None
+) -> None:
+    found = stood_in(Listed(ROW), lambda _: [ROW, *({**ROW, "id": other} for other in others)])
+    assert list(found.quotes) == ([] if why else ["a"])
+    assert found.left_out == ([LeftOut("a", f"second: {why}")] if why else [])
+
+
+def test_a_price_of_an_id_that_is_not_listed_is_refused() -> None:
+    found = stood_in(Listed(ROW), lambda _: [ROW | {"id": "a-b"}])
+    assert found.left_out == [LeftOut("a", f"second: {UNLISTED}")]
+
+
+def test_without_the_list_of_coins_no_price_is_taken() -> None:
+    def none(deadline: Deadline) -> list[dict[str, Any]]:
+        raise SourceError("no list")
+
+    found = stood_in(Listed(ROW), none)
+    assert found.quotes == {}
+    assert [str(one) for one in found.failures][1:] == ["no list"]
+
+
+def test_an_update_asks_for_the_list_of_coins_once_a_day(
+    on: Services, run: Run, simulator: SimulatorControl, database: Database[Document]
+) -> None:
+    # Given a list that is kept although the source has no limit
+    assert on.substitute is not None
+    assert isinstance(on.substitute._listing, Kept)
+    on.substitute._listing._fresh = FRESH
+    run("before")
+    simulator.fault("server_error", times=None, path=FIRST)
+    assert run("first")["counts"]["stored"] == 20
+    # When the source has no list any more
+    simulator.fault("server_error", times=None, path="/v1/coins")
+    # Then the kept one serves, but not for longer than a week
+    for age, stored in ((timedelta(hours=23), 20), (timedelta(days=6), 20), (USABLE, 0)):
+        aged = {"$set": {"at": server_time(database) - age}}
+        database["listings"].update_one({"_id": "simulator-2"}, aged)
+        update = run(f"after {age}")
+        assert update["counts"]["stored"] == stored
+    assert update["state"] == "failed"
+    assert update["error"].endswith("no coin can be told from another without it")
 
 
 def test_without_a_known_price_nothing_is_believed() -> None:
@@ -491,7 +593,7 @@ def test_the_second_source_is_asked_once_whatever_it_answers() -> None:
             raise SourceError("no use")
 
     source = Counted()
-    stand_in = StandIn(source, {})
+    stand_in = StandIn(source, lambda _: [], {})
     for _ in range(3):
         with pytest.raises(SourceError, match="no use"):
             stand_in.markets("usd", deadline=Deadline(1))
@@ -499,16 +601,13 @@ def test_the_second_source_is_asked_once_whatever_it_answers() -> None:
 
 
 def test_pages_are_those_of_the_coins_collected_now_by_rank() -> None:
-    class Listed:
-        def catalogue(self, currency: str, *, deadline: Deadline) -> list[dict[str, Any]]:
-            return [{"id": f"x-{name}", "symbol": name, "name": name} for name in "abcde"]
-
     states = {"a": (3, "active"), "b": (None, "active"), "c": (1, "active"), "d": (2, "left")}
     coins = {
         coin: {"symbol": coin.upper(), "name": coin, "rank": rank, "state": state}
         for coin, (rank, state) in states.items()
     }
-    stand_in = StandIn(Listed(), coins)
+    source = Listed(*({"id": f"x-{name}", "symbol": name, "name": name} for name in "abcde"))
+    stand_in = StandIn(source, source.listing, coins)
     pages = [
         [row["id"] for row in stand_in.markets("usd", deadline=Deadline(1), page=n, per_page=2)]
         for n in (1, 2, 3)
