@@ -1,10 +1,12 @@
-"""How often one address may ask for a change, counted in Redis for all processes together."""
+"""How often one address may ask for a change: for all processes together, or for this one alone."""
 
+import threading
 import time
 
 import redis
 from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
+from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 import logs
@@ -16,24 +18,31 @@ CHANGES_PER_MINUTE = 60
 
 
 class Limits:
-    """A fixed window of a minute for each address."""
+    """A fixed window of a minute for each address.
+
+    Redis counts for all processes together. This process counts its own calls beside it, so the
+    limit holds for each process by itself while Redis is away.
+    """
 
     def __init__(self, redis_url: str, pool: redis.ConnectionPool) -> None:
         storage = RedisCounts(redis_url, connection_pool=pool)
-        self._limiter = FixedWindowRateLimiter(storage)
+        self._shared = FixedWindowRateLimiter(storage)
+        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._lock = threading.Lock()  # calls at the same time would lose counts in memory
         self._item = RateLimitItemPerMinute(CHANGES_PER_MINUTE, namespace="koinx")
 
     def wait(self, address: str) -> int | None:
-        """Counts a call; None if it is within the limit, else the seconds to wait.
-
-        While Redis does not answer nothing is counted: how many may wait is bounded elsewhere,
-        and an update that was asked for must not depend on one server more.
-        """
+        """Counts a call; None if it is within the limit, else the seconds to wait."""
+        with self._lock:
+            own = self._wait(self._own, address)
         try:
-            if self._limiter.hit(self._item, address):
-                return None
-            end, _ = self._limiter.get_window_stats(self._item, address)
+            return self._wait(self._shared, address)
         except (StorageError, redis.RedisError) as error:
-            log.warning("changes are not counted", reason=type(error).__name__)
+            log.warning("changes are counted in this process alone", reason=type(error).__name__)
+            return own
+
+    def _wait(self, counts: FixedWindowRateLimiter, address: str) -> int | None:
+        if counts.hit(self._item, address):
             return None
+        end, _ = counts.get_window_stats(self._item, address)
         return max(1, round(end - time.time()))

@@ -3,13 +3,16 @@
 import socket
 import threading
 import time
+from typing import NoReturn
 
 import pytest
 from flask.testing import FlaskClient
+from redis.exceptions import ConnectionError
 
 from api.extensions import redis_pool
 from api.rate_limit import CHANGES_PER_MINUTE, Limits
 from bench.harness.services import free_port
+from quota.limiter import RedisCounts
 
 
 @pytest.mark.row("overload")
@@ -25,7 +28,12 @@ def test_one_too_many_is_told_how_long_to_wait(redis: str) -> None:
 
 @pytest.mark.row("overload")
 def test_a_burst_is_counted_call_by_call(redis: str) -> None:
-    limits, together, counted = Limits(redis, redis_pool(redis)), threading.Barrier(200), []
+    assert let_through(Limits(redis, redis_pool(redis))) == CHANGES_PER_MINUTE
+
+
+def let_through(limits: Limits) -> int:
+    """How many of 200 calls at the same time are within the limit."""
+    together, counted = threading.Barrier(200), []
 
     def call() -> None:
         together.wait(30)
@@ -36,12 +44,45 @@ def test_a_burst_is_counted_call_by_call(redis: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(counted) == CHANGES_PER_MINUTE
+    return sum(counted)
 
 
-def test_without_redis_nothing_is_refused_and_nothing_hangs() -> None:
+@pytest.mark.row("overload")
+def test_without_redis_each_process_counts_by_itself() -> None:
     url = f"redis://127.0.0.1:{free_port()}"
-    assert Limits(url, redis_pool(url)).wait("192.0.2.1") is None
+    here, there = (Limits(url, redis_pool(url)) for _ in range(2))
+    assert [here.wait("192.0.2.1") for _ in range(CHANGES_PER_MINUTE)] == [None] * 60
+    wait = here.wait("192.0.2.1")
+    assert wait is not None
+    assert 1 <= wait <= 60
+    assert here.wait("192.0.2.2") is None
+    assert there.wait("192.0.2.1") is None
+
+
+@pytest.mark.row("overload")
+def test_a_burst_without_redis_is_counted_call_by_call() -> None:
+    url = f"redis://127.0.0.1:{free_port()}"
+    assert let_through(Limits(url, redis_pool(url))) == CHANGES_PER_MINUTE
+
+
+@pytest.mark.row("overload")
+def test_calls_from_before_redis_went_away_count_on(
+    redis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(redis, redis_pool(redis))
+    for _ in range(CHANGES_PER_MINUTE - 1):
+        assert limits.wait("192.0.2.1") is None
+    with monkeypatch.context() as away:
+        away.setattr(RedisCounts, "incr", gone)
+        assert limits.wait("192.0.2.1") is None
+        assert limits.wait("192.0.2.1") is not None
+    # Redis, which is back, has not counted the last two
+    assert limits.wait("192.0.2.1") is None
+    assert limits.wait("192.0.2.1") is not None
+
+
+def gone(*_: object, **__: object) -> NoReturn:
+    raise ConnectionError
 
 
 @pytest.mark.row("redis-frozen")
