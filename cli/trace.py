@@ -9,7 +9,7 @@ from urllib.parse import quote
 import requests
 
 from api_client.client import ApiError, Client
-from api_client.hops import HOPS, durations, seconds, total
+from api_client.updates import HOPS, durations, seconds, total
 from cli.output import paint, say
 
 NEWEST = "latest"

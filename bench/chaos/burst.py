@@ -24,7 +24,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-from api_client.hops import HOPS, seconds
+from api_client.updates import HOPS, seconds
 from bench.chaos.faults import leaders
 from bench.chaos.invariants import Breach
 from bench.chaos.observer import Witness, now

@@ -6,12 +6,12 @@ import dash
 from dash import html
 
 from api_client.client import Client
-from dash_ui.pages.coin import page as coin
-from dash_ui.pages.docs import page as guide
-from dash_ui.pages.market import page as market
-from dash_ui.pages.servers import page as servers
+from dash_ui.pages.coin import page as coin_page
+from dash_ui.pages.docs import page as docs_page
+from dash_ui.pages.market import page as market_page
+from dash_ui.pages.servers import page as servers_page
 
-PAGES = (market, coin, servers, guide)
+PAGES = (market_page, coin_page, servers_page, docs_page)
 
 
 def register(app: dash.Dash, client: Client, currency: str) -> None:

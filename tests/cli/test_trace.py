@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from api_client.client import ApiError, Client
-from api_client.hops import HOPS
+from api_client.updates import HOPS
 from cli import trace as command
 from cli.trace import lines, trace
 from market.ledger.ledger import Ledger

@@ -7,7 +7,7 @@ from dash import Output, html, no_update
 
 from api_client.client import Coin
 from dash_ui.components import format as fmt
-from dash_ui.components.curl_snippet import copyable
+from dash_ui.components.elements import curl_snippet
 from dash_ui.pages.market import text
 
 PARTS = ("name", "price", "change", "more", "as-of", "age", "fresh", "curl")
@@ -52,7 +52,7 @@ def panel() -> html.Div:
                         ],
                         className="mb-1",
                     ),
-                    copyable("coin-curl", "the newest price"),
+                    curl_snippet("coin-curl", "the newest price"),
                 ],
                 className="koinx-status",
             ),

@@ -8,9 +8,8 @@ from dash import Output, no_update
 
 from api_client.client import ApiError, Coin
 from dash_ui.components import format as fmt
-from dash_ui.components.coin_link import link
-from dash_ui.figures import price_chart
-from dash_ui.pages.coin import chart, header, query, statistics
+from dash_ui.components.elements import coin_url
+from dash_ui.pages.coin import chart_panel, header, price_figure, query, statistics
 from dash_ui.pages.coin import text as words
 
 FIGURE = {
@@ -99,7 +98,7 @@ def shown(
 ) -> dict[str, Any]:
     """All that was read of a coin."""
     series, band = found.series, found.band
-    figure = price_chart.chart(
+    figure = price_figure.chart(
         series, band, log=choice.scale == "log", currency=currency, key=choice.shown(coin.id)
     )
     include = f"?include={choice.include}"
@@ -121,7 +120,7 @@ def shown(
         "figure": {
             "figure": figure,
             "text": words.chart(coin, series, band, choice.span, currency),
-            "rows": chart.rows(series, currency),
+            "rows": chart_panel.rows(series, currency),
             "csv": f"/coin-csv/{quote(coin.id, safe='')}{include}"
             + (f"&from={start}" if start else ""),
             "curl": series.request.curl(api_url),
@@ -151,7 +150,7 @@ def _same(now: datetime) -> dict[str, Any]:
 def _concern(coin: Coin) -> dict[str, Any]:
     what, cure = words.concern(coin)
     if coin.successor:
-        return _alert(what, cure, link(coin.successor), coin.successor)
+        return _alert(what, cure, coin_url(coin.successor), coin.successor)
     return _alert(what, cure)
 
 

@@ -1,5 +1,6 @@
 """Coin: one coin's past, and what its statistics rest on."""
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -7,11 +8,10 @@ import dash
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
-from api_client.client import ApiError, Client
-from dash_ui.components import common
-from dash_ui.pages.coin import chart, header, outputs, statistics
-from dash_ui.pages.coin import query as coin_reading
-from dash_ui.pages.coin.callbacks import Answers
+from api_client.client import ApiError, Client, UnknownCoin
+from api_client.coin_history import Request, coin_path
+from dash_ui.components import elements
+from dash_ui.pages.coin import chart_panel, header, outputs, query, statistics
 from dash_ui.pages.coin.csv_download import add_download
 from dash_ui.pages.coin.query import Choice
 
@@ -20,6 +20,10 @@ PATH_TEMPLATE = "/coin/<coin_id>"
 NAME = "Coin"
 
 INTERVAL_MS = 2_000
+SURE_SECONDS = 30
+"""What is repaired meanwhile shows after so long; a new quote shows at once."""
+
+Answer = dict[str, Any]
 CONTROLS = {
     "span": "coin-range",
     "kind": "coin-kind",
@@ -29,15 +33,15 @@ CONTROLS = {
 }
 
 
-def layout(coin_id: str = "", **query: Any) -> html.Div:
+def layout(coin_id: str = "", **parameters: Any) -> html.Div:
     """The page, empty, with what its address says chosen; callbacks fill in text and data.
 
     Without an id it is of the first coin by rank.
     """
-    chosen = coin_reading.chosen(query)
+    chosen = query.chosen(parameters)
     body = dbc.Row(
         [
-            dbc.Col(chart.panel(chosen), xl=8),
+            dbc.Col(chart_panel.panel(chosen), xl=8),
             dbc.Col(statistics.panel(chosen["statistics"]), xl=4),
         ],
         class_name="g-3",
@@ -51,7 +55,7 @@ def layout(coin_id: str = "", **query: Any) -> html.Div:
             dcc.Store(id="coin-id", data=unquote(coin_id)),
             html.Span(id="coin-beat", className="koinx-beat", hidden=True),
             header.panel(),
-            common.silent_alert(),
+            elements.silent_alert(),
             html.Div(
                 [
                     html.Strong(id="coin-alert-what"),
@@ -125,3 +129,49 @@ def register(app: dash.Dash, client: Client, currency: str) -> None:
             return [html.Option(value=one.id, label=one.name) for one in client.coins()]
         except ApiError:
             return no_update
+
+
+class Answers:
+    """The answers of one API, whose prices are in `currency`."""
+
+    def __init__(self, client: Client, currency: str) -> None:
+        self._client = client
+        self._currency = currency
+
+    def to(self, coin: str, choice: Choice, read_at: str | None, seen: Answer | None) -> Answer:
+        """A value for each output; `coin` is empty for the first by rank, `seen` is what the
+        answer before left to remember. An API that gives no data is told, not raised."""
+        now = datetime.now(UTC)
+        try:
+            # A given id stays: a late answer must not turn the next coin's page into this one's.
+            if coin:
+                return self._of(coin, choice, now, seen)
+            first = self._first()
+            return self._of(first, choice, now, seen) | {"id": first}
+        except UnknownCoin as error:
+            return outputs.unknown(error, now)
+        except ApiError as error:
+            return outputs.outage(error, now, read_at)
+
+    def _of(self, id: str, choice: Choice, now: datetime, seen: Answer | None) -> Answer:
+        client, currency = self._client, self._currency
+        coin = client.coin(id)
+        curl = Request(coin_path(id)).curl(client.api_url)
+        if coin.freshness == "never" or coin.state == "retired":
+            return outputs.without_data(coin, now, currency=currency, curl=curl)
+        if seen and seen["key"] == choice.key(coin) and _age(seen["at"], now) < SURE_SECONDS:
+            return outputs.lasting(coin, now, seen, currency=currency, curl=curl)
+        found = query.read(client, id, choice)
+        return outputs.shown(coin, found, choice, now, currency=currency, api_url=client.api_url)
+
+    def _first(self) -> str:
+        coins = self._client.coins()
+        if not coins:
+            raise UnknownCoin(
+                "No coin is collected yet.", "Refresh now, on Market, fetches the first."
+            )
+        return coins[0].id
+
+
+def _age(at: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(at)).total_seconds()

@@ -7,8 +7,7 @@ from dash import Output, html, no_update
 
 from api_client.coin_history import Statistics
 from dash_ui.components import format as fmt
-from dash_ui.components.aria import aria
-from dash_ui.components.curl_snippet import copyable
+from dash_ui.components.elements import aria, curl_snippet
 from dash_ui.pages.coin import text as words
 
 MONEY = {
@@ -79,7 +78,7 @@ def panel(include: str) -> html.Section:
             html.P(id="coin-statistics-method", className="small text-body-secondary"),
             html.H3("What they rest on", className="h6"),
             _table("evidence", EVIDENCE, "What the statistics rest on"),
-            copyable("coin-statistics-curl", "the statistics"),
+            curl_snippet("coin-statistics-curl", "the statistics"),
         ],
         **aria(label="Statistics"),
     )

@@ -9,7 +9,7 @@ from dash import dcc, html
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
-from dash_ui.components.aria import aria
+from dash_ui.components.elements import aria
 
 # Raw HTML stays text: no page is made of another's markup.
 PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")

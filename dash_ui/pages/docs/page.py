@@ -9,7 +9,7 @@ from dash import ClientsideFunction, Input, Output, dcc, html
 from flask import current_app
 
 from api_client.client import Client
-from dash_ui.components.aria import aria
+from dash_ui.components.elements import aria
 from dash_ui.pages.docs.documents import PAGE, Guide, Guides, UnknownGuide, address
 from settings import ROOT
 

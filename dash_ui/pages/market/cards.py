@@ -8,7 +8,7 @@ from dash import Output, html, no_update
 
 from api_client.client import Coin
 from dash_ui.components import format as fmt
-from dash_ui.components.coin_link import link
+from dash_ui.components.elements import coin_url
 
 CARDS = 3
 CARD_PARTS = ("name", "price", "change", "detail")
@@ -62,7 +62,7 @@ def _card(coin: Coin | None, currency: str) -> dict[str, Any]:
     return {
         "hidden": False,
         "title": fmt.exact(coin.price, currency),
-        "href": link(coin.id),
+        "href": coin_url(coin.id),
         "class": f"koinx-card-change {_direction(coin.change_24h)}",
         "name": f"{coin.name} {coin.symbol.upper()}",
         "price": fmt.price(coin.price, currency),

@@ -8,8 +8,7 @@ from dash import Output, no_update
 
 from api_client.client import ApiError, Coin, Update
 from dash_ui.components import format as fmt
-from dash_ui.figures import deviation_bars
-from dash_ui.pages.market import cards, chart, table
+from dash_ui.pages.market import cards, deviation_chart, table
 from dash_ui.pages.market import text as words
 
 OUTPUTS = {
@@ -31,7 +30,7 @@ OUTPUTS = {
     "count": Output("market-count", "children"),
     "rows": Output("market-grid", "rowData"),
     "grid_style": Output("market-grid", "style"),
-    "figure": chart.OUTPUTS,
+    "figure": deviation_chart.OUTPUTS,
     "figure_box": Output("market-figure", "hidden"),
     "figure_title": Output("market-figure-title", "children"),
     "figure_text": Output("market-figure-text", "children"),
@@ -68,7 +67,7 @@ def _unchanged() -> dict[str, Any]:
     return {
         **dict.fromkeys(names.split(), no_update),
         "cards": cards.UNCHANGED,
-        "figure": chart.UNCHANGED,
+        "figure": deviation_chart.UNCHANGED,
     }
 
 
@@ -78,7 +77,7 @@ def shown(
     trouble: ApiError | None,
     *,
     now: datetime,
-    unit: deviation_bars.Unit,
+    unit: deviation_chart.Unit,
     currency: str,
 ) -> dict[str, Any]:
     """What the page says of `coins` and the newest `update`; `trouble` is why that is not known."""
@@ -87,7 +86,7 @@ def shown(
     as_of = max((coin.as_of for coin in known if coin.as_of), default=None)
     what, cure = words.concern(known, newest, update)
     simulated = words.simulated(coins)
-    bars = deviation_bars.deviation_bars(coins, unit, currency)
+    bars = deviation_chart.deviation_bars(coins, unit, currency)
     return {
         "beat": now.isoformat(),
         "read_at": now.isoformat(),
@@ -107,8 +106,8 @@ def shown(
         "count": words.count(coins),
         "rows": [table.row(coin, currency) for coin in coins],
         "grid_style": table.style(len(coins)),
-        "figure": chart.shown(bars),
+        "figure": deviation_chart.shown(bars),
         "figure_box": not bars,
-        "figure_title": deviation_bars.deviation_heading(bars, unit) if bars else "",
-        "figure_text": deviation_bars.deviation_summary(bars),
+        "figure_title": deviation_chart.deviation_heading(bars, unit) if bars else "",
+        "figure_text": deviation_chart.deviation_summary(bars),
     }

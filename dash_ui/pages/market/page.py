@@ -8,11 +8,10 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Input, Output, State, dcc, html
 
 from api_client.client import ApiError, Client
-from dash_ui.auth.read_only import changing
-from dash_ui.components import common
+from dash_ui.auth.read_only import changing, refusal
+from dash_ui.components import elements
 from dash_ui.components import format as fmt
-from dash_ui.figures import deviation_bars
-from dash_ui.pages.market import cards, chart, header, outputs, table
+from dash_ui.pages.market import cards, deviation_chart, outputs, table
 from dash_ui.pages.market import text as words
 
 PATH = "/"
@@ -24,7 +23,7 @@ INTERVAL_MS = 5_000
 def layout() -> html.Div:
     """The page, empty; its callbacks fill in text and data and never rebuild it."""
     body = dbc.Row(
-        [dbc.Col(table.panel(), xl=8), dbc.Col(chart.panel(), xl=4)],
+        [dbc.Col(table.panel(), xl=8), dbc.Col(deviation_chart.panel(), xl=4)],
         class_name="g-3",
     )
     return html.Div(
@@ -34,8 +33,8 @@ def layout() -> html.Div:
             dcc.Store(id="market-refreshed"),
             dcc.Store(id="market-read-at"),
             html.Span(id="market-beat", hidden=True),
-            header.panel(),
-            common.silent_alert(),
+            _header(),
+            elements.silent_alert(),
             html.Div(
                 [html.Strong(id="market-alert-what"), " ", html.Span(id="market-alert-next")],
                 id="market-alert",
@@ -49,9 +48,59 @@ def layout() -> html.Div:
     )
 
 
+def _header() -> html.Div:
+    """The header, without its texts."""
+    refused = refusal()
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.Div(
+                        [
+                            html.H1("Market", className="h3 m-0"),
+                            html.Span(id="market-simulated", className="koinx-badge", hidden=True),
+                        ],
+                        className="d-flex flex-wrap align-items-center gap-2",
+                    ),
+                    html.P(
+                        [
+                            html.Span(id="market-as-of"),
+                            html.Span(id="market-age", className="koinx-when-known"),
+                        ],
+                        className="m-0",
+                    ),
+                    html.P(id="market-update", className="m-0 text-body-secondary"),
+                    html.P(
+                        html.A("Data provided by CoinGecko", href="https://www.coingecko.com"),
+                        id="market-source",
+                        className="m-0",
+                        hidden=True,
+                    ),
+                ],
+                className="koinx-status",
+            ),
+            html.Div(
+                [
+                    dbc.Button(
+                        "Refresh now",
+                        id="market-refresh",
+                        color="primary",
+                        disabled=refused is not None,
+                    ),
+                    html.P(
+                        refused, id="market-refreshed-text", className="m-0 small", role="status"
+                    ),
+                ],
+                className="koinx-refresh",
+            ),
+        ],
+        className="koinx-head",
+    )
+
+
 def register(app: dash.Dash, client: Client, currency: str) -> None:
     """Add the page's callbacks: they read from `client` and write data into the layout."""
-    common.register_tick(app, "market")
+    elements.register_tick(app, "market")
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction(namespace="koinx", function_name="search"),
         Output("market-grid", "dashGridOptions"),
@@ -71,7 +120,7 @@ def register(app: dash.Dash, client: Client, currency: str) -> None:
         running=[(Output("market-interval", "disabled"), True, False)],
     )
     def show(
-        _tick: float | None, _refreshed: str | None, unit: deviation_bars.Unit, read_at: str | None
+        _tick: float | None, _refreshed: str | None, unit: deviation_chart.Unit, read_at: str | None
     ) -> dict[str, Any]:
         now = datetime.now(UTC)
         try:

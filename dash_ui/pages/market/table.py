@@ -9,7 +9,7 @@ from dash import html
 from api_client.client import Coin
 from dash_ui.components import format as fmt
 from dash_ui.components import sparkline
-from dash_ui.components.aria import aria
+from dash_ui.components.elements import aria
 from dash_ui.pages.market import text as words
 
 ROW_PX, HEADER_PX, EDGE_PX = 42, 44, 4

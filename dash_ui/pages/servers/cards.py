@@ -6,7 +6,7 @@ import dash_bootstrap_components as dbc
 from dash import Output, html
 
 from dash_ui.auth import read_only
-from dash_ui.components.aria import aria
+from dash_ui.components.elements import aria
 from dash_ui.pages.servers import text as words
 from dash_ui.pages.servers.actions import ALL, VERBS
 from supervisor.control import Detail, Overview, Processes

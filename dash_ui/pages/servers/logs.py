@@ -10,8 +10,8 @@ from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 from flask import Response, abort
 
-from dash_ui.components import common
-from dash_ui.components.aria import aria
+from dash_ui.components import elements
+from dash_ui.components.elements import aria
 from supervisor.control import Processes
 from supervisor.log_files import last_lines
 from supervisor.process_plan import NAMES, OTHER_LOGS
@@ -77,7 +77,7 @@ def _labelled(text: str, control: dbc.Select | dbc.Input) -> html.Div:
 
 def register(app: dash.Dash, processes: Processes) -> None:
     """Add the callbacks, and the address that the download is at."""
-    common.register_tick(app, "servers-output")
+    elements.register_tick(app, "servers-output")
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction(namespace="koinx", function_name="toTheEnd"),
         Output("servers-output-scrolled", "children"),

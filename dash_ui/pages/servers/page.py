@@ -14,7 +14,7 @@ from dash import ALL, Input, Output, dcc, html, no_update
 from api_client import updates as api_updates
 from api_client.client import ApiError, Client
 from dash_ui.auth.read_only import changing, refusal
-from dash_ui.components import common
+from dash_ui.components import elements
 from dash_ui.pages.market import text as market_text
 from dash_ui.pages.servers import cards, logs, updates
 from dash_ui.pages.servers import text as words
@@ -55,7 +55,7 @@ def layout() -> html.Div:
             dcc.Store(id="servers-tick"),
             html.Span(id="servers-beat", hidden=True),
             html.H1("Servers", className="h3"),
-            common.silent_alert(),
+            elements.silent_alert(),
             html.Div(
                 words.ANOTHERS, id="servers-anothers", className="alert alert-info", hidden=True
             ),
@@ -73,7 +73,7 @@ def register(app: dash.Dash, client: Client, _currency: str) -> None:
     _register_updates(app, client)
     processes = Processes(home or NOWHERE)
     logs.register(app, processes)
-    common.register_tick(app, "servers")
+    elements.register_tick(app, "servers")
 
     @app.callback(
         output=OUTPUTS,
@@ -98,7 +98,7 @@ def register(app: dash.Dash, client: Client, _currency: str) -> None:
 
 
 def _register_updates(app: dash.Dash, client: Client) -> None:
-    common.register_tick(app, "servers-work")
+    elements.register_tick(app, "servers-work")
 
     @app.callback(
         output=updates.OUTPUTS,

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from api_client.hops import seconds, total
-from api_client.updates import Readiness, Repairs, Run
+from api_client.updates import Readiness, Repairs, Run, seconds, total
 from dash_ui.components import format as fmt
 from supervisor.control import Detail, Overview
 

@@ -1,16 +1,15 @@
 """The Servers page's updates: the last ones with their hops, the next one, and the repairs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import Output, dcc, html, no_update
 
-from api_client.updates import Run, Work
+from api_client.updates import Run, Work, durations, seconds
 from dash_ui.auth import read_only
-from dash_ui.components.aria import aria
-from dash_ui.pages.servers import hops
+from dash_ui.components.elements import aria
 from dash_ui.pages.servers import text as words
 
 INTERVAL_MS = 1_000
@@ -128,7 +127,25 @@ def _shown(runs: Sequence[Run], place: int) -> dict[str, Any]:
     return {
         "hidden": False,
         "title": run.id,
-        "style": {"background": hops.bar(run.hops)},
+        "style": {"background": hop_bar(run.hops)},
         "what": words.run(run),
-        "hops": hops.words(run.hops),
+        "hops": hop_times(run.hops),
     }
+
+
+def hop_times(reached: Mapping[str, datetime]) -> str:
+    """Each hop with its time: "streamed 3 ms · received 12 ms · fetched 1.2 s"."""
+    return " · ".join(f"{name} {seconds(took)}" for name, took in durations(reached))
+
+
+def hop_bar(reached: Mapping[str, datetime]) -> str:
+    """The hops' shares of the whole time as a CSS background, one stripe a hop."""
+    steps = durations(reached)
+    whole = sum(took for _, took in steps)
+    if not whole:
+        return "none"
+    stops, end = [], 0.0
+    for name, took in steps:
+        begin, end = end, end + took * 100 / whole
+        stops.append(f"var(--koinx-hop-{name}) {begin:.2f}% {end:.2f}%")
+    return f"linear-gradient(to right, {', '.join(stops)})"

@@ -1,12 +1,14 @@
 """What the Servers page shows of updates and repairs."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from dash import no_update
 
 from api_client.updates import Readiness, Repairs, Run, Work
 from dash_ui.pages.servers import updates
+from tests.api_client.test_updates import reached
 from tests.dash_ui.pages.servers.test_text import NOW, a_run
 
 READINESS = Readiness(NOW + timedelta(minutes=1), {}, 0)
@@ -44,3 +46,21 @@ def test_an_outage_leaves_what_was_read_and_says_that_it_is_old() -> None:
     assert found["due"] == "The API does not answer. What follows is from before."
     assert set(found) == set(updates.OUTPUTS)
     assert all(value is no_update for row in found["runs"] for value in row.values())
+
+
+def test_each_hop_has_its_time() -> None:
+    way = reached(finished=5.5, published=0, streamed=0.003, fetched=1.5)
+    assert updates.hop_times(way) == "streamed 3 ms · fetched 1.5 s · finished 4.0 s"
+
+
+def test_the_bar_s_stripes_fill_it_in_that_proportion() -> None:
+    way = reached(streamed=0, received=1, fetched=4)
+    assert updates.hop_bar(way) == (
+        "linear-gradient(to right, "
+        "var(--koinx-hop-received) 0.00% 25.00%, var(--koinx-hop-fetched) 25.00% 100.00%)"
+    )
+
+
+@pytest.mark.parametrize("way", [{}, reached(streamed=0), reached(streamed=0, received=0)])
+def test_no_bar_before_there_is_a_hop_that_took_time(way: dict[str, datetime]) -> None:
+    assert updates.hop_bar(way) == "none"

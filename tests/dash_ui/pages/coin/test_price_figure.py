@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from api_client.coin_history import MEASURES, Candle, Point, Request, Series, Statistics
-from dash_ui.figures import price_chart as figures
+from dash_ui.pages.coin import price_figure
 
 START = datetime(2025, 11, 20, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -40,7 +40,7 @@ def band(**more: Any) -> Statistics:
 
 
 def drawn(of: Series, with_band: Statistics | None = None, *, log: bool = False) -> dict[str, Any]:
-    figure = figures.chart(of, with_band, log=log, currency="usd", key="k")
+    figure = price_figure.chart(of, with_band, log=log, currency="usd", key="k")
     go.Figure(figure)  # raises ValueError for what plotly does not know
     return {trace["name"]: trace for trace in figure["data"] if "name" in trace}
 
@@ -48,7 +48,7 @@ def drawn(of: Series, with_band: Statistics | None = None, *, log: bool = False)
 def kinds(*points: Point) -> list[tuple[str, list[float]]]:
     return [
         (part.kind, [(one.at - START) / QUARTER for one in part.points])
-        for part in figures.stretches(points, QUARTER)
+        for part in price_figure.stretches(points, QUARTER)
     ]
 
 
@@ -136,7 +136,7 @@ def test_candles_with_repaired_prices_are_apart_and_say_so() -> None:
 
 @pytest.mark.parametrize(("log", "kind"), [(True, "log"), (False, "linear")])
 def test_the_layout(*, log: bool, kind: str) -> None:
-    figure = figures.chart(series(point(0)), None, log=log, currency="usd", key="k")
+    figure = price_figure.chart(series(point(0)), None, log=log, currency="usd", key="k")
     assert figure["layout"]["yaxis"]["type"] == kind
     assert figure["layout"]["xaxis"]["rangeslider"]["visible"] is False
     assert figure["layout"]["uirevision"] == "k"

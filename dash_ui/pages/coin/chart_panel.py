@@ -8,10 +8,9 @@ import dash_bootstrap_components as dbc
 from dash import html
 
 from api_client.coin_history import Point, Series, is_gap
-from dash_ui.components import common
+from dash_ui.components import elements
 from dash_ui.components import format as fmt
-from dash_ui.components.aria import aria
-from dash_ui.components.curl_snippet import copyable
+from dash_ui.components.elements import aria, curl_snippet
 from dash_ui.pages.market.table import BY_KEYBOARD, THEME
 
 CONTROLS = {
@@ -39,7 +38,7 @@ def panel(chosen: dict[str, str]) -> html.Section:
                 className="koinx-controls",
             ),
             html.Div(
-                common.graph("coin-figure"),
+                elements.graph("coin-figure"),
                 id="coin-figure-box",
                 className="koinx-coin-figure",
                 role="img",
@@ -69,8 +68,8 @@ def panel(chosen: dict[str, str]) -> html.Section:
             html.P(
                 html.A("Download these quotes as CSV", id="coin-csv", href=""), className="mb-2"
             ),
-            copyable("coin-figure-curl", "the chart"),
-            copyable("coin-band-curl", "the band"),
+            curl_snippet("coin-figure-curl", "the chart"),
+            curl_snippet("coin-band-curl", "the band"),
         ],
         **aria(label="Price"),
     )
