@@ -1,39 +1,80 @@
-"""`python -m cli.backup FILE`: writes all that is stored to a file."""
+"""Backs up the database: `./koinx backup`, or `python -m cli.backup` in a container."""
 
 import argparse
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pymongo.errors import PyMongoError
 
+from cli.output import complain, say
 from logs.redaction import plain
 from market.storage import database
 from market.storage.backup import back_up
+from market.storage.backup_format import BadArchive
 from market.storage.migrations import TooNew
-from settings import load_or_exit
+from market.storage.restore import Occupied
+from market.storage.restore_lock import Busy
+from settings import Settings, load_or_exit
+from supervisor.control import Processes
 
 
-def tell(name: str, count: int) -> None:
-    """One line a collection."""
-    print(f"{name:<10} {count:>12,}", flush=True)
+class Failed(Exception):
+    """A backup or a restore failed; the text says why."""
+
+
+def backup(settings: Settings, file: Path) -> None:
+    """Writes everything stored to a new file; raises Failed."""
+    uri = settings.server("mongodb_uri")
+    with failures(f"{file} cannot be written"):
+        back_up(
+            database.connect(uri, settings.database, database.PATIENT_MS), file, print_collection
+        )
+    say(f"{settings.database} is in {file}: {file.stat().st_size / 1e6:.1f} MB")
+
+
+@contextmanager
+def failures(file_error: str) -> Iterator[None]:
+    """Turns whatever goes wrong with the file or the database into Failed."""
+    try:
+        yield
+    except (BadArchive, Busy, FileExistsError, Occupied, TooNew) as error:
+        raise Failed(plain(error)) from error
+    except OSError as error:
+        raise Failed(f"{file_error}: {error.strerror or error}") from error
+    except PyMongoError as error:
+        raise Failed(f"MongoDB: {plain(error)}") from error
+
+
+def print_collection(name: str, count: int) -> None:
+    """Prints one line per collection."""
+    say(f"{name:<10} {count:>12,}")
+
+
+def require_mongodb(processes: Processes, settings: Settings) -> None:
+    """Raises Failed if the embedded MongoDB is not running."""
+    process = processes.overview().get("mongodb")
+    if settings.mongodb_uri is None and not (process and process["ready"]):
+        raise Failed("MongoDB does not run: ./koinx start mongodb")
+
+
+def typed_path(file: str) -> Path:
+    """Resolves a path against the shell's folder: ./koinx changes to the project's."""
+    return Path(os.environ.get("PWD", "."), file)
 
 
 def main() -> None:
-    """Backs up, or ends with the reason in one line."""
-    parser = argparse.ArgumentParser(prog="./koinx backup")
+    """Backs up, or exits with the reason."""
+    parser = argparse.ArgumentParser(prog="python -m cli.backup", description=__doc__)
     parser.add_argument("file", type=Path)
-    path = parser.parse_args().file
-    settings = load_or_exit()
+    file = parser.parse_args().file
     try:
-        uri = settings.server("mongodb_uri")
-        back_up(database.connect(uri, settings.database, database.PATIENT_MS), path, tell)
-    except (FileExistsError, TooNew) as error:
-        sys.exit(plain(error))
-    except OSError as error:
-        sys.exit(f"{path} cannot be written: {error.strerror or error}")
-    except PyMongoError as error:
-        sys.exit(f"MongoDB: {plain(error)}")
-    print(f"{settings.database} is in {path}: {path.stat().st_size / 1e6:.1f} MB")
+        backup(load_or_exit(), file)
+    except Failed as error:
+        complain(str(error))
+        sys.exit(1)
 
 
 if __name__ == "__main__":

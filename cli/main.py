@@ -14,7 +14,6 @@ import settings as project
 from api_client.client import ApiError
 from cli import context, logs
 from cli.backfill import Refused, backfill
-from cli.backup_commands import backup, restore
 from cli.output import complain, say, table
 from cli.trace import NEWEST, trace
 from cli.up import await_ready, down, tell_link, up
@@ -218,16 +217,34 @@ def _backfill(processes: Processes, options: argparse.Namespace) -> int:
 
 
 def _backup(processes: Processes, options: argparse.Namespace) -> int:
-    return backup(processes, context.in_force(processes), options.file)
+    from cli import backup  # noqa: PLC0415 - MongoEngine takes its time to import
+
+    settings = context.in_force(processes)
+    try:
+        backup.require_mongodb(processes, settings)
+        backup.backup(settings, backup.typed_path(options.file))
+    except backup.Failed as error:
+        complain(str(error))
+        return 1
+    return 0
 
 
 def _restore(processes: Processes, options: argparse.Namespace) -> int:
-    known = context.in_force(processes)
-    return restore(processes, known, options.file, replace=options.replace)
+    from cli import backup, restore  # noqa: PLC0415 - as above
+
+    settings = context.in_force(processes)
+    try:
+        backup.require_mongodb(processes, settings)
+        restore.require_no_writers(processes)
+        restore.restore(settings, backup.typed_path(options.file), replace=options.replace)
+    except backup.Failed as error:
+        complain(str(error))
+        return 1
+    return 0
 
 
 def _doctor(processes: Processes, options: argparse.Namespace) -> int:
-    from cli.doctor import doctor  # noqa: PLC0415 - takes its time to import
+    from cli.doctor.runner import doctor  # noqa: PLC0415 - takes its time to import
 
     return doctor(processes, as_json=options.json)
 

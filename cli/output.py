@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from logs.redaction import printable
-from logs.redaction import masked
+from logs.redaction import masked, printable
 from supervisor.control import Detail
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "grey": 90}

@@ -1,42 +1,53 @@
-"""`python -m cli.restore FILE`: puts a backup back."""
+"""Restores a backup: `./koinx restore`, or `python -m cli.restore` in a container."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from pymongo.errors import PyMongoError
-
-from cli.backup import tell
-from logs.redaction import plain
+from cli.backup import Failed, failures, print_collection
+from cli.output import complain, say
 from market.storage import database, migrations
-from market.storage.backup_format import BadArchive
-from market.storage.migrations import TooNew
-from market.storage.restore import Occupied, restore
-from market.storage.restore_lock import Busy
-from settings import load_or_exit
+from market.storage.restore import restore as restore_database
+from settings import Settings, load_or_exit
+from supervisor.control import Processes
+
+WRITERS = ("api", "worker", "beat")  # the processes that write to the database
+
+
+def restore(settings: Settings, file: Path, *, replace: bool) -> None:
+    """Restores a backup into the database, which nothing else may write to; raises Failed."""
+    uri = settings.server("mongodb_uri")
+    target = database.connect(uri, settings.database, database.PATIENT_MS)
+    with failures(f"{file} cannot be read"):
+        manifest = restore_database(target, file, replace=replace, tell=print_collection)
+        migrations.migrate(target)
+        database.prepare(target)
+    then = f"{manifest['database']} was at {manifest['taken_at']:%F %T} UTC"
+    say(f"{settings.database} is as {then}")
+
+
+def require_no_writers(processes: Processes) -> None:
+    """Raises Failed while a process that writes to the database is running."""
+    overview = processes.overview()
+    running = [
+        name for name in WRITERS if (process := overview.get(name)) and process["pid"] is not None
+    ]
+    if running:
+        stops = "; ".join(f"./koinx stop {name}" for name in running)
+        raise Failed(f"{', '.join(running)} would write to the database meanwhile: {stops}")
 
 
 def main() -> None:
-    """Restores, or ends with the reason in one line."""
-    parser = argparse.ArgumentParser(prog="./koinx restore")
+    """Restores, or exits with the reason."""
+    parser = argparse.ArgumentParser(prog="python -m cli.restore", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--replace", action="store_true")
     options = parser.parse_args()
-    settings = load_or_exit()
-    uri = settings.server("mongodb_uri")
-    into = database.connect(uri, settings.database, database.PATIENT_MS)
     try:
-        manifest = restore(into, options.file, replace=options.replace, tell=tell)
-        migrations.migrate(into)
-        database.prepare(into)
-    except (BadArchive, Busy, Occupied, TooNew) as error:
-        sys.exit(str(error))
-    except OSError as error:
-        sys.exit(f"{options.file} cannot be read: {error.strerror or error}")
-    except PyMongoError as error:
-        sys.exit(f"MongoDB: {plain(error)}")
-    then = f"{manifest['database']} was at {manifest['taken_at']:%F %T} UTC"
-    print(f"{settings.database} is as {then}")
+        restore(load_or_exit(), options.file, replace=options.replace)
+    except Failed as error:
+        complain(str(error))
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,16 +11,19 @@ from typing import Any, TypeVar
 
 import redis
 import requests
+from nats.aio.client import Client as NatsClient
+from nats.aio.msg import Msg
 
 from api_client.client import ApiError, Client
-from cli.event_listener import listening
+from bridge.connection import Connection
+from bridge.events import REQUESTED, MalformedEvent, UpdateRequested
 from cli.output import complain, paint, say
 from settings import Settings
 from supervisor.celery_client import Broker
 from supervisor.control import Processes
 from supervisor.health_checks import FRESH
 
-TASK, QUEUE, SUBJECT = "tasks.schedule.publish_update", "maintenance", "crypto.update"
+TASK, QUEUE = "tasks.schedule.publish_update", "maintenance"
 SERVER_SECONDS = 3.0
 WORKER_SECONDS = 10.0
 HOP_SECONDS = 15.0  # that each hop may take, but for the source
@@ -91,17 +94,16 @@ class Way:
         yield self._step("worker", self._worker())
         with ExitStack() as stack:
             try:
-                ear = stack.enter_context(listening(self._settings.server("nats_url"), SUBJECT))
+                seen = stack.enter_context(requested_ids(self._settings.server("nats_url")))
             except Exception as error:  # whatever it is, NATS is not there
                 raise Broken("published", "nats", _does_not_answer(error)) from error
             self.id = f"call-{self._send()}"
-            heard, name = ear.heard, self.id
             try:
-                self._await("published", lambda: heard(name), self._unpublished)
+                self._await("published", lambda: self.id in seen, self._unpublished)
             except Broken:
                 if not self._entered():
                     raise
-            yield self._step("published", f"{SUBJECT} with id {self.id} is on NATS")
+            yield self._step("published", f"{REQUESTED} with id {self.id} is on NATS")
         self._await("received", self._update, self._unreceived)
         yield self._step("received", "an API process entered it in the ledger")
         self._await("started", lambda: self._hop("started"), self._unstarted)
@@ -259,6 +261,27 @@ class Way:
 
     def _trace(self) -> str:
         return f"./koinx trace {self.id}"
+
+
+@contextmanager
+def requested_ids(url: str) -> Iterator[set[str | None]]:
+    """Collects the ids of all update requests published on NATS from now on."""
+    seen: set[str | None] = set()
+
+    async def collect(message: Msg) -> None:
+        with suppress(MalformedEvent):
+            seen.add(UpdateRequested.decode(message.data).id)
+
+    async def subscribe(client: NatsClient) -> None:
+        await client.subscribe(REQUESTED, cb=collect)
+        await client.flush(timeout=2)
+
+    connection = Connection(url, "koinx-selftest")
+    try:
+        connection.run(subscribe, SERVER_SECONDS)
+        yield seen
+    finally:
+        connection.close()
 
 
 def _does_not_answer(error: Exception) -> str:

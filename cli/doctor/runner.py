@@ -1,20 +1,44 @@
 """Makes all checks side by side, within a time that is the same whatever hangs."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import settings as project
 from cli import context
 from cli.doctor import installation, machine, servers, source
 from cli.doctor import processes as running
 from cli.doctor.finding import Check, Finding, fault
+from cli.output import paint, say
 from logs.redaction import plain
 from settings import Settings, SettingsError
 from supervisor.control import Processes
 
 LONGEST = 12.0  # seconds for all together; each waits 2 to 7 s for what does not answer
+COLOURS = {"ok": "green", "note": "yellow", "idle": "grey", "fault": "red"}
 SET_BY_THE_COMMAND = ("market", "simulator_replay")  # up --demo, up --replay
+
+
+def doctor(processes: Processes, *, as_json: bool) -> int:
+    """Look for faults, and tell them; the exit code is 1 if there is any."""
+    findings = examine(processes)
+    faults = sum(finding.state == "fault" for finding in findings)
+    if as_json:
+        say(json.dumps({"faults": faults, "findings": [asdict(one) for one in findings]}, indent=2))
+    else:
+        for finding in findings:
+            say(line(finding))
+        say("no fault" if not faults else f"{faults} fault{'s' * (faults > 1)}")
+    return 1 if faults else 0
+
+
+def line(finding: Finding) -> str:
+    """A finding for a person; a fault with its cure behind it."""
+    state = paint(f"{finding.state:<5}", COLOURS[finding.state])
+    cure = f" → {finding.cure}" if finding.cure else ""
+    return f"{state}  {finding.check:<9}  {finding.text}{cure}"
 
 
 def examine(processes: Processes) -> list[Finding]:

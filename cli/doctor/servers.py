@@ -1,6 +1,5 @@
 """Whether the three servers answer, and are such as the system needs."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,9 +14,10 @@ from nats.js.errors import NotFoundError
 from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 
+from bridge.connection import Connection, NotConnected
+from bridge.streams import EVENTS
 from cli.doctor.clock import compare
 from cli.doctor.finding import Check, Finding, fault
-from cli.event_listener import connect
 from logs.redaction import plain, without_credentials
 from settings import Settings
 from settings.disk_space import Server
@@ -27,7 +27,7 @@ from supervisor.embedded import servers
 from supervisor.embedded.mongod import mongod, why_none
 
 SECONDS = 2.0
-EVENTS = "CRYPTO"  # the stream of events
+NATS_SECONDS = 5.0  # to connect, and for two questions
 OLDEST_MONGODB = (5, 3)  # the first with clustered collections
 REFUSED, FORBIDDEN, ATLAS_REFUSED = 18, 13, 8000
 
@@ -157,22 +157,22 @@ def _not_allowed(url: str, error: OperationFailure, database: str, *, own: bool)
 
 
 def _nats(settings: Settings, url: str, database: str) -> list[Finding]:
-    return [asyncio.run(_ask_nats(url, database, own=settings.nats_url is not None))]
-
-
-async def _ask_nats(url: str, database: str, *, own: bool) -> Finding:
+    own = settings.nats_url is not None
+    connection = Connection(url, "koinx-doctor")
     try:
-        client = await connect(url)
-    except (NatsError, OSError, ValueError, TimeoutError) as error:
-        if "authorization" in plain(error).lower():
+        return [
+            connection.run(
+                lambda client: _ask_jetstream(client, url, database, own=own), NATS_SECONDS
+            )
+        ]
+    except (NotConnected, TimeoutError, ValueError) as error:
+        if "authorization" in str(error).lower():
             yours = "mend the user, the password or the token in NATS_URL"
             cure = yours if own else "./koinx restart nats"
-            return fault("nats", f"{shown(url)} refuses us", cure)
-        return _silent("nats", url, error, own=own)
-    try:
-        return await _ask_jetstream(client, url, database, own=own)
+            return [fault("nats", f"{shown(url)} refuses us", cure)]
+        return [_silent("nats", url, error, own=own)]
     finally:
-        await client.close()
+        connection.close()
 
 
 async def _ask_jetstream(client: Client, url: str, database: str, *, own: bool) -> Finding:
@@ -234,7 +234,7 @@ def _redis(settings: Settings, url: str, database: str) -> list[Finding]:
 
 def _silent(name: Server, url: str, error: Exception, *, own: bool) -> Finding:
     # Only the kind: an address in a message may carry a password.
-    text = f"{shown(url)} does not answer ({type(error).__name__})"
+    text = f"{shown(url)} does not answer ({type(error.__cause__ or error).__name__})"
     setting = servers.EMBEDDED[name].upper()
     yours = f"start it, let this machine reach it, or mend {setting}"
     return fault(name, text, yours if own else f"./koinx restart {name}; ./koinx logs {name}")

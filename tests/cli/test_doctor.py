@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.harness.services import SimulatorControl, free_port
-from cli.doctor import doctor, runner
+from cli.doctor import runner
 from cli.doctor.finding import Finding
-from cli.doctor.report import line
+from cli.doctor.runner import doctor, line
 from settings import NAMES, Settings
 from supervisor.control import Processes
 

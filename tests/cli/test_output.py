@@ -8,7 +8,7 @@ import pytest
 
 from cli import logs, output
 from cli.doctor.finding import fault
-from cli.doctor.report import line
+from cli.doctor.runner import line
 from cli.output import complain, paint, say, say_again
 from cli.trace import lines
 from logs import redaction

@@ -5,11 +5,14 @@ import time
 from pathlib import Path
 
 import pytest
+from nats.aio.client import Client
 from pydantic import SecretStr
 
-from bench.harness.services import free_port
+from bench.harness.services import free_port, wait_until
+from bridge.connection import Connection, NotConnected
+from bridge.events import REQUESTED
 from cli import context
-from cli.selftest import Broken, Way
+from cli.selftest import Broken, Way, requested_ids
 from settings import Settings
 from supervisor.control import Processes
 
@@ -48,3 +51,26 @@ def test_a_password_is_not_told(tmp_path: Path) -> None:
         next(steps)
     assert broken.value.part == "redis"
     assert "secret" not in str(vars(broken.value))
+
+
+def test_requested_ids_are_seen_and_malformed_messages_do_no_harm(nats: str) -> None:
+    async def publish(client: Client) -> None:
+        for message in (b"\xff", b"[1]", b'{"trigger": "update", "id": "one"}'):
+            await client.publish(REQUESTED, message)
+        await client.publish("other.subject", b'{"trigger": "update", "id": "two"}')
+        await client.flush()
+
+    publisher = Connection(nats, "test")
+    try:
+        with requested_ids(nats) as seen:
+            publisher.run(publish, 5)
+            wait_until(lambda: "one" in seen, "the event")
+            assert "two" not in seen
+    finally:
+        publisher.close()
+
+
+def test_a_nats_that_is_not_there_is_an_error() -> None:
+    url = f"nats://127.0.0.1:{free_port()}"
+    with pytest.raises(NotConnected), requested_ids(url):
+        pytest.fail("nobody listens there")
