@@ -6,6 +6,7 @@ import orjson
 from flask import Flask
 from flask.json.provider import JSONProvider
 
+from api.auth import for_key_holders
 from api.cache.http_headers import cache_answers
 from api.cache.middleware import FastPath
 from api.errors import ErrorsInOneForm, translate_database_errors
@@ -64,5 +65,7 @@ def create_app(settings: Settings) -> Flask:
     guard_browsers(app)
     count_answers(app, on.requests)
     # It gives nothing before somebody looks out for news, which a server's worker does.
-    app.wsgi_app = FastPath(app.wsgi_app, on.snapshot, on.requests)  # type: ignore[method-assign]
+    fast = FastPath(app.wsgi_app, on.snapshot, on.requests)
+    keyed = settings.local_access == "key"
+    app.wsgi_app = for_key_holders(app, fast) if keyed else fast  # type: ignore[assignment, method-assign]
     return app

@@ -1,12 +1,12 @@
-"""Who may change something: this machine, or whoever has the key."""
+"""Who may change something, and who may read: this machine, or whoever has the key."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import request
+from flask import Flask, request
 from flask_smorest import abort
 
 from access.local_calls import is_local
@@ -17,11 +17,17 @@ from api.rate_limit import CHANGES_PER_MINUTE
 from api.schemas.fields import shown
 from settings import is_loopback
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 KEY_HEADER = "X-API-Key"
 PORTS = {"http": 80, "https": 443}
+# What says nothing of prices or updates: whether all is well, and the documentation.
+OPEN = frozenset(("system.Health", "system.Ready", "openapi"))
+OPEN_BLUEPRINT = "explorer"
 
 
 def guarded(view: Callable[P, R]) -> Callable[P, R]:
@@ -51,12 +57,51 @@ def guarded(view: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
+def for_key_holders(app: Flask, fast: "WSGIApplication") -> "WSGIApplication":
+    """Refuses every call without the key, reads included; the WSGI application that does.
+
+    `fast` stands before the app's own and asks for no key: it gets what this machine sends with it.
+    """
+    inner = app.wsgi_app
+
+    @app.before_request
+    def want_key() -> None:
+        if request.endpoint in OPEN or request.blueprint == OPEN_BLUEPRINT:
+            return
+        address = request.remote_addr or ""
+        if not _has_key(address, local=is_local(address, request.headers.keys())):
+            refuse(
+                401,
+                f"LOCAL_ACCESS=key: every call needs the API's key, as {KEY_HEADER}. "
+                "It is API_KEY, or in run/api_key under KOINX_HOME",
+            )
+
+    def choose(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        return (fast if _brings_key(environ) else inner)(environ, start_response)
+
+    def _brings_key(environ: "WSGIEnvironment") -> bool:
+        given = environ.get("HTTP_X_API_KEY")
+        if given is None:
+            return False
+        names = (name[5:].replace("_", "-") for name in environ if name.startswith("HTTP_"))
+        with app.app_context():
+            return is_local(environ.get("REMOTE_ADDR", ""), names) and _is_key(given)
+
+    return choose
+
+
 def _has_key(address: str, *, local: bool) -> bool:
     """Whether the key was given. After too many wrong ones none is looked at for a while: a call of
-    this machine goes on without, any other is told to wait."""
+    this machine goes on without, any other is told to wait.
+
+    Where a call of this machine needs the key as well, its wrong ones do not count: all accounts
+    have one address, and one of them could keep the others out.
+    """
     key, given = services().settings.api_key, request.headers.get(KEY_HEADER)
     if key is None or given is None:
         return False
+    if local and services().settings.local_access == "key":
+        return _is_key(given)
     guesses = services().guesses
     # What a proxy on this machine passes on does not keep out what is called here.
     caller = address if local or not is_loopback(address) else "forwarded"
@@ -64,10 +109,17 @@ def _has_key(address: str, *, local: bool) -> bool:
         if local:
             return False
         _later(wait, f"More than {GUESSES_PER_MINUTE} wrong keys in a minute")
-    if hmac.compare_digest(given.encode(), key.get_secret_value().encode()):
+    if _is_key(given):
         return True
     guesses.failed(caller, given)
     return False
+
+
+def _is_key(given: str) -> bool:
+    key = services().settings.api_key
+    return key is not None and hmac.compare_digest(
+        given.encode(errors="replace"), key.get_secret_value().encode()
+    )
 
 
 def _later(seconds: int, why: str) -> NoReturn:

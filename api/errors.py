@@ -36,7 +36,7 @@ def refuse(status: int, message: str) -> NoReturn:
 
 REASONS = {
     400: "No coin, or not a collected one",
-    401: "From another machine, or through a proxy, without the key",
+    401: "Without the key: from another machine, through a proxy, or with LOCAL_ACCESS=key",
     403: "Sent by a page of another host",
     404: "There is no such thing, or nothing stored of it yet",
     410: "The quotes that it rests on are no longer kept",

@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import FrameType
 
 from api_client.client import ApiError, Client, Update
-from cli import preflight
+from cli import context, preflight
 from cli.logs import follow
 from cli.output import complain, paint, say
 from dash_ui.auth.login_link import A_DAY, link
@@ -158,7 +158,9 @@ def _tell(settings: Settings, processes: Processes, patience: float) -> None:
     tell_link(process_plan.local_url(settings.dash_host, settings.dash_port), processes, A_DAY)
     say(f"API        {paint(api, 'cyan')}")
     say(f"explorer   {paint(api + '/docs', 'cyan')}")
-    outcome = first_update(api, min(FIRST_UPDATE, patience))
+    key = context.in_force(processes).api_key
+    client = Client(api, timeout=2, api_key=key.get_secret_value() if key else None)
+    outcome = first_update(client, min(FIRST_UPDATE, patience))
     if outcome is None:
         say("no update yet: the next one comes when it is due")
     elif outcome.state == "done":
@@ -169,9 +171,9 @@ def _tell(settings: Settings, processes: Processes, patience: float) -> None:
             say("No internet? ./koinx up --demo runs against a simulated market")
 
 
-def first_update(api: str, patience: float) -> Update | None:
+def first_update(client: Client, patience: float) -> Update | None:
     """The newest update, once it is over; None if there is none within `patience` seconds."""
-    client, deadline = Client(api, timeout=2), time.monotonic() + patience
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         with suppress(ApiError):  # it is asked again
             newest = client.last_update()

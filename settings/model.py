@@ -91,6 +91,7 @@ class Settings(BaseModel):
     api_port: Port = 3000
     api_workers: int = Field(default=2, ge=1, le=64, description="a whole number from 1 to 64")
     api_key: SecretStr | None = None
+    local_access: Literal["machine", "key"] = "machine"
     dash_host: str = "127.0.0.1"
     dash_port: Port = 8050
     dash_password: SecretStr | None = None
@@ -306,14 +307,18 @@ def clashes(values: Mapping[str, Any]) -> list[str]:
         # Keys begin with CG- for both plans, so the plan cannot be guessed.
         errors.append("COINGECKO_API_KEY and COINGECKO_PLAN (demo or pro) are set together")
     for host, key in (("api_host", "api_key"), ("dash_host", "dash_password")):
-        if is_loopback(values[host]):
+        secret = _plain(values[key])
+        if not is_loopback(values[host]):
+            why = f"{host.upper()}={values[host]} is open to other machines: "
+        elif key == "api_key" and values["local_access"] == "key" and secret is not None:
+            why = "LOCAL_ACCESS=key counts no wrong keys from this machine: "
+        else:
             continue
-        is_open = f"{host.upper()}={values[host]} is open to other machines: "
-        if (secret := _plain(values[key])) is None:
-            errors.append(f"{is_open}set {key.upper()} as well")
+        if secret is None:
+            errors.append(f"{why}set {key.upper()} as well")
         elif len(secret) < SHORTEST_SECRET:
             errors.append(
-                f"{is_open}{key.upper()} has {len(secret)} characters, at least {SHORTEST_SECRET} "
+                f"{why}{key.upper()} has {len(secret)} characters, at least {SHORTEST_SECRET} "
                 "are needed. openssl rand -hex 16 prints a good one"
             )
     return errors

@@ -18,7 +18,7 @@ SERVERS = ("mongodb", "nats", "redis", "market")
 NEEDY = ("api", "worker", "beat")
 API_KEY_FILE = "api_key"
 # What a process does not read is kept from it, so that it is not restarted for that.
-FOR_THE_WEB = ("API_", "DASH_")
+FOR_THE_WEB = ("API_", "DASH_", "LOCAL_")
 FOR_THE_MARKET = ("SIMULATOR_",)
 FOR_THE_BACKEND = ("MONGODB_", "NATS_", "REDIS_", "COINGECKO_")
 # A page's files have megabytes, and glibc keeps what such took: in an area for each thread, and in

@@ -1,5 +1,6 @@
 """Who may change something."""
 
+import time
 from typing import Any
 
 import pytest
@@ -161,3 +162,74 @@ def test_who_guesses_on_this_machine_learns_nothing_and_locks_out_nobody(
         assert guess(guarded_app, "127.0.0.1", f"wrong-{number}", **foreign)[0] == 403
     assert guess(guarded_app, "127.0.0.1", KEY, **foreign)[0] == 403
     assert guess(guarded_app, "127.0.0.1", KEY) == (200, None)
+
+
+@pytest.fixture
+def keyed_app(settings: Settings) -> Any:
+    """An app that wants the key of everybody."""
+    app = create_app(settings.model_copy(update={"api_key": SecretStr(KEY), "local_access": "key"}))
+    yield app
+    app.extensions[EXTENSION].nats.close()
+
+
+@pytest.mark.row("local-stranger")
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1", "192.0.2.7"])
+def test_where_every_call_needs_the_key_none_goes_without(keyed_app: Flask, address: str) -> None:
+    client, here = keyed_app.test_client(), {"REMOTE_ADDR": address}
+    spec = client.get("/openapi.json").json
+    assert spec is not None
+    open_to_all = {"/health", "/ready"}
+    for path, operations in spec["paths"].items():
+        for method in {*operations, "head", "options", "delete"} - {"parameters"}:
+            for key in ({}, {"X-API-Key": "wrong"}):
+                answer = client.open(path, method=method, headers=key, environ_base=here)
+                if path not in open_to_all:
+                    assert answer.status_code in {401, 429}, (method, path)
+    for path in ("/", "/nothing", "/v1//coins", "/openapi.json/"):
+        assert client.get(path, environ_base=here).status_code in {401, 429}
+    for path in ("/health", "/ready", "/openapi.json", "/docs", "/docs/explorer.js"):
+        with client.get(path, environ_base=here) as shown:
+            assert shown.status_code in {200, 503}
+
+
+@pytest.mark.row("local-stranger")
+def test_where_every_call_needs_the_key_wrong_ones_of_this_machine_keep_nobody_out(
+    keyed_app: Flask,
+) -> None:
+    client = keyed_app.test_client()
+    for number in range(2 * GUESSES_PER_MINUTE):
+        assert client.get("/v1/updates", headers={"X-API-Key": f"{number}"}).status_code == 401
+    assert client.get("/v1/updates", headers={"X-API-Key": KEY}).status_code == 200
+    assert guess(keyed_app, "192.0.2.7", "wrong")[0] in {401, 404}
+    refused = client.get("/stats?coin=bitcoin")
+    assert refused.json is not None
+    assert "as X-API-Key" in refused.json["error"]
+
+
+@pytest.mark.row("local-stranger")
+@pytest.mark.row("guessing")
+def test_where_every_call_needs_the_key_guesses_from_elsewhere_are_counted(
+    keyed_app: Flask,
+) -> None:
+    client, there = keyed_app.test_client(), {"REMOTE_ADDR": "192.0.2.7"}
+    proxied = {"X-Forwarded-For": "192.0.2.8"}
+    for number in range(GUESSES_PER_MINUTE):
+        wrong = {"X-API-Key": f"{number}"}
+        assert client.get("/stats", headers=wrong, environ_base=there).status_code == 401
+        assert client.get("/stats", headers=wrong | proxied).status_code == 401
+    right = {"X-API-Key": KEY}
+    assert client.get("/stats", headers=right, environ_base=there).status_code == 429
+    assert client.get("/stats", headers=right | proxied).status_code == 429
+
+
+@pytest.mark.row("local-stranger")
+def test_where_every_call_needs_the_key_a_kept_answer_needs_it_too(keyed_app: Flask) -> None:
+    on = keyed_app.extensions[EXTENSION]
+    on.snapshot.trust(time.monotonic() + 60)
+    client, right = keyed_app.test_client(), {"X-API-Key": KEY}
+    asked = [client.get("/v1/coins", headers=right) for _ in range(2)]
+    assert [one.status_code for one in asked] == [200, 200]
+    kept = ("/v1/coins", "", False, "localhost")
+    assert on.snapshot.get(kept, time.monotonic()) is not None
+    for headers in ({}, {"X-API-Key": "wrong"}, right | {"Via": "1.1 proxy", "X-API-Key": "no"}):
+        assert client.get("/v1/coins", headers=headers).status_code == 401

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,18 +36,24 @@ UMASK = 0o022
 ONCE = Retry(NoBackoff(), 0)
 
 
-@pytest.fixture(scope="module")
-def system() -> Iterator[System]:
+@contextmanager
+def shared(**settings: str) -> Iterator[System]:
     """A demo in a place that all accounts can enter."""
     place = Path(tempfile.mkdtemp())
     place.chmod(0o755)
     before = os.umask(UMASK)
     try:
-        with running(place / "home", "--demo", COINS="top:20") as made:
+        with running(place / "home", "--demo", COINS="top:20", **settings) as made:
             yield made
     finally:
         os.umask(before)
         shutil.rmtree(place)
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    with shared() as made:
+        yield made
 
 
 def as_stranger(look: Callable[[], Any]) -> Any:
@@ -209,6 +216,49 @@ def test_of_the_api_a_stranger_has_what_is_public_and_may_ask_for_updates(system
         ]
 
     assert as_stranger(look) == [200, 202, 405]
+
+
+@pytest.mark.row("local-stranger")
+def test_with_local_access_key_a_stranger_has_nothing_of_the_api_without_the_key() -> None:
+    reads = ("/stats?coin=bitcoin", "/v1/coins", "/v1/updates", "/v1/events?seconds=1", "/metrics")
+    changes = ("/v1/updates", "/trigger-update", "/v1/repairs")
+
+    with shared(LOCAL_ACCESS="key", API_WORKERS="1") as system:
+        key = (system.home / "run" / "api_key").read_text().strip()
+
+        def ask(**headers: str) -> list[int]:
+            return [
+                *(
+                    requests.get(system.api + at, headers=headers, timeout=5).status_code
+                    for at in reads
+                ),
+                *(
+                    requests.post(system.api + at, headers=headers, timeout=15).status_code
+                    for at in changes
+                ),
+            ]
+
+        number = len(updates(system, key))
+        assert as_stranger(ask) == [401] * 8
+        assert as_stranger(lambda: ask(**{"X-API-Key": "a guess"})) == [401] * 8
+        assert len(updates(system, key)) == number
+        # The API cannot tell accounts apart, so the home's owner needs the key too
+        assert ask() == [401] * 8
+        assert as_stranger(lambda: requests.get(f"{system.api}/health", timeout=5).ok)
+        assert as_stranger(lambda: requests.get(f"{system.api}/ready", timeout=5).ok)
+        # Whoever has the key has all; so have the dashboard and the commands
+        assert as_stranger(lambda: ask(**{"X-API-Key": key})) == [200] * 5 + [202, 200, 422]
+        assert len(updates(system, key)) > number
+        assert system.koinx("selftest").returncode == 0
+        assert system.koinx("trace").returncode == 0
+        up = system.koinx("up", "--demo", "--detach")
+        assert "first update: " in up.stdout, up.stdout
+
+
+def updates(system: System, key: str) -> list[Any]:
+    url = f"{system.api}/v1/updates"
+    found: list[Any] = requests.get(url, headers={"X-API-Key": key}, timeout=5).json()
+    return found
 
 
 @pytest.mark.row("local-stranger")

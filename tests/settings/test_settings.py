@@ -146,6 +146,10 @@ def test_every_error_is_told_at_once(environ: dict[str, str], errors: Errors) ->
         ({"API_HOST": "0.0.0.0"}, "API_HOST=0.0.0.0 is open to other machines: set API_KEY"),
         ({"API_HOST": "10.1.2.3"}, "API_HOST=10.1.2.3 is open to other machines: set API_KEY"),
         ({"DASH_HOST": "::"}, "DASH_HOST=:: is open to other machines: set DASH_PASSWORD"),
+        (
+            {"LOCAL_ACCESS": "key", "API_KEY": "short"},
+            "LOCAL_ACCESS=key counts no wrong keys from this machine: API_KEY has 5 characters",
+        ),
         ({"COINGECKO_API_KEY": SECRET}, "COINGECKO_API_KEY and COINGECKO_PLAN (demo or pro)"),
         ({"COINGECKO_PLAN": "demo"}, "COINGECKO_API_KEY and COINGECKO_PLAN (demo or pro)"),
     ],

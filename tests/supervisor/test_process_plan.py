@@ -74,6 +74,7 @@ def test_no_secret_stands_on_a_command_line(tmp_path: Path) -> None:
         ({"COINS": "bitcoin"}, {"prepare", "api", "worker", "beat", "dashboard"}),
         ({"DASH_PORT": "8051"}, {"dashboard"}),
         ({"API_WORKERS": "3"}, {"api", "dashboard"}),
+        ({"LOCAL_ACCESS": "key"}, {"api", "dashboard"}),
         ({"SIMULATOR_SEED": "2"}, {"market"}),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from api_client.client import Client
 from cli.doctor.source import source
 from cli.up import first_update
 from market.sources.coingecko import CoinGecko
@@ -101,7 +102,7 @@ def test_what_is_on_this_machine_is_asked_without_a_proxy(
         made.close()
         source(Settings(coingecko_api_url=url))
         assert _call(url, {"id": 1, "state": "well"})
-        first_update(url, 0.1)
+        first_update(Client(url, timeout=2), 0.1)
         assert len(server.requests) >= 4
         assert proxy.requests == []
 
