@@ -10,12 +10,13 @@ from api.extensions import EXTENSION
 from api.load_shedding import refuse_too_many
 from api.shutdown import when_told_to_end
 from api.slow_clients import keep_pace
+from market.storage import home
 from settings import load_or_exit
 from settings.home_claim import claim_or_exit
 from settings.open_files import raise_limit
 
 settings = load_or_exit()
-claim_or_exit(settings)
+claim_or_exit(settings, home.asked(settings.server("mongodb_uri"), settings.database))
 logs.set_up("api")
 app = create_app(settings)
 refuse_too_many(app)

@@ -26,6 +26,8 @@ TAKE_OVER = (
     "python -m cli.migrate --take-over)"
 )
 OWNER = "koinx-database"  # in a stream's metadata: the database of the home that it works for
+HOME = "koinx-home"  # and the id that is kept in it: another MongoDB may have the same name
+SHOWN = 8  # characters of an id
 
 EVENTS_CONFIG = StreamConfig(
     name=EVENTS,
@@ -59,17 +61,26 @@ class WrongStream(Exception):
     """JetStream refuses to make a stream or consumer what it must be."""
 
 
-async def prepare(client: Client, database: str | None = None, *, take_over: bool = False) -> None:
+async def prepare(
+    client: Client,
+    database: str | None = None,
+    home: str | None = None,
+    *,
+    take_over: bool = False,
+    own: bool = False,
+) -> None:
     """Makes or mends the streams and the consumer; raises WrongStream.
 
-    The streams are marked with the name of the `database` whose home they work for, and refused
-    if they work for another's: both would take each other's events. Without a name the mark stays.
-    `take_over` marks them anew, unless an event of the other home waits.
+    The streams are marked with the name of the `database` whose home they work for and with the
+    `home`'s id, and refused if they work for another's: both would take each other's events.
+    Without a name or an id that mark stays, and one that is missing, as before there were ids, is
+    added. `take_over` marks them anew, unless an event of the other home waits. `own`: the NATS is
+    this home's alone, so that it follows it into a new database of the same name.
     """
     js = client.jetstream(timeout=5)
     for config in (EVENTS_CONFIG, DEAD_CONFIG):
         with _refused(f"stream {config.name}"):
-            await _prepare_stream(js, config, database, take_over)
+            await _prepare_stream(js, config, database, home, take_over=take_over, own=own)
     with _refused(f"consumer {CONSUMER}"):
         # `pull_subscribe` would silently keep a durable whose configuration differs.
         await js.add_consumer(EVENTS, CONSUMER_CONFIG)
@@ -86,29 +97,43 @@ def _refused(what: str) -> Iterator[None]:
 
 
 async def _prepare_stream(
-    js: JetStreamContext, config: StreamConfig, database: str | None, take_over: bool
+    js: JetStreamContext,
+    config: StreamConfig,
+    database: str | None,
+    home: str | None,
+    *,
+    take_over: bool,
+    own: bool,
 ) -> None:
     try:
         known = await js.stream_info(str(config.name))
     except NotFoundError:
-        await js.add_stream(_marked(config, database))
+        await js.add_stream(_marked(config, database, home))
         return
-    owner = (known.config.metadata or {}).get(OWNER)
-    others = bool(database and owner and owner != database)
-    if others and take_over:
-        if config is EVENTS_CONFIG and (waiting := known.state.messages):
-            raise WrongStream(
-                f"events of {owner} wait in the stream {config.name} ({waiting}): let its home "
-                "finish them first"
-            )
-    elif others:
+    marks = known.config.metadata or {}
+    owner, its_home = marks.get(OWNER), marks.get(HOME)
+    if database and owner and owner != database:
+        works_for, loser, user = owner, database, owner
+    elif home and its_home and its_home != home and not own:
+        works_for = f"{database} in another MongoDB (home {its_home[:SHOWN]})"
+        loser, user = f"{database} in this one (home {home[:SHOWN]})", "that home"
+    else:
+        await js.update_stream(_marked(config, database or owner, home or its_home))
+        return
+    if not take_over:
         raise WrongStream(
-            f"NATS_URL names a NATS whose stream {config.name} works for {owner}, and {database} "
+            f"NATS_URL names a NATS whose stream {config.name} works for {works_for}, and {loser} "
             "would take its events: give one of them another account or another NATS; if "
-            f"{owner} is no longer used there, run {TAKE_OVER}"
+            f"{user} is no longer used there, run {TAKE_OVER}"
         )
-    await js.update_stream(_marked(config, database or owner))
+    if config is EVENTS_CONFIG and (waiting := known.state.messages):
+        raise WrongStream(
+            f"events of {works_for} wait in the stream {config.name} ({waiting}): let its home "
+            "finish them first"
+        )
+    await js.update_stream(_marked(config, database, home))
 
 
-def _marked(config: StreamConfig, database: str | None) -> StreamConfig:
-    return config.evolve(metadata={OWNER: database}) if database else config
+def _marked(config: StreamConfig, database: str | None, home: str | None) -> StreamConfig:
+    marks = {name: value for name, value in ((OWNER, database), (HOME, home)) if value}
+    return config.evolve(metadata=marks) if marks else config

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Container
 from contextlib import suppress
 
 from nats.errors import Error as NatsError
@@ -12,7 +13,7 @@ import logs
 from bridge import streams
 from bridge.connection import Connection, NotConnected
 from logs.redaction import plain
-from market.storage import database, migrations
+from market.storage import database, home, migrations
 from market.storage.collection_swap import finish
 from market.storage.database import WrongCollection
 from market.storage.migrations import TooNew
@@ -24,11 +25,12 @@ log = logs.get(__name__)
 NATS_SECONDS = 10.0
 
 
-def prepare(settings: Settings, *, take_over: bool = False) -> None:
+def prepare(settings: Settings, *, take_over: bool = False, own: Container[str] = ()) -> None:
     """Makes collections, indexes, streams and the consumer, or raises what is wrong with them.
 
     `take_over`: NATS and Redis work for these settings' database from now on, whichever they
-    worked for; refused while an event of the other's waits.
+    worked for; refused while an event of the other's waits. `own`: those of them that are this
+    home's alone, whose database may be a new one of the same name.
     """
     made = database.connect(settings.server("mongodb_uri"), settings.database)
     if not take_over:
@@ -38,16 +40,22 @@ def prepare(settings: Settings, *, take_over: bool = False) -> None:
         log.warning("an interrupted restore of %s was finished", made.name)
     migrations.migrate(made)
     database.prepare(made)
+    id_ = home.made(made)
+    if not take_over:
+        with suppress(RedisError):
+            claim(settings.server("redis_url"), settings.database, id_, own="redis" in own)
     connection = Connection(settings.server("nats_url"), "koinx-prepare")
     try:
         connection.run(
-            lambda client: streams.prepare(client, settings.database, take_over=take_over),
+            lambda client: streams.prepare(
+                client, settings.database, id_, take_over=take_over, own="nats" in own
+            ),
             NATS_SECONDS,
         )
     finally:
         connection.close()
     if take_over:
-        claim(settings.server("redis_url"), settings.database, take_over=True)
+        claim(settings.server("redis_url"), settings.database, id_, take_over=True)
 
 
 def main() -> None:
@@ -58,11 +66,18 @@ def main() -> None:
         action="store_true",
         help="use a NATS and a Redis that worked for another database until now",
     )
-    take_over = parser.parse_args().take_over
+    parser.add_argument(
+        "--own",
+        action="append",
+        default=[],
+        choices=("nats", "redis"),
+        help="this server is this home's alone: it works for a new database of the same name too",
+    )
+    options = parser.parse_args()
     settings = load_or_exit()
     logs.set_up("prepare")
     try:
-        prepare(settings, take_over=take_over)
+        prepare(settings, take_over=options.take_over, own=options.own)
     except (OtherHome, TooNew, WrongCollection, streams.WrongStream, NotConnected) as error:
         sys.exit(str(error))
     except PyMongoError as error:

@@ -80,7 +80,7 @@ def plan(
         specs.append(_market(settings, port("market"), environment["API_KEY"]))
     first = tuple(name for name in SERVERS if name in wanted)
     specs += [
-        _prepare(environment, first),
+        _prepare(settings, environment, first),
         _api(settings, environment, (*first, "prepare")),
         _worker(settings, environment, (*first, "prepare")),
         _beat(settings, environment, (*first, "prepare")),
@@ -136,10 +136,12 @@ def _market(settings: Settings, port: int, key: str) -> Spec:
     )
 
 
-def _prepare(environment: dict[str, str], needs: tuple[str, ...]) -> Spec:
+def _prepare(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]) -> Spec:
+    embedded = servers.embedded(settings)
+    own = (f"--own={name}" for name in ("nats", "redis") if name in embedded)
     return Spec(
         name="prepare",
-        command=_python("cli.migrate"),
+        command=_python("cli.migrate", *own),
         environment=_environment(environment, *FOR_THE_WEB, *FOR_THE_MARKET, *FOR_THE_WORKER),
         needs=needs,
         stuck_after=60,

@@ -8,6 +8,7 @@ from celery.signals import beat_init, celeryd_init, task_prerun, worker_before_c
 from celery.utils.imports import import_from_cwd
 
 from logs.redaction import plain
+from market.storage import home
 from settings import load_or_exit
 from settings.home_claim import claim_or_exit
 from tasks import heartbeat, logging, redis_transport, worker_shutdown
@@ -48,7 +49,8 @@ def _mark_no_real_price_as_simulated(**_: object) -> None:
 @beat_init.connect
 def _work_for_one_home(**_: object) -> None:
     # Started by hand, nothing has prepared the servers.
-    claim_or_exit(load_or_exit())
+    settings = load_or_exit()
+    claim_or_exit(settings, home.asked(settings.server("mongodb_uri"), settings.database))
 
 
 @worker_before_create_process.connect

@@ -11,6 +11,7 @@ import logs
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from market.ledger.ledger import AHEAD_SECONDS
+from market.storage import home
 from settings.home_claim import claim
 from tasks.app import app
 from tasks.dependencies import Services, services
@@ -74,7 +75,7 @@ def ensure_slot() -> None:
     on = services()
     with suppress(RedisError):
         # Anew, should Redis have lost its data.
-        claim(on.settings.server("redis_url"), on.settings.database)
+        claim(on.settings.server("redis_url"), on.settings.database, home.known(on.database))
     current = on.schedule.current(on.ledger.now())
     if early := on.ledger.mark_early():
         log.warning("updates of slots that are still ahead were carried out", count=early)

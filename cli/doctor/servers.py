@@ -21,7 +21,7 @@ from cli.doctor.finding import Check, Finding, fault
 from logs.redaction import plain, without_credentials
 from settings import Settings
 from settings.disk_space import Server
-from settings.home_claim import KEY, TAKE_OVER, OtherHome, check
+from settings.home_claim import HOME_KEY, KEY, SHOWN, TAKE_OVER, OtherHome, check
 from supervisor.control import Overview
 from supervisor.embedded import servers
 from supervisor.embedded.mongod import mongod, why_none
@@ -41,8 +41,8 @@ def checks(
     """
     ask: dict[Server, Callable[[Settings, str], list[Finding]]] = {
         "mongodb": _mongodb,
-        "nats": lambda chosen, url: _nats(chosen, url, in_force.database),
-        "redis": lambda chosen, url: _redis(chosen, url, in_force.database),
+        "nats": lambda chosen, url: _nats(chosen, url, in_force.database, _home(in_force)),
+        "redis": lambda chosen, url: _redis(chosen, url, in_force.database, _home(in_force)),
     }
     found: list[Check] = []
     for name, function in ask.items():
@@ -156,13 +156,28 @@ def _not_allowed(url: str, error: OperationFailure, database: str, *, own: bool)
     return fault("mongodb", f"{shown(url)} {text}", cure)
 
 
-def _nats(settings: Settings, url: str, database: str) -> list[Finding]:
+def _home(in_force: Settings) -> str | None:
+    """The id that `market.storage.home` keeps in the database; None where it is not to be had."""
+    uri, ms = in_force.mongodb_uri, int(SECONDS * 1000)
+    if uri is None:
+        return None
+    with suppress(PyMongoError, ValueError):
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            uri.get_secret_value(), timeoutMS=ms, serverSelectionTimeoutMS=ms
+        )
+        with client:
+            found = client[in_force.database]["home"].find_one({"_id": "home"})
+        return None if found is None else str(found["id"])
+    return None
+
+
+def _nats(settings: Settings, url: str, database: str, home: str | None = None) -> list[Finding]:
     own = settings.nats_url is not None
     connection = Connection(url, "koinx-doctor")
     try:
         return [
             connection.run(
-                lambda client: _ask_jetstream(client, url, database, own=own), NATS_SECONDS
+                lambda client: _ask_jetstream(client, url, database, home, own=own), NATS_SECONDS
             )
         ]
     except (NotConnected, TimeoutError, ValueError) as error:
@@ -175,13 +190,15 @@ def _nats(settings: Settings, url: str, database: str) -> list[Finding]:
         connection.close()
 
 
-async def _ask_jetstream(client: Client, url: str, database: str, *, own: bool) -> Finding:
+async def _ask_jetstream(
+    client: Client, url: str, database: str, home: str | None, *, own: bool
+) -> Finding:
     found = client.connected_server_version
     version = f"{found.major}.{found.minor}.{found.patch} at {shown(url)}"
     try:
         stream = client.jetstream(timeout=SECONDS)
         account = await stream.account_info()
-        owner = await _owner(stream)
+        marks = await _marks(stream)
     except (JetStreamError, NatsError, TimeoutError):
         cure = (
             "start it with -js, or with jetstream {} in its configuration"
@@ -189,28 +206,39 @@ async def _ask_jetstream(client: Client, url: str, database: str, *, own: bool) 
             else "./koinx restart nats; ./koinx logs nats"
         )
         return fault("nats", f"{version} has no JetStream for us", cure)
+    owner, its_home = marks.get(KEY), marks.get(HOME_KEY)
     if owner not in (None, database):
-        cure = (
-            "give one of them another account or another NATS in NATS_URL; if "
-            f"{owner} is no longer used there, run {TAKE_OVER}"
+        return _others_nats(f"{version} works for {owner}, not for {database}", owner)
+    if home and its_home and its_home != home:
+        text = (
+            f"{version} works for {database} in another MongoDB (home {its_home[:SHOWN]}), not for "
+            f"{database} in this one (home {home[:SHOWN]})"
         )
-        return fault("nats", f"{version} works for {owner}, not for {database}", cure)
+        return _others_nats(text, "that home")
     return Finding("nats", "ok", f"{version}, JetStream with {account.streams} streams")
 
 
-async def _owner(stream: JetStreamContext) -> str | None:
-    """The database whose home the stream of events works for, as `bridge.streams` marks it."""
+def _others_nats(text: str, owner: str | None) -> Finding:
+    cure = (
+        "give one of them another account or another NATS in NATS_URL; if "
+        f"{owner} is no longer used there, run {TAKE_OVER}"
+    )
+    return fault("nats", text, cure)
+
+
+async def _marks(stream: JetStreamContext) -> dict[str, str]:
+    """Which home the stream of events works for, as `bridge.streams` marks it."""
     with suppress(NotFoundError):
-        return ((await stream.stream_info(EVENTS)).config.metadata or {}).get(KEY)
-    return None
+        return (await stream.stream_info(EVENTS)).config.metadata or {}
+    return {}
 
 
-def _redis(settings: Settings, url: str, database: str) -> list[Finding]:
+def _redis(settings: Settings, url: str, database: str, home: str | None = None) -> list[Finding]:
     try:
         with redis.Redis.from_url(
             url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS
         ) as client:
-            check(client.get(KEY), database)
+            check(client.get(KEY), database, client.get(HOME_KEY), home)
             info: dict[str, Any] = client.info()
             asked = datetime.now(UTC)
             seconds, _ = client.time()

@@ -4,6 +4,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from market.storage.database import Document
+from market.storage.home import HOME
 from market.storage.restore_lock import CLAIMS
 
 PREFIX = "restoring_"
@@ -12,12 +13,12 @@ NAMESPACE_NOT_FOUND = 26
 
 
 def collections(database: Database[Document]) -> list[str]:
-    """The names of all collections that are ours, but for those of a restore."""
+    """The names of all collections that are ours, but for those of a restore and the home's id."""
     names = database.list_collection_names()
     return sorted(
         name
         for name in names
-        if not name.startswith(("system.", PREFIX)) and name not in (EXCHANGE, CLAIMS)
+        if not name.startswith(("system.", PREFIX)) and name not in (EXCHANGE, CLAIMS, HOME)
     )
 
 

@@ -71,7 +71,16 @@ def test_it_makes_everything_and_a_second_time_changes_nothing(
             found.append((collections, indexes, connection.run(made, 5)))
     assert found[0] == found[1]
     assert found[0][0] == [
-        *("coins", "daily", "daily_repaired", "held", "hourly", "hourly_repaired", "latest"),
+        *(
+            "coins",
+            "daily",
+            "daily_repaired",
+            "held",
+            "home",
+            "hourly",
+            "hourly_repaired",
+            "latest",
+        ),
         *("marks", "quotes", "repaired", "repairs", "schema", "updates"),
     ]
     assert "clusteredIndex" in empty["quotes"].options()
