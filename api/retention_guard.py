@@ -1,7 +1,7 @@
 """What is asked of quotes that are no longer kept: refused, or said."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from api.errors import refuse
 from api.extensions import Services
@@ -22,7 +22,8 @@ def check_as_of(services: Services, coins: Iterable[str], as_of: datetime | None
     if as_of is None:
         return
     days = services.settings.retention
-    edges = [datetime.now(UTC) - timedelta(days=days)] if days else []
+    # MongoDB's clock, as the retention goes by: this host's may be off.
+    edges = [services.ledger.now() - timedelta(days=days)] if days else []
     marks = services.marks.all(coins).values()
     edges += [mark.exact_from for mark in marks if mark.exact_from]
     oldest = max(edges, default=as_of)

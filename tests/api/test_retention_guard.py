@@ -87,6 +87,25 @@ def test_it_is_refused_as_soon_as_the_setting_says_so(
         made.extensions[EXTENSION].nats.close()
 
 
+@pytest.mark.parametrize("ahead", [-5, 5])
+def test_mongodb_s_clock_says_what_is_no_longer_kept(
+    settings: Settings, database: Database[Document], environment: None, ahead: int
+) -> None:
+    database[QUOTES].insert_one(document("bitcoin", now() - 30 * DAY, 1.0))
+    made = create_app(settings.model_copy(update={"retention": 10}))
+    on = made.extensions[EXTENSION]
+    try:
+        # Given a host whose clock differs from MongoDB's by five days
+        on.ledger.now = lambda: now() + ahead * DAY
+        edge = on.ledger.now() - RETENTION * DAY
+        ask = made.test_client().get
+        for moment, status in ((edge - DAY / 2, 410), (edge + DAY / 2, 200)):
+            path = f"/stats?coin=bitcoin&as_of={moment:%Y-%m-%dT%H:%M:%SZ}"
+            assert ask(path).status_code == status
+    finally:
+        on.nats.close()
+
+
 def test_a_window_that_reaches_back_too_far_is_410_and_a_shorter_one_is_not(
     client: FlaskClient, kept_from: datetime
 ) -> None:
