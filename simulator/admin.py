@@ -1,4 +1,4 @@
-"""The simulator's own part: setting faults, carrying them out, and telling what was served."""
+"""The simulator's admin routes: setting faults, applying them, and listing the rows served."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request
 
-from simulator.fault_registry import FaultBook
 from simulator.faults import (
     Body,
     Cut,
     FaultError,
+    FaultRegistry,
     RateLimited,
     RequestFault,
     ServerError,
@@ -24,10 +24,10 @@ from simulator.faults import (
     Trickle,
     read_faults,
 )
-from simulator.query import Row
+from simulator.rows import Row
 from simulator.server import encode
 
-OWN_PATH = "/simulator"
+ADMIN_PATH = "/simulator"
 KEY_HEADER = "X-API-Key"
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=UTF-8"
@@ -46,16 +46,16 @@ _REASONS = {
 }
 
 
-def answer(document: object, status: int = 200) -> Response:
-    """`document` as a JSON answer."""
+def json_response(document: object, status: int = 200) -> Response:
+    """Returns `document` as a JSON response."""
     return Response(encode(document), status=status, content_type=JSON_TYPE)
 
 
 class ServedLog:
-    """The last market rows that were served, each with its number.
+    """Records the last market rows that were served, each with a number.
 
-    A row counts as served when it is sent: what a client gave up waiting for may be among them.
-    What was cut never is.
+    A row counts as served once it is sent, even if the client has given up waiting. A response
+    that was cut does not count.
     """
 
     def __init__(self, length: int = _LOG_LENGTH) -> None:
@@ -64,14 +64,14 @@ class ServedLog:
         self._next = 0
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Note these rows as served."""
-        noted = [(row["id"], row.get("current_price"), row.get("last_updated")) for row in rows]
+        """Records these rows as served."""
+        served = [(row["id"], row.get("current_price"), row.get("last_updated")) for row in rows]
         with self._lock:
-            self._rows.extend(noted)
-            self._next += len(noted)
+            self._rows.extend(served)
+            self._next += len(served)
 
     def since(self, number: int) -> dict[str, Any]:
-        """The rows from `number` on, the next number to ask for, and how many are lost to it."""
+        """Returns the rows from `number` on, the next number, and how many rows were dropped."""
         with self._lock:
             oldest = self._next - len(self._rows)
             first = min(max(number, oldest), self._next)
@@ -87,63 +87,67 @@ class ServedLog:
         }
 
 
-def control(
-    book: FaultBook, log: ServedLog, clock: Callable[[], int], key: str | None
+def admin_blueprint(
+    registry: FaultRegistry, log: ServedLog, clock: Callable[[], int], key: str | None
 ) -> Blueprint:
-    """The routes below /simulator, and the faults around all the others.
+    """Creates the routes below /simulator, and applies the faults to all other routes.
 
-    `clock` gives milliseconds since 1970. Where there is a `key`, these routes want it.
+    `clock` returns milliseconds since 1970. If there is a `key`, these routes require it.
     """
-    own = Blueprint("simulator", __name__, url_prefix=OWN_PATH)
+    admin = Blueprint("simulator", __name__, url_prefix=ADMIN_PATH)
 
-    @own.get("/faults")
+    @admin.get("/faults")
     def show() -> Response:
-        return answer(book.document())
+        return json_response(registry.document())
 
-    @own.post("/faults")
+    @admin.post("/faults")
     def add() -> Response:
         try:
             faults = read_faults(request.get_data())
         except FaultError as error:
-            return answer({"error": str(error)}, 400)
-        book.add(faults, clock())
-        return answer(book.document(), 201)
+            return json_response({"error": str(error)}, 400)
+        registry.add(faults, clock())
+        return json_response(registry.document(), 201)
 
-    @own.delete("/faults")
+    @admin.delete("/faults")
     def clear() -> Response:
-        book.clear()
-        return answer([])
+        registry.clear()
+        return json_response([])
 
-    @own.get("/served")
+    @admin.get("/served")
     def served() -> Response:
         since = request.args.get("since", "0")
         if not (since.isdecimal() and len(since) <= 18):
-            return answer({"error": f"since is {since[:40]!r}: a whole number is needed"}, 400)
-        return answer(log.since(int(since)))
+            return json_response(
+                {"error": f"since is {since[:40]!r}: a whole number is needed"}, 400
+            )
+        return json_response(log.since(int(since)))
 
-    @own.before_app_request
-    def begin() -> Response | None:
+    @admin.before_app_request
+    def apply_request_fault() -> Response | None:
         g.rows = []
         g.fault = None
-        if request.path.startswith(f"{OWN_PATH}/"):
+        if request.path.startswith(f"{ADMIN_PATH}/"):
             given = request.headers.get(KEY_HEADER, "")
             if key is None or hmac.compare_digest(given.encode(), key.encode()):
                 return None
-            return answer({"error": f"{OWN_PATH} needs the API's key, as {KEY_HEADER}"}, 401)
-        g.fault = book.take(request.path)
+            return json_response(
+                {"error": f"{ADMIN_PATH} requires the API key in {KEY_HEADER}"}, 401
+            )
+        g.fault = registry.next_fault(request.path)
         if isinstance(g.fault, Slow):
             time.sleep(g.fault.delay)
-        return _instead(g.fault)
+        return _fault_response(g.fault)
 
-    @own.after_app_request
-    def end(response: Response) -> Response:
-        return _spoilt(response, g.get("fault"), g.get("rows") or [], log)
+    @admin.after_app_request
+    def apply_body_fault(response: Response) -> Response:
+        return _faulty_body(response, g.get("fault"), g.get("rows") or [], log)
 
-    return own
+    return admin
 
 
-def _instead(fault: RequestFault | None) -> Response | None:
-    """What is answered in place of the market's answer; None lets the market answer."""
+def _fault_response(fault: RequestFault | None) -> Response | None:
+    """Returns the response that replaces the market's; None lets the market answer."""
     if isinstance(fault, Body):
         return Response(fault.body, status=fault.status, content_type=fault.content_type)
     if isinstance(fault, ServerError):
@@ -151,7 +155,7 @@ def _instead(fault: RequestFault | None) -> Response | None:
     if not isinstance(fault, RateLimited):
         return None
     if fault.form == "json":
-        response = answer({"status": {"error_code": 429, "error_message": _RATE_LIMIT}}, 429)
+        response = json_response({"status": {"error_code": 429, "error_message": _RATE_LIMIT}}, 429)
     elif fault.form == "html":
         response = _page(429)
     else:
@@ -172,10 +176,10 @@ def _page(status: int) -> Response:
     return Response(page, status=status, content_type=HTML_TYPE)
 
 
-def _spoilt(
+def _faulty_body(
     response: Response, fault: RequestFault | None, rows: list[Row], log: ServedLog
 ) -> Response:
-    """The response with its body trickled or cut; its rows are noted if they can arrive."""
+    """Trickles or cuts the response's body; records its rows if they can arrive."""
     if isinstance(fault, Trickle):
         body = response.get_data()
         response.response = _trickle(body, fault, rows, log)
@@ -187,7 +191,7 @@ def _spoilt(
         response.headers["Connection"] = "close"
         response.automatically_set_content_length = False
     else:
-        # Before the answer leaves: whoever has read it finds its rows in the log.
+        # Before the response is sent, so that a client that has read it finds its rows in the log.
         log.add(rows)
     return response
 

@@ -1,4 +1,4 @@
-"""Prices of made-up coins: each a pure function of coin, time and currency."""
+"""Prices of simulated coins, each a pure function of coin, time and currency."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simulator.noise import MASK, cell
 from simulator.timestamps import DAY, HOUR, MINUTE
 
 # Periods grow by six; a step over a period grows with its root, as a random walk's does. The
-# factor makes a coin's `volatility` its standard deviation over a day (tested by measuring).
+# factor makes a coin's `volatility` its standard deviation over a day (a test measures it).
 _PERIODS = tuple(MINUTE * 6**k for k in range(8))
 _WALK = tuple(
     (p, (k + 1) * 0xA24BAED4963EE407 & MASK, 1.18 * sqrt(p / DAY)) for k, p in enumerate(_PERIODS)
@@ -22,25 +22,25 @@ CURRENCIES = frozenset({"usd", "eur", "btc"})
 
 
 class Prices:
-    """The prices of any coin; those in btc are against `bitcoin`'s own."""
+    """Computes the price of any coin; prices in btc use `bitcoin`'s own price."""
 
     def __init__(self, bitcoin: Coin) -> None:
         self._bitcoin = bitcoin
 
     def price(self, coin: Coin, at: int, currency: str = "usd") -> float:
-        """The coin's price at `at`, unrounded; any `at` may be asked for."""
+        """Returns the coin's unrounded price at any time."""
         total = 0.0
         stream = coin.stream
         for period, salt, amplitude in _PEGGED if coin.pegged else _WALK:
             index, rest = divmod(at, period)
-            left, way = cell(stream ^ salt, index)
+            left, step = cell(stream ^ salt, index)
             f = rest / period
-            total += amplitude * (left + way * f * f * (3 - 2 * f))
+            total += amplitude * (left + step * f * f * (3 - 2 * f))
         price = exp(coin.base + coin.volatility * total)
         return price if currency == "usd" else price * self.rate(at, currency)
 
     def rate(self, at: int, currency: str) -> float:
-        """What one USD is in `currency`; ValueError for an unknown one."""
+        """Returns the worth of one USD in `currency`. Raises ValueError for an unknown currency."""
         if currency == "eur":
             return _EUR
         if currency == "btc":
@@ -50,7 +50,7 @@ class Prices:
         raise ValueError(f"currency is {currency!r}: known are btc, eur and usd")
 
     def limits(self, coin: Coin, currency: str) -> tuple[float, float]:
-        """A price that the coin never falls below, and one that it never rises above."""
+        """Returns a price that the coin never falls below, and one that it never exceeds."""
         rates = (self.rate(0, currency),) * 2
         if currency == "btc":
             lowest, highest = _limits(self._bitcoin)
@@ -59,13 +59,13 @@ class Prices:
         return low * rates[0], high * rates[1]
 
     def volume(self, coin: Coin, at: int, currency: str = "usd") -> float:
-        """What was traded in the 24 h before `at`."""
+        """Returns the volume traded in the 24 h before `at`."""
         index, rest = divmod(at, 6 * HOUR)
-        left, way = cell(coin.stream ^ _VOLUME_SALT, index)
-        return coin.volume * exp(0.5 * (left + way * rest / (6 * HOUR))) * self.rate(at, currency)
+        left, step = cell(coin.stream ^ _VOLUME_SALT, index)
+        return coin.volume * exp(0.5 * (left + step * rest / (6 * HOUR))) * self.rate(at, currency)
 
 
 def _limits(coin: Coin) -> tuple[float, float]:
-    """The lowest and highest price in USD that the sum of all octaves can reach."""
+    """Returns the lowest and highest price in USD that the sum of all octaves can reach."""
     reach = coin.volatility * sum(a for _, _, a in (_PEGGED if coin.pegged else _WALK))
     return exp(coin.base - reach) * 0.99, exp(coin.base + reach) * 1.01

@@ -1,4 +1,4 @@
-"""Recorded pages of /coins/markets, served again one capture after the other."""
+"""Replays recorded pages of /coins/markets, one capture after the other."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 from threading import Lock
 
 from logs.redaction import plain
-from simulator.query import Query, Row
+from simulator.rows import Query, Row
 
 
 class ReplayError(ValueError):
-    """A folder that cannot be replayed; the message names the file."""
+    """A folder cannot be replayed; the message names the file."""
 
 
 class Replay:
-    """The captures of a folder, in the order of their names.
+    """Serves the captures of a folder, in the order of their names.
 
     The n-th request of the same path and query gets capture n, so that two different calls of
-    one update see the same one; after the last, the last stays. Rows are served as recorded.
-    `pattern` picks the files; `currency` is the one that they were recorded in, as no capture
-    says so itself. Raises ReplayError if there is no file, or one is not a list of rows.
+    one update see the same capture. The last capture is then repeated. Rows are served as recorded.
+    `pattern` selects the files. `currency` is the one that they were recorded in, which the
+    captures do not state. Raises ReplayError if no file matches, or one is not a list of rows.
     """
 
     def __init__(
@@ -32,32 +32,32 @@ class Replay:
             raise ReplayError(f"{folder} has no file {pattern}")
         self._captures = [_rows(path) for path in self.files]
         self._lock = Lock()
-        self._asked: dict[str, int] = {}
+        self._requests: dict[str, int] = {}
         self._newest = 0
         self._frozen: dict[tuple[str, int], Row | None] = {}
 
     def markets(self, query: Query, now: int) -> list[Row]:
-        """The rows of the capture whose turn it is for `query.key`; `now` plays no part.
+        """Returns rows of the next capture for `query.key`, whatever `now` is.
 
-        Ids and pages are cut from the capture's own rows, in their own order.
+        Ids and pages are selected from the capture's rows, in their order.
         """
         rows = self._captures[self._turn(query.key)]
         if query.ids is not None:
-            asked = set(query.ids)
-            rows = [row for row in rows if row["id"] in asked]
+            ids = set(query.ids)
+            rows = [row for row in rows if row["id"] in ids]
         rows = [row for row in rows if row["id"] not in query.without]
         first = (query.page - 1) * query.per_page
         return [row.copy() for row in rows[first : first + query.per_page]]
 
     def _turn(self, key: str) -> int:
         with self._lock:
-            turn = min(self._asked.get(key, 0), len(self._captures) - 1)
-            self._asked[key] = turn + 1
+            turn = min(self._requests.get(key, 0), len(self._captures) - 1)
+            self._requests[key] = turn + 1
             self._newest = max(self._newest, turn)
             return turn
 
     def frozen(self, coin_id: str, query: Query, since: int) -> Row | None:
-        """The coin's row in the newest capture served when this was first asked for `since`."""
+        """Returns the coin's row in the newest capture at the first call for `since`."""
         with self._lock:
             key = (coin_id, since)
             if key not in self._frozen:
@@ -67,7 +67,7 @@ class Replay:
         return None if row is None else row.copy()
 
     def listing(self) -> list[Row]:
-        """Id, symbol and name of every coin of every capture, by id."""
+        """Returns id, symbol and name of every coin of every capture, by id."""
         found = {row["id"]: row for rows in self._captures for row in rows}
         return [
             {"id": key, "symbol": found[key].get("symbol"), "name": found[key].get("name")}
@@ -84,7 +84,7 @@ class Replay:
         now: int,
         step: int | None = None,
     ) -> Row | None:
-        """None: pages hold no charts."""
+        """Returns None: recorded pages contain no charts."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""A small threaded HTTP server that keeps connections open, as CoinGecko's does."""
+"""Serves an app from threads over keep-alive connections, as CoinGecko does."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _BACKLOG = 1024
 
 
 def encode(document: object) -> bytes:
-    """`document` as JSON; whole numbers of any length stay whole."""
+    """Encodes `document` as JSON; integers of any length stay exact."""
     try:
         return orjson.dumps(document)
     except TypeError:
-        # orjson ends at 64 bits, and takes no lone surrogate: both may have been recorded.
+        # orjson rejects integers over 64 bits and lone surrogates; recordings may contain both.
         return json.dumps(document).encode()
 
 
 class _Handler(WSGIRequestHandler):
-    """Answers several requests on one connection; Werkzeug's own closes after each."""
+    """Answers several requests on one connection; Werkzeug's own handler closes after each."""
 
     protocol_version = "HTTP/1.1"
-    # Head and body are two writes: together with delayed acks, Nagle's wait is 40 ms a request.
+    # Head and body are two writes: with delayed acks, Nagle's algorithm adds 40 ms to a request.
     disable_nagle_algorithm = True
     timeout = 60
 
@@ -40,7 +40,7 @@ class _Handler(WSGIRequestHandler):
             self.send_response(int(code), reason)
             for name, value in headers:
                 self.send_header(name, value)
-            # An unread request body would be taken for the next request.
+            # An unread request body would be parsed as the next request.
             if self.command != "GET" or "Content-Length" not in headers:
                 self.send_header("Connection", "close")
             self.end_headers()
@@ -53,18 +53,18 @@ class _Handler(WSGIRequestHandler):
                 close()
 
     def log(self, type: str, message: str, *args: object) -> None:
-        """Requests are not logged: a load of thousands a second would fill a disk."""
+        """Discards request logs: thousands of requests a second would fill a disk."""
 
 
 def bind(app: Flask, host: str = "127.0.0.1", port: int = 0) -> BaseWSGIServer:
-    """A server that is bound and listens, but does not answer yet; its `port` is the real one.
+    """Returns a server that listens but does not answer yet; its `port` is the real one.
 
-    Raises OSError if the address cannot be had, ValueError if the port is no port.
+    Raises OSError if the address is not available, ValueError for an invalid port.
     """
     if not 0 <= port <= 65_535:
         raise ValueError(f"port is {port}: allowed are 0 to 65535")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Werkzeug ends the process when it cannot bind, so it is given a socket that is bound.
+    # Werkzeug ends the process if it cannot bind, so it gets a socket that is already bound.
     with socket.create_server((host, port), family=family, backlog=_BACKLOG) as bound:
         return make_server(
             host, port, app, threaded=True, request_handler=_Handler, fd=bound.fileno()
@@ -73,7 +73,7 @@ def bind(app: Flask, host: str = "127.0.0.1", port: int = 0) -> BaseWSGIServer:
 
 @contextmanager
 def serving(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Answers in a thread while the context lasts; gives the URL, without a slash at its end."""
+    """Serves in a thread while the context lasts; yields the URL without a trailing slash."""
     server = bind(app, host, port)
     thread = Thread(target=server.serve_forever, args=(0.02,), name="simulator", daemon=True)
     thread.start()

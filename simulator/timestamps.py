@@ -17,5 +17,5 @@ def _iso_second(second: int) -> str:
 
 
 def iso(at: int) -> str:
-    """Milliseconds as CoinGecko writes them: 2026-07-02T01:50:16.954Z."""
+    """Formats milliseconds as CoinGecko does: 2026-07-02T01:50:16.954Z."""
     return f"{_iso_second(at // SECOND)}.{at % SECOND:03d}Z"

@@ -123,7 +123,7 @@ def _market(settings: Settings, port: int, key: str) -> Spec:
     return Spec(
         name="market",
         command=_python(
-            *("simulator.app", "--port", port, "--seed", settings.simulator_seed),
+            *("simulator", "--port", port, "--seed", settings.simulator_seed),
             *("--coins", settings.simulator_coins),
             *(("--replay", replay) if replay and settings.market == "replay" else ()),
         ),

@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from simulator.market import Market
-from simulator.query import Query
+from simulator.rows import Query
 from simulator.server import bind, encode
 from simulator.timestamps import iso
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import requests
 
+from simulator.__main__ import main
 from simulator.admin import ServedLog
-from simulator.app import create_simulator, main, now_ms
-from simulator.fault_registry import FaultBook
-from simulator.faults import Fault, Frozen, NullPrice
+from simulator.app import create_simulator, now_ms
+from simulator.faults import Fault, FaultRegistry, Frozen, NullPrice
 from simulator.market import Market
 from simulator.replay import Replay
 from simulator.server import encode, serving
@@ -446,7 +446,7 @@ def test_a_replay_is_served_as_recorded(tmp_path: Path) -> None:
         (tmp_path / f"{number}_markets.json").write_text(json.dumps(page))
         pages.append(page)
     faults: list[Fault] = [NullPrice(coin="b")]
-    app = create_simulator(Replay(tmp_path), FaultBook(faults, now_ms()))
+    app = create_simulator(Replay(tmp_path), FaultRegistry(faults, now_ms()))
     with serving(app) as url, requests.Session() as session:
         caller = Caller(url, session)
         assert caller.json(f"{MARKETS}&ids=a") == pages[0][:1]
@@ -470,11 +470,14 @@ def test_a_frozen_coin_of_a_replay_stands_still(tmp_path: Path) -> None:
         (tmp_path / f"{number}_markets.json").write_text(
             json.dumps([{"id": "a", "current_price": number}])
         )
-    book = FaultBook()
-    with serving(create_simulator(Replay(tmp_path), book)) as url, requests.Session() as session:
+    registry = FaultRegistry()
+    with (
+        serving(create_simulator(Replay(tmp_path), registry)) as url,
+        requests.Session() as session,
+    ):
         caller = Caller(url, session)
         prices = [caller.json(MARKETS)[0]["current_price"]]
-        book.add([Frozen(coin="a")], now_ms())
+        registry.add([Frozen(coin="a")], now_ms())
         prices += [caller.json(MARKETS)[0]["current_price"] for _ in range(2)]
     assert prices == [1, 2, 2]
 
@@ -486,7 +489,7 @@ def test_long_whole_numbers_are_encoded_whole() -> None:
 def test_the_command_listens_says_so_and_stops_at_sigterm(tmp_path: Path) -> None:
     faults = tmp_path / "faults.json"
     faults.write_text('[{"kind": "slow", "delay": 600, "path": "/coins"}]')
-    command = [sys.executable, "-m", "simulator.app", "--port", "0", "--faults", str(faults)]
+    command = [sys.executable, "-m", "simulator", "--port", "0", "--faults", str(faults)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()

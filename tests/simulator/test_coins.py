@@ -1,15 +1,14 @@
 """Which coins the made-up market has: well-known ones, odd ones and made-up ones."""
 
-from simulator.coin_data import KNOWN, ODD
-from simulator.coins import coins_of
+from simulator.coins import UNUSUAL, WELL_KNOWN, coins_of
 from simulator.market import Market
-from simulator.query import Query
+from simulator.rows import Query
 
 NOW = 1_795_383_000_123
 
 
 def test_what_is_written_down_comes_first_and_the_rest_is_made_up() -> None:
-    written = [line.split("|")[0] for line in (KNOWN + ODD).splitlines()]
+    written = [line.split("|")[0] for line in (WELL_KNOWN + UNUSUAL).splitlines()]
     ids = {coin.id for coin in coins_of(1, 300)}
     assert len(set(written)) == len(written) < 300
     assert set(written) < ids

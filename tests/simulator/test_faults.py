@@ -1,17 +1,18 @@
 """Faults: read with clear errors."""
 
 import json
+from threading import Thread
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulator.fault_registry import FaultBook
 from simulator.faults import (
     Body,
     Cut,
     Fault,
     FaultError,
+    FaultRegistry,
     Frozen,
     NullPrice,
     Price,
@@ -39,8 +40,8 @@ EVERY: list[Fault] = [
 
 
 def test_every_kind_comes_back_from_its_own_document() -> None:
-    book = FaultBook(EVERY)
-    assert read_faults(json.dumps(book.document())) == EVERY
+    registry = FaultRegistry(EVERY)
+    assert read_faults(json.dumps(registry.document())) == EVERY
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_every_kind_comes_back_from_its_own_document() -> None:
         ('[{"kind": "frozen", "coin": ""}]', "frozen: coin is '': allowed are coin ids"),
         ('[{"kind": "frozen"}]', "frozen needs coin: allowed are coin ids"),
         ('[{"kind": "price", "coin": "a", "value": "1"}]', "value is '1': allowed are finite numb"),
-        ('[{"kind": "price", "coin": "a", "value": NaN}]', "not JSON: NaN is no JSON number"),
+        ('[{"kind": "price", "coin": "a", "value": NaN}]', "not JSON: NaN is not a JSON number"),
         ('[{"kind": "price", "coin": "a", "value": 1e999}]', "value is inf: allowed are finite"),
     ],
 )
@@ -98,4 +99,76 @@ def test_nothing_but_fault_errors_comes_of_bad_values(kind: str, values: dict[st
         faults = parse_faults([{"kind": kind, **values}])
     except FaultError:
         return
-    assert parse_faults(FaultBook(faults).document()) == faults
+    assert parse_faults(FaultRegistry(faults).document()) == faults
+
+
+def test_a_fault_strikes_as_often_as_it_says() -> None:
+    registry = FaultRegistry([Slow(delay=0, times=2), Cut()])
+    kinds = [fault and fault.kind for fault in (registry.next_fault("/x") for _ in range(4))]
+    assert kinds == ["slow", "slow", "cut", None]
+
+
+def test_the_times_left_are_shown() -> None:
+    registry = FaultRegistry([Slow(delay=0, times=2)])
+    registry.next_fault("/x")
+    assert [entry["times"] for entry in registry.document()] == [1]
+
+
+def test_a_fault_without_end_lasts_until_cleared() -> None:
+    registry = FaultRegistry([Cut(times=None)])
+    assert all(registry.next_fault("/x") for _ in range(50))
+    registry.clear()
+    assert registry.next_fault("/x") is None
+    assert registry.document() == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "path", "struck"),
+    [
+        ("/coins/markets", "/api/v3/coins/markets", True),
+        ("/api/v3/coins/markets", "/coins/markets", True),
+        ("/coins", "/coins/bitcoin/market_chart", True),
+        ("/coins/markets", "/coins/list", False),
+        ("/simple", "/api/v3/ping", False),
+        (None, "/ping", True),
+    ],
+)
+def test_a_path_is_matched_by_its_beginning(wanted: str | None, path: str, struck: bool) -> None:
+    assert (FaultRegistry([Cut(path=wanted)]).next_fault(path) is not None) == struck
+
+
+def test_no_time_is_used_twice_by_threads_at_once() -> None:
+    registry = FaultRegistry([Cut(times=500)])
+    taken: list[object] = []
+
+    def take() -> None:
+        taken.extend(fault for fault in (registry.next_fault("/x") for _ in range(200)) if fault)
+
+    threads = [Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 500
+
+
+def test_coin_faults_add_up_and_the_newest_of_a_kind_counts() -> None:
+    registry = FaultRegistry([Price(coin="a", value=1), Frozen(coin="a")], now=5)
+    before = registry.coins()
+    registry.add([Price(coin="a", value=2), NullPrice(coin="b"), Retired(coin="c")], now=9)
+    faults = registry.coins()
+    assert faults.price == {"a": 2}
+    assert len(registry.document()) == 4
+    assert faults.frozen == {"a": 5}
+    assert faults.null_price == {"b"}
+    assert faults.retired == {"c"}
+    assert before.price == {"a": 1}
+    registry.add([Frozen(coin="a")], now=12)
+    assert registry.coins().frozen == {"a": 12}
+    registry.clear()
+    assert registry.coins().frozen == {}
+
+
+def test_stamps_are_never_the_same() -> None:
+    registry = FaultRegistry()
+    assert [registry.stamp(now) for now in (10, 10, 9, 50, 50)] == [10, 11, 12, 50, 51]

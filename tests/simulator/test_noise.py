@@ -4,15 +4,15 @@ import statistics
 
 import pytest
 
-from simulator.noise import cell, hashed, stream_of, unit
+from simulator.noise import cell, hash64, stream_of, uniform
 
 
 def test_the_finishing_steps_are_those_of_splitmix64() -> None:
     # The first three numbers of the reference implementation, seeded with 0.
     step = 0x9E3779B97F4A7C15
-    assert hashed(0, 1) == 0xE220A8397B1DCDAF
-    assert hashed(step, 1) == hashed(0, 2) == 0x6E789E6AA1B965F4
-    assert hashed(0, 3) == 0x06C45D188009454F
+    assert hash64(0, 1) == 0xE220A8397B1DCDAF
+    assert hash64(step, 1) == hash64(0, 2) == 0x6E789E6AA1B965F4
+    assert hash64(0, 3) == 0x06C45D188009454F
 
 
 def test_a_stream_follows_from_seed_and_name_alone() -> None:
@@ -22,7 +22,7 @@ def test_a_stream_follows_from_seed_and_name_alone() -> None:
 
 
 def test_units_are_spread_evenly_from_0_to_1() -> None:
-    units = [unit(7, k) for k in range(10_000)]
+    units = [uniform(7, k) for k in range(10_000)]
     assert 0 <= min(units) < 0.01
     assert 0.99 < max(units) <= 1
     assert statistics.fmean(units) == pytest.approx(0.5, abs=0.02)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from market.sources import lenient_json
-from simulator.query import Query
 from simulator.replay import Replay, ReplayError
+from simulator.rows import Query
 from simulator.server import encode
 
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "coingecko"

@@ -9,11 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.coins import coins_of
 from simulator.market import Market
 from simulator.prices import CURRENCIES
-from simulator.query import Query
-from simulator.rounding import figure
+from simulator.rows import (
+    Query,
+    Row,
+    paprika_coin,
+    round_amount,
+    round_price,
+    round_supply,
+    round_to_precision,
+    row_template,
+    six_digits,
+    ticker,
+)
 from simulator.timestamps import DAY, HOUR, MINUTE, SECOND, iso
+from tests.market.sources.test_coinpaprika import TICKER
 
 NOW = 1_795_383_000_123
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "coingecko"
@@ -45,7 +57,7 @@ def test_a_row_is_never_of_the_future_and_its_price_is_that_of_its_time(
     row = MARKET.row(coin, now, currency)
     assert at <= now
     assert row["last_updated"] == iso(at)
-    assert row["current_price"] == figure(MARKET.price(coin, at, currency))
+    assert row["current_price"] == round_price(MARKET.price(coin, at, currency))
     if row["ath"] is not None:
         assert row["atl"] <= row["current_price"] <= row["ath"]
 
@@ -74,7 +86,7 @@ def test_the_day_change_is_the_price_against_the_price_a_day_before() -> None:
     change = MARKET.price(coin, at) / MARKET.price(coin, at - DAY) - 1
     row = MARKET.row(coin, NOW)
     assert row["price_change_percentage_24h"] == pytest.approx(change * 100, abs=1e-5)
-    day = [figure(MARKET.price(coin, at - k * 10 * MINUTE)) for k in range(145)]
+    day = [round_price(MARKET.price(coin, at - k * 10 * MINUTE)) for k in range(145)]
     assert min(day) <= row["low_24h"] <= row["current_price"] <= row["high_24h"] <= max(day) * 1.01
     eur = MARKET.row(coin, NOW, "eur")
     assert eur["high_24h"] == pytest.approx(row["high_24h"] * 0.86, rel=1e-4)
@@ -137,3 +149,128 @@ def test_five_thousand_rows_of_an_instant_are_quick_when_asked_for_again() -> No
         assert len(market.markets(query, NOW)) == 5_000
         took.append(time.perf_counter() - start)
     assert min(took) < 0.1
+
+
+MOVING = {
+    "current_price",
+    "fully_diluted_valuation",
+    "high_24h",
+    "low_24h",
+    "price_change_24h",
+    "price_change_percentage_24h",
+    "market_cap_change_24h",
+    "market_cap_change_percentage_24h",
+    "ath_change_percentage",
+    "atl_change_percentage",
+    "last_updated",
+}
+
+
+def _template(coin_id: str) -> Row:
+    (coin,) = (coin for coin in coins_of(1, 300) if coin.id == coin_id)
+    return row_template(coin, (0.5, 20_000.6), "eur")
+
+
+def test_what_moves_is_left_open() -> None:
+    row = _template("bitcoin")
+    assert {key for key in MOVING if row[key] is None} == MOVING
+    assert (row["market_cap_rank"], row["atl"], row["ath"]) == (1, 0.5, 20_001)
+    assert row["circulating_supply"] <= row["total_supply"]
+
+
+def test_a_new_coin_has_no_highest_and_no_lowest_price() -> None:
+    row = _template("first-light")
+    assert {row[key] for key in ("ath", "ath_date", "atl", "atl_date")} == {None}
+
+
+def test_a_coin_without_a_market_cap_has_no_supply() -> None:
+    coin = next(coin for coin in coins_of(1, 300) if coin.supply and not coin.cap)
+    row = row_template(coin, (1, 2), "usd")
+    assert (row["circulating_supply"], row["total_supply"], row["max_supply"]) == (0.0, None, None)
+
+
+def test_a_return_is_in_the_currency_of_the_row() -> None:
+    rows = [row_template(coin, (1, 2), "eur") for coin in coins_of(1, 300)]
+    assert {row["roi"]["currency"] for row in rows if row["roi"]} == {"eur"}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (95_123.7, "95124"),
+        (9_999.126, "9999.13"),
+        (1.106, "1.11"),
+        (1.0546, "1.055"),
+        (1.00046, "1.0"),
+        (0.123456789, "0.123457"),
+        (0.00000000020412345, "2.04123e-10"),
+    ],
+)
+def test_a_price_is_whole_from_10_000_and_has_six_digits_below_1(value: float, shown: str) -> None:
+    assert repr(round_price(value)) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(-1_000.4, "-1000"), (1_890_000_000_000.2, "1890000000000"), (999.123456, "999.123")],
+)
+def test_an_amount_is_whole_from_1_000(value: float, shown: str) -> None:
+    assert repr(round_amount(value)) == shown
+
+
+@pytest.mark.parametrize(
+    ("precision", "price"),
+    [("full", 1.23456789), ("3", 1.235), ("0", 1.0), ("99", 1.23456789), ("x", 1.23), (None, 1.23)],
+)
+def test_a_precision_asked_for_is_kept(precision: str | None, price: float) -> None:
+    assert round_to_precision(1.23456789, precision) == price
+
+
+def test_six_digits_stand_wherever_the_point_is() -> None:
+    assert [six_digits(v) for v in (-123.4567891, 1234567.8)] == [-123.457, 1_234_570.0]
+
+
+@pytest.mark.parametrize(
+    ("supply", "picked", "shown"),
+    [(21.4, 3, "21"), (21.4, 4, "21.4"), (2.0**60, 3, "1.15292150460685e+18")],
+)
+def test_a_supply_is_whole_for_a_third_that_can_be(supply: float, picked: int, shown: str) -> None:
+    assert repr(round_supply(supply, picked)) == shown
+
+
+def test_a_ticker_says_what_the_row_says() -> None:
+    row = MARKET.row(MARKET.coins[0], NOW)
+    made = ticker(row, "usd")
+    assert made["id"] == "btc-bitcoin"
+    assert (made["name"], made["symbol"], made["rank"]) == ("Bitcoin", "BTC", 1)
+    assert made["last_updated"] == row["last_updated"][:19] + "Z"
+    assert made["quotes"]["USD"] == {
+        "price": row["current_price"],
+        "volume_24h": row["total_volume"],
+        "market_cap": row["market_cap"],
+        "percent_change_24h": row["price_change_percentage_24h"],
+    }
+    assert set(made) == set(TICKER)
+
+
+def test_every_coin_has_a_ticker() -> None:
+    for coin in MARKET.coins:
+        assert ticker(MARKET.row(coin, NOW, "eur"), "eur")["quotes"].keys() == {"EUR"}
+
+
+def test_every_coin_is_listed_under_the_id_of_its_ticker() -> None:
+    ids = {one["id"]: paprika_coin(one, active=True) for one in MARKET.listing()}
+    assert ids["bitcoin"] == {
+        "id": "btc-bitcoin",
+        "name": "Bitcoin",
+        "symbol": "BTC",
+        "rank": 0,
+        "is_new": False,
+        "is_active": True,
+        "type": "coin",
+    }
+    for coin in MARKET.coins:
+        row = ticker(MARKET.row(coin, NOW), "usd")
+        assert {name: ids[coin.id][name] for name in ("id", "symbol", "name")} == {
+            name: row[name] for name in ("id", "symbol", "name")
+        }

@@ -96,7 +96,7 @@ def test_another_market_restarts_all_but_mongodb(tmp_path: Path) -> None:
 def test_commands(tmp_path: Path) -> None:
     found = plan(tmp_path, MARKET="demo", API_WORKERS="4", API_PORT="3001")
     assert found["market"].command == (
-        *(sys.executable, "-m", "simulator.app", "--port", "21004"),
+        *(sys.executable, "-m", "simulator", "--port", "21004"),
         *("--seed", "1", "--coins", "300"),
     )
     api = " ".join(found["api"].command)
