@@ -6,15 +6,16 @@ import orjson
 from flask import Flask
 from flask.json.provider import JSONProvider
 
-from api.auth import for_key_holders
-from api.cache.http_headers import cache_answers
-from api.cache.middleware import FastPath
-from api.errors import ErrorsInOneForm, translate_database_errors
+from api.cache.http_headers import add_cache_headers
+from api.cache.middleware import CacheMiddleware
+from api.errors import JsonErrorApi, handle_database_errors
 from api.extensions import attach
-from api.metrics.middleware import count_answers
+from api.metrics.middleware import measure_requests
 from api.openapi import swagger_ui
-from api.openapi.spec import config, serve_document
-from api.request_size import refuse_large_requests
+from api.openapi.spec import config, serve_openapi
+from api.protection.auth import for_key_holders
+from api.protection.security_headers import add_security_headers
+from api.request_size import limit_request_size
 from api.resources import (
     candles,
     coins,
@@ -28,11 +29,10 @@ from api.resources import (
     statistics,
     updates,
 )
-from api.security_headers import guard_browsers
 from settings import Settings
 
 
-class Orjson(JSONProvider):
+class OrjsonProvider(JSONProvider):
     """Flask's JSON through orjson, which writes aware times and refuses NaN by making it null."""
 
     def dumps(self, obj: Any, **_: Any) -> str:
@@ -47,25 +47,25 @@ class Orjson(JSONProvider):
 def create_app(settings: Settings) -> Flask:
     """A fresh app; it answers whatever else is down, and consumes nothing by itself."""
     app = Flask("koinx", static_folder=None)
-    app.json = Orjson(app)
+    app.json = OrjsonProvider(app)
     app.url_map.merge_slashes = False  # no redirects: their answer is HTML
     app.config.update(config())
     on = attach(app, settings)
-    api = ErrorsInOneForm(app)
-    translate_database_errors(app, api)
+    api = JsonErrorApi(app)
+    handle_database_errors(app, api)
     for module in (
         *(legacy, coins, quotes, candles, statistics, correlations, export),
         *(updates, events, repairs, health),
     ):
         api.register_blueprint(module.blp)
     app.register_blueprint(swagger_ui.blp)
-    serve_document(app, api)
-    refuse_large_requests(app)
-    cache_answers(app, on)
-    guard_browsers(app)
-    count_answers(app, on.requests)
+    serve_openapi(app, api)
+    limit_request_size(app)
+    add_cache_headers(app, on)
+    add_security_headers(app)
+    measure_requests(app, on.request_metrics)
     # It gives nothing before somebody looks out for news, which a server's worker does.
-    fast = FastPath(app.wsgi_app, on.snapshot, on.requests)
+    fast = CacheMiddleware(app.wsgi_app, on.response_cache, on.request_metrics)
     keyed = settings.local_access == "key"
     app.wsgi_app = for_key_holders(app, fast) if keyed else fast  # type: ignore[assignment, method-assign]
     return app

@@ -6,7 +6,7 @@ from typing import Any
 import flask_smorest
 from marshmallow.validate import Range
 
-from api.request_parsing import BodyParser
+from api.request_parsing import JsonBodyParser
 
 MAX_PAGE = 1_000_000  # with 250 a page far inside what MongoDB can skip, 2^63 - 1
 
@@ -14,7 +14,7 @@ MAX_PAGE = 1_000_000  # with 250 a page far inside what MongoDB can skip, 2^63 -
 class Blueprint(flask_smorest.Blueprint):
     """A blueprint whose pages are bounded and whose pagination header is documented as sent."""
 
-    ARGUMENTS_PARSER = BodyParser()
+    ARGUMENTS_PARSER = JsonBodyParser()
 
     def paginate(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """As flask-smorest's; a page beyond a million is refused with a 422."""

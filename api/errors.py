@@ -18,14 +18,14 @@ from werkzeug.exceptions import (
 import logs
 from api.schemas.errors import Error
 from api.schemas.fields import SHOWN, shown
-from api.validation import in_words
+from api.validation import describe_errors
 from logs.redaction import plain
 
 log = logs.get(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
 
 # The seed's own endpoints answer errors under the key `error` as well.
-SEED_PATHS = ("/stats", "/deviation", "/trigger-update", "/health")
+LEGACY_PATHS = ("/stats", "/deviation", "/trigger-update", "/health")
 
 
 def refuse(status: int, message: str) -> NoReturn:
@@ -46,10 +46,10 @@ REASONS = {
     503: "A server that it needs does not answer, its disk is full, or too many wait already",
     504: "It did not end within 8 s",
 }
-CHANGES = (401, 403, 413, 429, 503)  # what a guarded call may be refused with
+CHANGES = (401, 403, 413, 429, 503)  # what a restricted call may be refused with
 
 
-def may_answer(
+def error_responses(
     blp: Blueprint, *statuses: int, schema: type[Error] = Error
 ) -> Callable[[View], View]:
     """Documents the errors that a view may answer with."""
@@ -62,7 +62,7 @@ def may_answer(
     return documented
 
 
-class ErrorsInOneForm(Api):
+class JsonErrorApi(Api):
     """flask-smorest's `{"code", "status", "message", "errors"}`, with a message on all of them.
 
     No status is documented for all: each view says which it may answer with.
@@ -75,9 +75,9 @@ class ErrorsInOneForm(Api):
         """The answer to an error that was raised or aborted with."""
         payload, code, headers = super().handle_http_exception(error)
         errors = payload.pop("errors", {})
-        payload.setdefault("message", in_words(errors, request) or _plain(error))
+        payload.setdefault("message", describe_errors(errors, request) or _plain(error))
         payload["errors"] = errors
-        if request.path in SEED_PATHS:
+        if request.path in LEGACY_PATHS:
             payload["error"] = payload["message"]
         if isinstance(error, MethodNotAllowed):
             headers = {**(headers or {}), "Allow": _allowed(error)}
@@ -100,7 +100,7 @@ def _allowed(error: MethodNotAllowed) -> str:
     return ", ".join(sorted(error.valid_methods or ()))
 
 
-def translate_database_errors(app: Flask, api: ErrorsInOneForm) -> None:
+def handle_database_errors(app: Flask, api: JsonErrorApi) -> None:
     """A database that does not answer is a 503, in one place for all views."""
 
     @app.errorhandler(PyMongoError)

@@ -9,12 +9,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from access.login_attempts import Guesses
-from api.cache.recent_quotes import Recents
-from api.cache.response_cache import Snapshot
-from api.events.broadcaster import Feed
-from api.events.update_waiters import Waiting
-from api.metrics.middleware import Requests
-from api.rate_limit import Limits
+from api.cache.recent_quotes import RecentPriceCache
+from api.cache.response_cache import ResponseCache
+from api.events.broadcaster import Broadcaster
+from api.events.update_waiters import UpdateWaiters
+from api.metrics.middleware import RequestMetrics
+from api.protection.rate_limit import RateLimiter
 from bridge.connection import Connection
 from market.analytics.recent_prices import RecentQuotes
 from market.gap_repair.pause import Pause
@@ -50,19 +50,19 @@ class Services:
     pause: Pause
     candles: Candles
     marks: Marks
-    recents: Recents
+    recent_prices: RecentPriceCache
     nats: Connection
     redis: ConnectionPool
-    limits: Limits
+    rate_limiter: RateLimiter
     guesses: Guesses
     room: Room
     closings: Closings
-    feed: Feed
-    requests: Requests
+    broadcaster: Broadcaster
+    request_metrics: RequestMetrics
     hop_times: HopTimes
     calls: Calls | None  # None: they are not limited
-    waiting: Waiting = field(default_factory=Waiting)
-    snapshot: Snapshot = field(default_factory=Snapshot)
+    waiters: UpdateWaiters = field(default_factory=UpdateWaiters)
+    response_cache: ResponseCache = field(default_factory=ResponseCache)
 
     def ping_redis(self) -> None:
         """Raises redis.RedisError when Redis does not answer within a second."""
@@ -86,15 +86,15 @@ def attach(app: Flask, settings: Settings) -> Services:
         pause=Pause(database),
         candles=Candles(database),
         marks=Marks(database),
-        recents=Recents(RecentQuotes(database)),
+        recent_prices=RecentPriceCache(RecentQuotes(database)),
         nats=Connection(settings.server("nats_url"), "koinx-api"),
         redis=pool,
-        limits=Limits(redis_url, pool),
+        rate_limiter=RateLimiter(redis_url, pool),
         guesses=Guesses(RedisCounts(redis_url, connection_pool=pool)),
         room=Room(settings),
         closings=closings,
-        feed=Feed(closings, settings.source),
-        requests=Requests(settings.run_folder / "metrics"),
+        broadcaster=Broadcaster(closings, settings.source),
+        request_metrics=RequestMetrics(settings.run_folder / "metrics"),
         hop_times=HopTimes(database),
         calls=Calls(RedisCounts(redis_url, connection_pool=pool), settings.budget)
         if settings.budget

@@ -36,7 +36,7 @@ class Cursor:
         return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-class CursorIn(Field[Cursor]):
+class CursorParam(Field[Cursor]):
     """A cursor that was given out before."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from logs.redaction import plain
 REFUSALS = {"400": "The body is no JSON", "415": "The body's Content-Type is not that of JSON"}
 
 
-class BodyParser(FlaskParser):
+class JsonBodyParser(FlaskParser):
     """As webargs', but for the JSON decoder: the standard one gives up on deep or long input with
     errors that are no JSONDecodeError.
     """

@@ -17,7 +17,7 @@ LONG_QUERIES = {  # by blueprint
 }
 
 
-def refuse_large_requests(app: Flask) -> None:
+def limit_request_size(app: Flask) -> None:
     """Answers 414 to a long query, and 413 to a large body, whatever they are sent to."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.before_request(_refuse)

@@ -31,10 +31,10 @@ BODY = "_schema"  # marshmallow's name for what is wrong with a body as a whole
 Path = tuple[str | int, ...]
 
 
-def in_words(errors: dict[str, Any], request: Request) -> str:
+def describe_errors(errors: dict[str, Any], request: Request) -> str:
     """A sentence of webargs' errors, by location and field; empty without any.
 
-    >>> in_words({"query": {"limit": ["Must be less than or equal to 9."]}}, request)
+    >>> describe_errors({"query": {"limit": ["Must be less than or equal to 9."]}}, request)
     "limit is '10': allowed is 9 or less"
     """
     return "; ".join(

@@ -5,11 +5,11 @@ from multiprocessing.util import Finalize
 import logs
 from api.app import create_app
 from api.cache.invalidation import look_out
-from api.events.update_consumer import Inbox
+from api.events.shutdown import on_shutdown
+from api.events.update_consumer import UpdateConsumer
 from api.extensions import EXTENSION
-from api.load_shedding import refuse_too_many
-from api.shutdown import when_told_to_end
-from api.slow_clients import keep_pace
+from api.protection.load_shedding import shed_load
+from api.protection.slow_clients import watch_slow_clients
 from market.storage import home
 from settings import load_or_exit
 from settings.home_claim import claim_or_exit
@@ -19,14 +19,14 @@ settings = load_or_exit()
 claim_or_exit(settings, home.asked(settings.server("mongodb_uri"), settings.database))
 logs.set_up("api")
 app = create_app(settings)
-refuse_too_many(app)
+shed_load(app)
 raise_limit()
-keep_pace()
+watch_slow_clients()
 on = app.extensions[EXTENSION]
-look_out(on.closings, on.snapshot)
-inbox = Inbox(on)
+look_out(on.closings, on.response_cache)
+inbox = UpdateConsumer(on)
 inbox.start()
 # The server ends when every answer has; a stream would never.
-when_told_to_end(on.feed.end)
+on_shutdown(on.broadcaster.end)
 # Granian ends its workers as multiprocessing does, which knows no atexit.
 Finalize(None, inbox.stop, exitpriority=1)

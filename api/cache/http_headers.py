@@ -14,12 +14,14 @@ from werkzeug.sansio.http import is_resource_modified
 
 from api.cache.slot_arrival import Arrivals
 from api.extensions import Services
-from api.retention_guard import KEPT_FROM
+from api.lookup.retention_guard import KEPT_FROM
 
 # The blueprints whose answers change when an update comes in, and only then.
-BY_SLOT = frozenset({"stats", "coins", "statistics", "correlations", "quotes", "candles"})
+CHANGED_BY_UPDATES = frozenset(
+    {"stats", "coins", "statistics", "correlations", "quotes", "candles"}
+)
 # What is said of this moment alone.
-NEVER_KEPT = frozenset({"system"})
+NEVER_STORED = frozenset({"system"})
 # Part of an answer, though they stand outside its body.
 TAGGED_HEADERS = ("X-Pagination", "Link", KEPT_FROM)
 
@@ -45,7 +47,7 @@ def _of_header(accept_encoding: str) -> bool:
     return _likes_gzip(parse_accept_header(accept_encoding, Accept))
 
 
-def likes_gzip(accept_encoding: str) -> bool:
+def accepts_gzip(accept_encoding: str) -> bool:
     """Whether who sends this as `Accept-Encoding` gets a long answer in gzip."""
     if len(accept_encoding) > LONGEST_REMEMBERED:
         return _likes_gzip(parse_accept_header(accept_encoding, Accept))
@@ -78,7 +80,7 @@ def tag(body: bytes, headers: Iterable[str], coded: str | None, now: datetime) -
     return f'W/"{name}"' if ages else f'"{name}"'
 
 
-def keep_seconds(now: datetime, next_news: datetime | None, *, ages: bool) -> int:
+def max_age(now: datetime, next_news: datetime | None, *, ages: bool) -> int:
     """For how long an answer holds: to the next slot, or briefly while quotes are awaited.
 
     With `ages` no longer than the present minute, as in its tag.
@@ -91,7 +93,7 @@ def keep_seconds(now: datetime, next_news: datetime | None, *, ages: bool) -> in
     return max(0, min(left, LONGEST_SECONDS))
 
 
-def cache_answers(app: Flask, on: Services) -> None:
+def add_cache_headers(app: Flask, on: Services) -> None:
     """Has the app tag, compress and shorten to 304 what it answers."""
     arrivals = Arrivals(on.schedule, on.ledger)
 
@@ -102,7 +104,9 @@ def cache_answers(app: Flask, on: Services) -> None:
         request.environ.pop("HTTP_IF_MODIFIED_SINCE", None)
         is_read = request.method in ("GET", "HEAD")
         # History is mended at any time, not when an update comes in.
-        is_by_slot = request.blueprint in BY_SLOT and request.args.get("include") != "repaired"
+        is_by_slot = (
+            request.blueprint in CHANGED_BY_UPDATES and request.args.get("include") != "repaired"
+        )
         if is_read and is_by_slot:
             g.next_news = arrivals.next_news(datetime.now(UTC))
 
@@ -121,7 +125,7 @@ def _is_tagged(response: Response) -> bool:
         and response.status_code == 200
         and not response.is_streamed
         and not response.direct_passthrough
-        and request.blueprint not in NEVER_KEPT
+        and request.blueprint not in NEVER_STORED
     )
 
 
@@ -146,4 +150,4 @@ def _finish(response: Response, now: datetime) -> None:
 def _cache_control(now: datetime, *, ages: bool) -> str:
     if "next_news" not in g:
         return "no-cache"  # kept, but asked about each time
-    return f"max-age={keep_seconds(now, g.next_news, ages=ages)}"
+    return f"max-age={max_age(now, g.next_news, ages=ages)}"

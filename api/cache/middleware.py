@@ -13,9 +13,9 @@ from urllib.parse import unquote_plus
 from werkzeug.http import remove_entity_headers
 from werkzeug.sansio.http import is_resource_modified
 
-from api.cache.http_headers import likes_gzip
-from api.cache.response_cache import OVERTAKEN, Headers, Kept, Key, Snapshot
-from api.metrics.middleware import RULE, UNCOUNTED, UNKNOWN, Requests
+from api.cache.http_headers import accepts_gzip
+from api.cache.response_cache import SUPERSEDED, Headers, Kept, Key, ResponseCache
+from api.metrics.middleware import RULE, UNCOUNTED, UNKNOWN, RequestMetrics
 from api.request_size import MAX_QUERY_BYTES
 
 if TYPE_CHECKING:
@@ -32,10 +32,12 @@ CONDITION = "HTTP_IF_NONE_MATCH"  # a date is none here: see api.cache.http_head
 WAIT_SECONDS = 0.25  # for an answer that another request computes just now
 
 
-class FastPath:
+class CacheMiddleware:
     """A WSGI application in front of another; it counts what it answers, the other the rest."""
 
-    def __init__(self, inner: "WSGIApplication", snapshot: Snapshot, requests: Requests) -> None:
+    def __init__(
+        self, inner: "WSGIApplication", snapshot: ResponseCache, requests: RequestMetrics
+    ) -> None:
         self._inner = inner
         self._snapshot = snapshot
         self._requests = requests
@@ -50,7 +52,7 @@ class FastPath:
         key = (
             environ["PATH_INFO"],
             environ["QUERY_STRING"],
-            likes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")),
+            accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")),
             environ.get("HTTP_HOST"),
         )
         kept = self._snapshot.get(key, now)
@@ -108,7 +110,7 @@ class FastPath:
             self._requests.observe(rule, "GET", int(status[:3]), time.monotonic() - begun)
             start_response(status, headers)
             return [body]
-        if OVERTAKEN not in environ:
+        if SUPERSEDED not in environ:
             self._snapshot.keep(generation, key, kept)
         if condition is not None:
             environ[CONDITION] = condition

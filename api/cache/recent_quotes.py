@@ -20,7 +20,7 @@ class Kept(NamedTuple):
     until: float
 
 
-class Recents:
+class RecentPriceCache:
     """Keeps each coin's recent past until it has a newer quote, then adds what is new.
 
     After 12 to 24 hours it is read from scratch, for a quote that came later than

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from sys import getsizeof
 
-OVERTAKEN = "koinx.overtaken"  # in the environment of a request: its answer is not to be kept
+SUPERSEDED = "koinx.overtaken"  # in the environment of a request: its answer is not to be kept
 Headers = list[tuple[str, str]]
 Count = Callable[[float], None]
 
@@ -70,7 +70,7 @@ class Kept:
         self.fresh_until = min(now + 1, self.until, trusted_until)
 
 
-class Snapshot:
+class ResponseCache:
     """The answers of one process, all dropped when there is news.
 
     Nobody gets an older quote from it after a newer one. A view says of each coin that it shows

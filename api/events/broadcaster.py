@@ -10,7 +10,7 @@ import orjson
 from pymongo.errors import PyMongoError
 
 import logs
-from api.events.update_waiters import TooMany
+from api.events.update_waiters import AtCapacity
 from api.schemas.events import EndedUpdate
 from logs.redaction import plain
 from market.ledger.event_log import Closings, Document
@@ -20,7 +20,7 @@ log = logs.get(__name__)
 MAX_LISTENERS = 200  # each holds one of the process's 256 threads
 LOOK_SECONDS = 1.0  # how often the ledger is looked at, should the news be lost
 KEPT = 256  # events in memory; whoever is further behind reads the ledger
-AT_ONCE = 100
+BATCH_SIZE = 100
 MAX_REPLAYED = 500
 
 
@@ -32,7 +32,7 @@ class Event:
     text: bytes
 
 
-class Feed:
+class Broadcaster:
     """Events by their numbers. One thread reads the ledger, while anybody listens.
 
     A listener has nothing here but a place: it says up to which number it has sent all.
@@ -57,10 +57,10 @@ class Feed:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A listener's place. Raises TooMany."""
+        """A listener's place. Raises AtCapacity."""
         with self._changed:
             if self._listeners >= MAX_LISTENERS:
-                raise TooMany(f"{MAX_LISTENERS} listen at this process already")
+                raise AtCapacity(f"{MAX_LISTENERS} listen at this process already")
             self._listeners += 1
             if self._thread is None:
                 self._recent.clear()
@@ -127,7 +127,7 @@ class Feed:
     def _read(self, number: int) -> list[Event]:
         return [
             Event(update["number"], encoded(update, self._source) if update["finished_at"] else b"")
-            for update in self._closings.after(number, AT_ONCE)
+            for update in self._closings.after(number, BATCH_SIZE)
         ]
 
     def _follow(self) -> None:
@@ -164,7 +164,7 @@ class Feed:
                 self._last = event.number
             if found:
                 self._changed.notify_all()
-        return len(found) == AT_ONCE
+        return len(found) == BATCH_SIZE
 
 
 def encoded(update: Document, source: str) -> bytes:

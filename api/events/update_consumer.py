@@ -18,7 +18,7 @@ INGEST = "tasks.ingest.ingest"
 REQUEST_PREFIX = "request-"  # ids of updates that someone asked for over HTTP
 
 
-class Inbox:
+class UpdateConsumer:
     """One API process's share of the durable consumer, and its ear for finished updates."""
 
     def __init__(self, services: Services) -> None:
@@ -71,10 +71,10 @@ class Inbox:
 
     def _hear(self, news: UpdateFinished) -> None:
         # First of all: who waited for the update reads what it brought.
-        self._services.snapshot.drop()
+        self._services.response_cache.drop()
         if news.state != "received":
-            self._services.waiting.tell(news.id)
-            self._services.feed.wake()
+            self._services.waiters.tell(news.id)
+            self._services.broadcaster.wake()
 
 
 def _start(name: str) -> None:

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-MAX_WAITERS = 16  # what waits holds a thread
+MAX_WAITING_REQUESTS = 16  # what waits holds a thread
 LOOK_SECONDS = 0.5  # how often the ledger is looked at, should the news be lost
 
 
-class TooMany(Exception):
+class AtCapacity(Exception):
     """As many requests as may wait are waiting already."""
 
 
-class Waiting:
+class UpdateWaiters:
     """Joins requests in this process to the news that their update ended."""
 
     def __init__(self) -> None:
@@ -25,10 +25,12 @@ class Waiting:
 
     @contextmanager
     def place(self, update_id: str) -> Iterator[threading.Event]:
-        """A place to wait for one update; taken before it is asked for. Raises TooMany."""
+        """A place to wait for one update; taken before it is asked for. Raises AtCapacity."""
         with self._lock:
-            if self._count >= MAX_WAITERS:
-                raise TooMany(f"{MAX_WAITERS} requests are waiting for an update already")
+            if self._count >= MAX_WAITING_REQUESTS:
+                raise AtCapacity(
+                    f"{MAX_WAITING_REQUESTS} requests are waiting for an update already"
+                )
             self._count += 1
             event = self._news[update_id]
         try:
@@ -46,7 +48,7 @@ class Waiting:
             event.set()
 
 
-def until_closed(
+def wait_until_finished(
     look: Callable[[], dict[str, Any] | None], news: threading.Event, seconds: float
 ) -> dict[str, Any] | None:
     """The update once it is closed, or None when it was not closed in time."""

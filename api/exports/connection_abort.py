@@ -28,7 +28,7 @@ Peer = tuple[str, int]
 Connection = socket.socket
 
 
-class Wire:
+class ResponseConnection:
     """The connections to one port of this process, one of which carries the answer.
 
     To be made before any of the answer is sent.
@@ -69,7 +69,7 @@ class Wire:
         return False
 
 
-def framed(chunk: bytes) -> int:
+def chunk_bytes(chunk: bytes) -> int:
     """The bytes that a chunk takes in a chunked body: its length in hexadecimal, two line ends."""
     return len(f"{len(chunk):x}") + len(chunk) + 4
 

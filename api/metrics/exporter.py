@@ -75,11 +75,13 @@ def _read(read: Callable[[Services], Families], on: Services) -> Families | None
 def of_requests(on: Services) -> Families:
     """What all API processes of this home answered, and the streams that they hold open."""
     labels = ["rule", "method", "status"]
-    total = CounterMetricFamily("koinx_requests", "Requests that were answered", labels=labels)
+    total = CounterMetricFamily(
+        "koinx_requests", "RequestMetrics that were answered", labels=labels
+    )
     times = HistogramMetricFamily(
         "koinx_request_seconds", "Time until an answer began to go out", labels=labels
     )
-    answered, listeners = on.requests.all()
+    answered, listeners = on.request_metrics.all()
     for what, found in sorted(answered.items()):
         total.add_metric(what, found.count)
         times.add_metric(what, _buckets(storage.BOUNDS, found.buckets), found.seconds)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, request, request_started
 
-from api.metrics.storage import Tally, Times
+from api.metrics.storage import CounterStore, Times
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,11 +31,11 @@ class Answered(NamedTuple):
     status: str
 
 
-class Requests:
+class RequestMetrics:
     """The requests that all of a home's API processes answered, and the streams they hold open."""
 
     def __init__(self, folder: Path) -> None:
-        self._tally = Tally(folder)
+        self._tally = CounterStore(folder)
         self._counters: dict[str, Callable[[float], None]] = {}
 
     def observe(self, rule: str, method: str, status: int, seconds: float) -> None:
@@ -69,7 +69,7 @@ class Requests:
         return {_answered(name): found for name, found in times.items()}, listeners
 
 
-def count_answers(app: Flask, requests: Requests) -> None:
+def measure_requests(app: Flask, requests: RequestMetrics) -> None:
     """Counts what the app answers; whoever answers in its stead calls `observe` himself.
 
     A stream counts as answered once it begins.
@@ -84,7 +84,7 @@ def count_answers(app: Flask, requests: Requests) -> None:
     app.wsgi_app = counted(app.wsgi_app, requests)  # type: ignore[assignment, method-assign]
 
 
-def counted(answer: "WSGIApplication", requests: Requests) -> "WSGIApplication":
+def counted(answer: "WSGIApplication", requests: RequestMetrics) -> "WSGIApplication":
     """The WSGI application, its answers counted by the rule that it leaves in the environment."""
 
     def measured(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -45,7 +45,7 @@ class Times:
         return sum(self.buckets)
 
 
-class Tally:
+class CounterStore:
     """One process's counts by name, in a file of `folder` that no other process has.
 
     A process that begins goes on with the file of one that ended, by whatever death: so the sums

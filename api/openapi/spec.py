@@ -8,8 +8,8 @@ from typing import Any
 from flask import Flask, Response, jsonify
 from flask_smorest import Api
 
-from api.auth import KEY_HEADER
-from api.cache.http_headers import NEVER_KEPT
+from api.cache.http_headers import NEVER_STORED
+from api.protection.auth import KEY_HEADER
 from api.request_parsing import REFUSALS
 from api.request_size import MAX_QUERY_BYTES
 
@@ -85,7 +85,7 @@ def config() -> dict[str, Any]:
     }
 
 
-def serve_document(app: Flask, api: Api) -> None:
+def serve_openapi(app: Flask, api: Api) -> None:
     """Answers `/openapi.json`, made at the first request, when all views are known."""
 
     @cache
@@ -101,7 +101,7 @@ def finished(document: Document) -> Document:
     """The document with operation ids, examples and caching, in an order that stays the same."""
     for path, method, operation in operations(document):
         operation.setdefault("operationId", operation_id(method, path))
-        if method == "get" and not NEVER_KEPT & set(operation["tags"]):
+        if method == "get" and not NEVER_STORED & set(operation["tags"]):
             _describe_caching(operation["responses"])
         if "requestBody" in operation:
             operation["responses"].update(BODY_REFUSED)

@@ -5,11 +5,11 @@ from typing import Any
 from flask.views import MethodView
 
 from api.blueprint import Blueprint
-from api.coin_lookup import continued, saw
-from api.errors import may_answer
+from api.errors import error_responses
 from api.extensions import services
+from api.lookup.coin_lookup import continued, saw
+from api.lookup.retention_guard import NOTED, noted
 from api.pagination import NEXT, next_page
-from api.retention_guard import NOTED, noted
 from api.schemas import candles as schemas
 from api.schemas.time_range import until
 from market.model.candle import HOUR, INTERVALS, Candle
@@ -23,7 +23,7 @@ class Candles(MethodView):
 
     @blp.arguments(schemas.CandleQuery, location="query")
     @blp.response(200, schemas.Candle(many=True), headers=NEXT | NOTED)
-    @may_answer(blp, 404, 503)
+    @error_responses(blp, 404, 503)
     def get(self, query: dict[str, Any], coin: str) -> tuple[list[Candle], dict[str, str]]:
         """Open, high, low and close of a coin by interval, newest first
 

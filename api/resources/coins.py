@@ -6,9 +6,9 @@ from flask.views import MethodView
 from flask_smorest.pagination import PaginationParameters
 
 from api.blueprint import Blueprint
-from api.coin_lookup import LONG_AGO, saw_latest
-from api.errors import may_answer, refuse
+from api.errors import error_responses, refuse
 from api.extensions import Services, services
+from api.lookup.coin_lookup import LONG_AGO, saw_latest
 from api.schemas import coins as schemas
 from market.analytics.recent_prices import NO_QUOTES, STEP, Recent, sparkline_start
 from market.model.quotes import SUCCESSORS
@@ -26,7 +26,7 @@ class Coins(MethodView):
 
     @blp.arguments(schemas.CoinQuery, location="query")
     @blp.response(200, schemas.Coin(many=True))
-    @may_answer(blp, 503)
+    @error_responses(blp, 503)
     @blp.paginate(page_size=100, max_page_size=250)
     def get(
         self, query: dict[str, str], pagination_parameters: PaginationParameters
@@ -44,7 +44,7 @@ class OneCoin(MethodView):
     """One coin."""
 
     @blp.response(200, schemas.CoinWithRecord)
-    @may_answer(blp, 404, 503)
+    @error_responses(blp, 404, 503)
     def get(self, coin: str) -> Document:
         """One coin with its record of changes; an id that was retired names its successor"""
         on = services()
@@ -82,7 +82,7 @@ def _shown(page: list[Document], on: Services) -> list[Document]:
     now = datetime.now(UTC)
     interval = on.schedule.interval(now)
     known = on.store.coins([one["coin"] for one in page])
-    recents = on.recents.of({one["coin"]: one["at"] for one in page if "at" in one})
+    recents = on.recent_prices.of({one["coin"]: one["at"] for one in page if "at" in one})
     start = sparkline_start(now)
     return [
         _coin(one, known.get(one["coin"], {}), now, interval)

@@ -6,10 +6,10 @@ from typing import Any
 from flask.views import MethodView
 
 from api.blueprint import Blueprint
-from api.coin_lookup import answering
-from api.errors import may_answer, refuse
+from api.errors import error_responses, refuse
 from api.extensions import services
-from api.record_window import Stretch
+from api.lookup.coin_lookup import answering
+from api.lookup.record_window import RecordWindow
 from api.schemas import correlations as schemas
 from api.schemas.record_window import MOST_RECORDS
 from market.analytics.correlation import Pair, by_slot, correlations
@@ -25,7 +25,7 @@ class Correlations(MethodView):
 
     @blp.arguments(schemas.CorrelationQuery, location="query")
     @blp.response(200, schemas.Pair(many=True))
-    @may_answer(blp, 404, 410, 503)
+    @error_responses(blp, 404, 410, 503)
     def get(self, query: dict[str, Any]) -> list[dict[str, Any]]:
         """The correlation of log returns of each two coins, in the order asked
 
@@ -34,7 +34,7 @@ class Correlations(MethodView):
         upper half of the matrix.
         """
         on = services()
-        stretch = Stretch.asked(query)
+        stretch = RecordWindow.asked(query)
         coins = list(dict.fromkeys(answering(on, coin, stretch.as_of) for coin in query["coin"]))
         if len(coins) < schemas.LEAST_COINS:
             refuse(422, f"{query['coin']!r} are one coin; give two different ones")

@@ -12,11 +12,11 @@ from flask import Response, url_for
 from flask.views import MethodView
 from flask_smorest import Blueprint, abort
 
-from api.errors import may_answer
-from api.events.broadcaster import Feed
-from api.events.update_waiters import TooMany
+from api.errors import error_responses
+from api.events.broadcaster import Broadcaster
+from api.events.update_waiters import AtCapacity
 from api.extensions import services
-from api.metrics.middleware import Requests
+from api.metrics.middleware import RequestMetrics
 from api.schemas import events as schemas
 
 blp = Blueprint("events", __name__, description="Updates as they end, without asking again")
@@ -45,7 +45,7 @@ class Events(MethodView):
     @blp.arguments(schemas.EventsQuery, location="query")
     @blp.arguments(schemas.Since, location="headers")
     @blp.response(200, schemas.EVENT, content_type="text/event-stream", example=EXAMPLE)
-    @may_answer(blp, 503)
+    @error_responses(blp, 503)
     def get(self, query: dict[str, Any], since: dict[str, Any]) -> Response:
         """Each update as it ends: done, failed or missed
 
@@ -63,8 +63,8 @@ class Events(MethodView):
         """
         after = since["last_event_id"]
         events = _stream(
-            services().feed,
-            services().requests,
+            services().broadcaster,
+            services().request_metrics,
             after=query["last_event_id"] if after is None else after,
             seconds=query["seconds"],
             limit=query["limit"],
@@ -72,7 +72,7 @@ class Events(MethodView):
         )
         try:
             next(events)  # so that a refusal is an answer of its own
-        except TooMany as error:
+        except AtCapacity as error:
             abort(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 message=f"{error}; try again in {RETRY_AFTER_SECONDS} s",
@@ -82,8 +82,8 @@ class Events(MethodView):
 
 
 def _stream(
-    feed: Feed,
-    requests: Requests,
+    feed: Broadcaster,
+    requests: RequestMetrics,
     *,
     after: int | None,
     seconds: int | None,

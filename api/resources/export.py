@@ -12,14 +12,14 @@ from flask_smorest import Blueprint, abort
 from pymongo.database import Database
 
 from api.cache.http_headers import GZIP_FROM_BYTES, coding
-from api.coin_lookup import answering, collected
-from api.errors import may_answer
-from api.events.update_waiters import TooMany
+from api.errors import error_responses
+from api.events.update_waiters import AtCapacity
 from api.exports.columns import names
 from api.exports.formats import FORMATS, Format
 from api.exports.streaming import sent
 from api.extensions import Services, services
-from api.retention_guard import NOTED, noted
+from api.lookup.coin_lookup import answering, collected
+from api.lookup.retention_guard import NOTED, noted
 from api.schemas import export as schemas
 from market.model.quotes import SUCCESSORS
 from market.storage.database import Document, connect
@@ -36,7 +36,7 @@ class Export(MethodView):
 
     @blp.arguments(schemas.ExportQuery, location="query")
     @blp.doc(responses={"200": schemas.FILE | {"headers": NOTED}})
-    @may_answer(blp, 404, 503)
+    @error_responses(blp, 404, 503)
     def get(self, query: dict[str, Any]) -> Response:
         """Stored quotes as CSV, NDJSON or Parquet
 
@@ -66,7 +66,7 @@ class Export(MethodView):
         chunks = _chunks(on, form, query, compressed=coded is not None)
         try:
             next(chunks)  # so that a refusal is an answer of its own
-        except TooMany as error:
+        except AtCapacity as error:
             abort(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 message=f"{error}; try again in {RETRY_AFTER_SECONDS} s",

@@ -7,11 +7,11 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 from werkzeug.http import http_date
 
-from api.coin_lookup import asked_records
-from api.errors import may_answer
+from api.errors import error_responses
 from api.extensions import services
+from api.lookup.coin_lookup import asked_records
 from api.schemas import legacy as schemas
-from api.schemas.errors import SeedError
+from api.schemas.errors import LegacyError
 from market.analytics.statistics import deviation, rounded
 from market.storage.quote_history import Record
 from market.storage.quote_store import RECORDS
@@ -41,7 +41,7 @@ class StatsView(MethodView):
     @blp.doc(parameters=[COIN])
     @blp.arguments(schemas.StatsQuery, location="query")
     @blp.response(200, schemas.Stats)
-    @may_answer(blp, 400, 404, 410, 503, schema=SeedError)
+    @error_responses(blp, 400, 404, 410, 503, schema=LegacyError)
     def get(self, query: dict[str, Any]) -> Response:
         """Latest price, market cap and 24-hour change of a coin"""
         newest = asked_records(services(), 1, as_of=query.get("as_of"))[0]
@@ -62,7 +62,7 @@ class DeviationView(MethodView):
     @blp.doc(parameters=[COIN])
     @blp.arguments(schemas.DeviationQuery, location="query")
     @blp.response(200, schemas.Deviation)
-    @may_answer(blp, 400, 404, 410, 503, schema=SeedError)
+    @error_responses(blp, 400, 404, 410, 503, schema=LegacyError)
     def get(self, query: dict[str, Any]) -> Response:
         """Standard deviation of a coin's newest 100 recorded prices
 

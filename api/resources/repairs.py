@@ -6,11 +6,11 @@ from typing import Any
 from flask.views import MethodView
 from flask_smorest.pagination import PaginationParameters
 
-from api.auth import guarded
 from api.blueprint import Blueprint
-from api.coin_lookup import answering
-from api.errors import CHANGES, may_answer, refuse
+from api.errors import CHANGES, error_responses, refuse
 from api.extensions import services
+from api.lookup.coin_lookup import answering
+from api.protection.auth import restricted
 from api.schemas import repairs as schemas
 from market.gap_repair.gaps import backfill_start, wanted
 from market.gap_repair.queue import STATES
@@ -29,7 +29,7 @@ class Repairs(MethodView):
 
     @blp.arguments(schemas.RepairQuery, location="query")
     @blp.response(200, schemas.Repair(many=True))
-    @may_answer(blp, 503)
+    @error_responses(blp, 503)
     @blp.paginate(page_size=20, max_page_size=250)
     def get(
         self, query: dict[str, str], pagination_parameters: PaginationParameters
@@ -51,10 +51,10 @@ class Repairs(MethodView):
         return [{**one, "missing": _missing(one), "source": on.settings.source} for one in found]
 
     @blp.doc(security=KEY)
-    @blp.response(202, schemas.RepairsWanted)
-    @may_answer(blp, *CHANGES, 404)
-    @guarded
-    @blp.arguments(schemas.RepairWish)
+    @blp.response(202, schemas.RepairsAccepted)
+    @error_responses(blp, *CHANGES, 404)
+    @restricted
+    @blp.arguments(schemas.RepairRequest)
     def post(self, wish: dict[str, Any]) -> dict[str, Any]:
         """Ask for a stretch of some coins' history to be looked through and mended
 
@@ -75,7 +75,7 @@ class RepairProgress(MethodView):
     """All repairs together."""
 
     @blp.response(200, schemas.RepairProgress)
-    @may_answer(blp, 503)
+    @error_responses(blp, 503)
     def get(self) -> dict[str, Any]:
         """How many repairs wait, run, and ended; and since when they are paused, if they are"""
         on = services()

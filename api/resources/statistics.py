@@ -6,12 +6,12 @@ from typing import Any
 from flask.views import MethodView
 
 from api.blueprint import Blueprint
-from api.coin_lookup import answering
-from api.errors import may_answer
+from api.errors import error_responses
 from api.extensions import services
-from api.record_window import Stretch
+from api.lookup.coin_lookup import answering
+from api.lookup.record_window import RecordWindow
 from api.schemas import statistics as schemas
-from api.schemas.record_window import MOST_RECORDS, StretchQuery
+from api.schemas.record_window import MOST_RECORDS, RecordWindowQuery
 from market.analytics.coverage import evidence
 from market.analytics.summary import measures
 
@@ -22,9 +22,9 @@ blp = Blueprint("statistics", __name__, description="Statistics, with what they 
 class Statistics(MethodView):
     """One coin's statistics."""
 
-    @blp.arguments(StretchQuery, location="query")
+    @blp.arguments(RecordWindowQuery, location="query")
     @blp.response(200, schemas.Statistics)
-    @may_answer(blp, 404, 410, 503)
+    @error_responses(blp, 404, 410, 503)
     def get(self, query: dict[str, Any], coin: str) -> dict[str, Any]:
         """Measures over the newest records or a window, with their evidence
 
@@ -32,7 +32,7 @@ class Statistics(MethodView):
         null, and `notes` says why. The numbers are not rounded.
         """
         on = services()
-        stretch = Stretch.asked(query)
+        stretch = RecordWindow.asked(query)
         answers = answering(on, coin, stretch.as_of)
         records = stretch.read(on, answers, MOST_RECORDS)
         window = stretch.bounds(records)

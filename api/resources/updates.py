@@ -13,14 +13,14 @@ from flask_smorest.pagination import PaginationParameters
 from pymongo.errors import PyMongoError
 
 import logs
-from api.auth import guarded
 from api.blueprint import Blueprint
-from api.errors import CHANGES, may_answer, refuse
+from api.errors import CHANGES, error_responses, refuse
 from api.events.update_consumer import REQUEST_PREFIX
-from api.events.update_waiters import TooMany, until_closed
+from api.events.update_waiters import AtCapacity, wait_until_finished
 from api.extensions import Services, services
+from api.protection.auth import restricted
 from api.schemas import updates as schemas
-from api.schemas.errors import SeedError
+from api.schemas.errors import LegacyError
 from api.schemas.legacy import Message
 from bridge.events import UpdateRequested
 from bridge.publisher import NotPublished, publish
@@ -43,7 +43,7 @@ class Updates(MethodView):
 
     @blp.arguments(schemas.UpdateQuery, location="query")
     @blp.response(200, schemas.Update(many=True))
-    @may_answer(blp, 503)
+    @error_responses(blp, 503)
     @blp.paginate(page_size=20, max_page_size=100)
     def get(
         self, query: dict[str, str], pagination_parameters: PaginationParameters
@@ -58,8 +58,8 @@ class Updates(MethodView):
 
     @blp.doc(security=KEY)
     @blp.response(202, schemas.Accepted)
-    @may_answer(blp, *CHANGES)
-    @guarded
+    @error_responses(blp, *CHANGES)
+    @restricted
     @blp.arguments(schemas.Wish, location="headers")
     def post(self, wish: dict[str, str | None]) -> Response:
         """Ask for an update now; it can be watched at the Location
@@ -86,7 +86,7 @@ class OneUpdate(MethodView):
     """One update."""
 
     @blp.response(200, schemas.Update)
-    @may_answer(blp, 404, 503)
+    @error_responses(blp, 404, 503)
     def get(self, update_id: str) -> dict[str, Any]:
         """One update: its state, the times of its hops, its counts, what was left out and why
 
@@ -107,17 +107,17 @@ class TriggerUpdate(MethodView):
 
     @blp.doc(security=KEY)
     @blp.response(200, Message)
-    @may_answer(blp, *CHANGES, 502, 504, schema=SeedError)
-    @guarded
+    @error_responses(blp, *CHANGES, 502, 504, schema=LegacyError)
+    @restricted
     def post(self) -> dict[str, str]:
         """Ask for an update now, and wait until its quotes can be read"""
         on = services()
         name = _new_id()
         try:
-            with on.waiting.place(name) as news:
+            with on.waiters.place(name) as news:
                 _publish(on, name)
-                update = until_closed(lambda: on.ledger.get(name), news, WAIT_SECONDS)
-        except TooMany as error:
+                update = wait_until_finished(lambda: on.ledger.get(name), news, WAIT_SECONDS)
+        except AtCapacity as error:
             refuse(503, f"{error}; try again in a few seconds")
         if update is None:
             refuse(

@@ -3,14 +3,14 @@
 from marshmallow import Schema, validate
 from marshmallow.fields import Integer, String
 
-from api.schemas.fields import COIN, CountIn, Moment, Number
-from api.schemas.time_range import PastQuery
+from api.schemas.fields import COIN, IntegerParam, Moment, Number
+from api.schemas.time_range import HistoryPageQuery
 from market.model.candle import INTERVALS
 
 MOST = 500
 
 
-class CandleQuery(PastQuery):
+class CandleQuery(HistoryPageQuery):
     """Which candles, by the time at which they start."""
 
     interval = String(
@@ -18,7 +18,7 @@ class CandleQuery(PastQuery):
         validate=validate.OneOf(list(INTERVALS)),
         metadata={"description": "From one candle's start to the next", "example": "1h"},
     )
-    limit = CountIn(
+    limit = IntegerParam(
         f"How many intervals a page covers, 1 to {MOST}, from its newest candle on; fewer candles "
         "where quotes are missing",
         least=1,

@@ -4,7 +4,7 @@ from marshmallow import Schema, validate
 from marshmallow.fields import Integer, List, String
 
 from api.schemas.fields import COIN, Moment, Number
-from api.schemas.record_window import StretchQuery
+from api.schemas.record_window import RecordWindowQuery
 from market.analytics.correlation import LEAST_RETURNS
 from market.model.quotes import MAX_ID_LENGTH
 
@@ -12,7 +12,7 @@ LEAST_COINS, MOST_COINS = 2, 50
 MOST_RECORDS_IN_ALL = 50_000
 
 
-class CorrelationQuery(StretchQuery):
+class CorrelationQuery(RecordWindowQuery):
     """Which coins, over which records of each."""
 
     coin = List(

@@ -13,7 +13,7 @@ class Error(Schema):
     errors = Dict(required=True)
 
 
-class SeedError(Error):
+class LegacyError(Error):
     """An error of the seed's endpoints."""
 
     error = String(required=True, metadata={"example": "Coin parameter is required"})

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from api.schemas.fields import CountIn
+from api.schemas.fields import IntegerParam
 from api.schemas.updates import Update
 
 MAX_NUMBER = 10**15 - 1
@@ -42,7 +42,7 @@ EVENT = {
 class Since(Schema):
     """How a client that was cut off goes on, as the standard has it."""
 
-    last_event_id = CountIn(
+    last_event_id = IntegerParam(
         f"{SINCE}. EventSource sends it by itself",
         least=0,
         most=MAX_NUMBER,
@@ -55,21 +55,21 @@ class Since(Schema):
 class EventsQuery(Schema):
     """From where on, and for how long."""
 
-    last_event_id = CountIn(
+    last_event_id = IntegerParam(
         f"{SINCE}. For clients that can set no header, which goes before this",
         least=0,
         most=MAX_NUMBER,
         example=0,
         default=None,
     )
-    seconds = CountIn(
+    seconds = IntegerParam(
         "End after so many seconds. Without it the stream goes on for as long as you listen",
         least=1,
         most=3600,
         example=5,
         default=None,
     )
-    limit = CountIn("End after so many updates", least=1, most=1000, example=10, default=None)
+    limit = IntegerParam("End after so many updates", least=1, most=1000, example=10, default=None)
 
 
 class EndedUpdate(Update):

@@ -5,13 +5,13 @@ from marshmallow.fields import List, String
 
 from api.exports.columns import COLUMNS
 from api.exports.formats import FORMATS
-from api.schemas.time_range import PeriodQuery
+from api.schemas.time_range import TimeRangeQuery
 from market.model.quotes import MAX_ID_LENGTH
 
 MOST_COINS = 250
 
 
-class ExportQuery(PeriodQuery):
+class ExportQuery(TimeRangeQuery):
     """Which quotes, and in which form."""
 
     format = String(

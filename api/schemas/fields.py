@@ -33,7 +33,7 @@ class Moment(AwareDateTime):
         super().__init__(format="iso", allow_none=allow_none, metadata=metadata)
 
 
-class MomentIn(AwareDateTime):
+class TimestampParam(AwareDateTime):
     """A time that is asked for: ISO-8601 with its zone, years 2009 to 2199.
 
     It comes out as UTC, cut to the millisecond, which is what MongoDB keeps.
@@ -53,7 +53,7 @@ class MomentIn(AwareDateTime):
         return moment
 
 
-class WindowIn(Field[timedelta]):
+class DurationParam(Field[timedelta]):
     """A length of time that is asked for: a whole number with m (minutes), h (hours) or d (days).
 
     It comes out as a timedelta of 1m to 366d.
@@ -77,7 +77,7 @@ class WindowIn(Field[timedelta]):
         )
 
 
-class CountIn(Integer):
+class IntegerParam(Integer):
     """A whole number that is asked for, from `least` to `most`."""
 
     def __init__(

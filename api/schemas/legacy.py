@@ -3,7 +3,7 @@
 from marshmallow import Schema, validate
 from marshmallow.fields import Integer, String
 
-from api.schemas.fields import MomentIn, Number
+from api.schemas.fields import Number, TimestampParam
 
 # The seed's name for the change is no name in Python.
 Stats = Schema.from_dict(
@@ -19,7 +19,7 @@ Stats = Schema.from_dict(
 class StatsQuery(Schema):
     """As of when."""
 
-    as_of = MomentIn(
+    as_of = TimestampParam(
         "What would have been answered then, from the quotes that were stored until that time",
         example="2100-01-01T00:00:00Z",
     )

@@ -3,23 +3,23 @@
 from marshmallow import Schema
 from marshmallow.fields import Integer, String
 
-from api.schemas.fields import COIN, CountIn, Moment, MomentIn, Number
-from api.schemas.time_range import PastQuery
+from api.schemas.fields import COIN, IntegerParam, Moment, Number, TimestampParam
+from api.schemas.time_range import HistoryPageQuery
 
 MOST = 1000
 
 
-class QuoteQuery(PastQuery):
+class QuoteQuery(HistoryPageQuery):
     """Which quotes, by the source's own time."""
 
-    limit = CountIn(
+    limit = IntegerParam(
         f"At most so many quotes on a page, 1 to {MOST}",
         least=1,
         most=MOST,
         example=100,
         default=100,
     )
-    as_of = MomentIn(
+    as_of = TimestampParam(
         "What would have been answered then: only quotes that were recorded until that time. A "
         "time still to come means now",
         example="2100-01-01T00:00:00Z",

@@ -3,7 +3,7 @@
 from marshmallow import Schema, ValidationError, validate
 from marshmallow.fields import Dict, Integer, List, String
 
-from api.schemas.fields import COIN, Moment, MomentIn, Number, shown
+from api.schemas.fields import COIN, Moment, Number, TimestampParam, shown
 from market.gap_repair.queue import STATES
 from market.model.quotes import MAX_ID_LENGTH
 
@@ -28,7 +28,7 @@ def _is_coin(value: str) -> None:
         raise ValidationError(f"{shown(value)} is no coin's id")
 
 
-RepairWish = Schema.from_dict(
+RepairRequest = Schema.from_dict(
     {
         "coins": List(
             String(validate=_is_coin),
@@ -36,20 +36,20 @@ RepairWish = Schema.from_dict(
             validate=validate.Length(1, MOST_COINS),
             metadata={"description": "Coins that are collected, 1 to 250", "example": ["bitcoin"]},
         ),
-        "from": MomentIn(
+        "from": TimestampParam(
             "From this slot on; left out: as far back as 100 records need",
             example="2026-11-20T00:00:00Z",
         ),
-        "to": MomentIn(
+        "to": TimestampParam(
             "Up to this slot, which is not among them; left out: the current one",
             example="2026-11-21T00:00:00Z",
         ),
     },
-    name="RepairWish",
+    name="RepairRequest",
 )
 
 
-class RepairsWanted(Schema):
+class RepairsAccepted(Schema):
     """What was asked for."""
 
     repairs = Integer(metadata={"description": "New ones; the same is entered once", "example": 1})

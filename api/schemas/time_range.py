@@ -6,19 +6,21 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, validate, validates_schema
 from marshmallow.fields import Field, String
 
-from api.pagination import CursorIn
-from api.schemas.fields import MomentIn
+from api.pagination import CursorParam
+from api.schemas.fields import TimestampParam
 
 
-class PeriodQuery(Schema):
+class TimeRangeQuery(Schema):
     """A stretch of time, and whether what was repaired belongs to it."""
 
     class Meta:
         """marshmallow's own place for fields whose names are no names in Python."""
 
         include: ClassVar[dict[str, Field[Any]]] = {
-            "from": MomentIn("The earliest time, itself included", example="2026-01-01T00:00:00Z"),
-            "to": MomentIn(
+            "from": TimestampParam(
+                "The earliest time, itself included", example="2026-01-01T00:00:00Z"
+            ),
+            "to": TimestampParam(
                 "The end, exclusive: what has just this time is left out",
                 example="2100-01-01T00:00:00Z",
             ),
@@ -43,10 +45,10 @@ class PeriodQuery(Schema):
             )
 
 
-class PastQuery(PeriodQuery):
+class HistoryPageQuery(TimeRangeQuery):
     """A stretch of time, newest first, from where the page before ended."""
 
-    cursor = CursorIn()
+    cursor = CursorParam()
 
 
 def until(query: dict[str, Any]) -> datetime | None:

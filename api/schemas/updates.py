@@ -65,7 +65,7 @@ class Accepted(Schema):
     )
 
 
-class LeftOut(Schema):
+class SkippedCoin(Schema):
     """A coin from which no quote came."""
 
     coin = String(metadata=COIN)
@@ -142,7 +142,7 @@ class Update(Schema):
             "dropped; while it runs those that are known so far"
         },
     )
-    left_out = List(Nested(LeftOut))
+    left_out = List(Nested(SkippedCoin))
     ticks = List(Nested(Tick))
     error = String(allow_none=True, metadata={"description": "Why, in plain words"})
     source = String(metadata={"example": "coingecko"})

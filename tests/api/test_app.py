@@ -2,7 +2,7 @@
 
 from flask.testing import FlaskClient
 
-from api.app import Orjson
+from api.app import OrjsonProvider
 from api.openapi import dump
 
 
@@ -21,5 +21,5 @@ def test_two_apps_in_one_process_have_the_same_document(client: FlaskClient) -> 
 
 def test_a_number_that_is_none_is_null(client: FlaskClient) -> None:
     json = client.application.json
-    assert isinstance(json, Orjson)
+    assert isinstance(json, OrjsonProvider)
     assert json.dumps([float("nan"), 1.5]) == "[null,1.5]"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from marshmallow import ValidationError
 
-from api.pagination import Cursor, CursorIn
+from api.pagination import Cursor, CursorParam
 
 AT = datetime(2026, 11, 22, 8, 30, 1, 250000, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def encoded(text: str) -> str:
 @pytest.mark.parametrize("coin", ["bitcoin", "odd coin", "a:b", "東京" * 64, "\U0001f4a9" * 128])
 def test_a_cursor_comes_back_as_it_was(coin: str) -> None:
     cursor = Cursor(coin, AT)
-    assert CursorIn().deserialize(str(cursor)) == cursor
+    assert CursorParam().deserialize(str(cursor)) == cursor
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_a_cursor_comes_back_as_it_was(coin: str) -> None:
 )
 def test_what_was_not_given_out_is_named(value: str) -> None:
     with pytest.raises(ValidationError, match="is no cursor: take the one in the Link"):
-        CursorIn().deserialize(value)
+        CursorParam().deserialize(value)

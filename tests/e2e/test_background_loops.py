@@ -17,12 +17,12 @@ from nats.js import JetStreamContext
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from api import shutdown, slow_clients
 from api.cache import invalidation
 from api.cache.invalidation import look_out
-from api.cache.response_cache import Snapshot
-from api.events import broadcaster
-from api.events.broadcaster import Feed
+from api.cache.response_cache import ResponseCache
+from api.events import broadcaster, shutdown
+from api.events.broadcaster import Broadcaster
+from api.protection import slow_clients
 from bench.harness.services import wait_until
 from bridge import consumer, subscriber
 from bridge.connection import Connection
@@ -180,7 +180,7 @@ def test_the_lookout(
     error: Exception,
 ) -> None:
     monkeypatch.setattr(invalidation, "LOOK_SECONDS", 0.01)
-    snapshot = Snapshot()
+    snapshot = ResponseCache()
     failed = fail_once(monkeypatch, Closings, "newest", error)
     look_out(Closings(database), snapshot)
     assert failed.wait(10)
@@ -197,7 +197,7 @@ def test_the_feed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(broadcaster, "LOOK_SECONDS", 0.01)
-    made = Feed(Closings(database), "simulator")
+    made = Broadcaster(Closings(database), "simulator")
     failed = fail_once(monkeypatch, Closings, "newest", UNEXPECTED[0])
     with made.place():
         assert failed.wait(10)
@@ -211,16 +211,16 @@ def test_the_feed(
 @pytest.mark.row("background")
 def test_the_pace(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(slow_clients, "LOOK_SECONDS", 0.01)
-    failed = fail_once(monkeypatch, slow_clients.Pace, "look", UNEXPECTED[0])
-    looked, look = threading.Event(), slow_clients.Pace.look
+    failed = fail_once(monkeypatch, slow_clients.ProgressMonitor, "look", UNEXPECTED[0])
+    looked, look = threading.Event(), slow_clients.ProgressMonitor.look
 
     def noted(*arguments: Any) -> int:
         count = look(*arguments)
         looked.set()
         return count
 
-    monkeypatch.setattr(slow_clients.Pace, "look", noted)
-    slow_clients.keep_pace()
+    monkeypatch.setattr(slow_clients.ProgressMonitor, "look", noted)
+    slow_clients.watch_slow_clients()
     assert failed.wait(10)
     assert looked.wait(10)
     assert "connections were not looked at" in caplog.text
@@ -238,7 +238,7 @@ def test_the_end_of_a_process(caplog: pytest.LogCaptureFixture) -> None:
 
     signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        shutdown.when_told_to_end(handler)
+        shutdown.on_shutdown(handler)
         for times in (1, 2):
             signal.raise_signal(signal.SIGTERM)
             wait_until(lambda: len(told) == times, "the handler")  # noqa: B023
@@ -294,11 +294,11 @@ def test_the_lease_on_the_schema(
 # Each place that begins something in the background, by its file, and what is tried of it here.
 # A thread whose caller waits for what it returns has its error told by the caller.
 BEGUN: dict[str, Callable[..., object] | str] = {
-    "api/shutdown.py": test_the_end_of_a_process,
+    "api/events/shutdown.py": test_the_end_of_a_process,
     "api/events/broadcaster.py": test_the_feed,
     "api/cache/invalidation.py": test_the_lookout,
     "api/metrics/exporter.py": "its results are read",
-    "api/slow_clients.py": test_the_pace,
+    "api/protection/slow_clients.py": test_the_pace,
     "api/resources/health.py": "its results are read",
     "bridge/connection.py": test_the_loop_of_nats,
     "bridge/consumer.py": test_the_consumer,

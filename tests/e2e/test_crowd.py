@@ -11,7 +11,7 @@ import psutil
 import pytest
 import requests
 
-from api.exports.streaming import AT_ONCE
+from api.exports.streaming import MAX_CONCURRENT_EXPORTS
 from bench.harness.services import wait_until
 from cli.migrate import prepare
 from market.storage.database import connect
@@ -101,8 +101,8 @@ def test_whoever_holds_connections_holds_nobody_up(api: tuple[str, psutil.Proces
     # Slow readers of exports, and senders of bodies, go within two windows of 30 s
     wait_until(lambda: answers_soon(url, "/stats?coin=bitcoin"), "the crowd's last answers")
     with ExitStack() as stack:
-        readers = [opened(stack, url, EXPORT) for _ in range(AT_ONCE)]
-        assert [one.recv(12) for one in readers] == [b"HTTP/1.1 200"] * AT_ONCE
+        readers = [opened(stack, url, EXPORT) for _ in range(MAX_CONCURRENT_EXPORTS)]
+        assert [one.recv(12) for one in readers] == [b"HTTP/1.1 200"] * MAX_CONCURRENT_EXPORTS
         assert requests.get(f"{url}/v1/quotes/export", timeout=5).status_code == 503
         halves = [opened(stack, url, PARTS["a head for a body"]) for _ in range(20)]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 
-from api.events.update_consumer import Inbox
+from api.events.update_consumer import UpdateConsumer
 from api.extensions import EXTENSION, Services
 from bench.harness.services import wait_until
 from bridge import streams
@@ -29,11 +29,11 @@ import os, signal, time
 from bridge import streams
 streams.CONSUMER_CONFIG.ack_wait = {ACK_WAIT}
 from api.app import create_app
-from api.events.update_consumer import Inbox
+from api.events.update_consumer import UpdateConsumer
 from api.extensions import EXTENSION
 from settings import load_or_exit
 
-class Dying(Inbox):
+class Dying(UpdateConsumer):
     def take(self, delivery):
         super().take(delivery)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -58,7 +58,7 @@ def test_its_event_comes_again_and_makes_no_second_update(
     assert left(connection) == (1, 1)
 
     # When another process consumes
-    inbox = Inbox(services)
+    inbox = UpdateConsumer(services)
     inbox.start()
     wait_until(lambda: left(connection) == (0, 0), "the event to be acknowledged")
     inbox.stop()

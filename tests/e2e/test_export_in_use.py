@@ -12,7 +12,7 @@ import requests
 from pydantic import SecretStr
 
 from api.exports.csv import BROKEN_OFF
-from api.exports.streaming import AT_ONCE
+from api.exports.streaming import MAX_CONCURRENT_EXPORTS
 from bench.harness.services import server, wait_until
 from market.storage.database import connect, disconnect, prepare
 from settings import Settings
@@ -56,8 +56,8 @@ def test_readers_that_leave_and_a_database_that_dies(api: Api) -> None:
     url, mongod = api
 
     # Given as many readers as there may be, who read no further
-    readers = [begun(url) for _ in range(AT_ONCE)]
-    assert [answer.status for _, answer in readers] == [200] * AT_ONCE
+    readers = [begun(url) for _ in range(MAX_CONCURRENT_EXPORTS)]
+    assert [answer.status for _, answer in readers] == [200] * MAX_CONCURRENT_EXPORTS
     # Then there is no place for another, and everything else is answered
     assert requests.get(f"{url}{PATH}", timeout=5).status_code == 503
     assert requests.get(f"{url}/health", timeout=5).ok

@@ -15,7 +15,7 @@ import pytest
 import redis as redis_client
 from pymongo import MongoClient
 
-from api.events.update_waiters import MAX_WAITERS
+from api.events.update_waiters import MAX_WAITING_REQUESTS
 from api.resources.updates import WAIT_SECONDS
 from bench.harness.services import SimulatorControl, wait_until
 from bench.harness.system import System, running
@@ -132,7 +132,7 @@ def test_of_five_times_as_many_as_may_wait_most_are_refused_at_once_and_updates_
 
     # When five times as many ask at once as may wait, and events come meanwhile
     names = [f"on-time-{number}" for number in range(5)]
-    count = 5 * MAX_WAITERS * WORKERS
+    count = 5 * MAX_WAITING_REQUESTS * WORKERS
     with ThreadPoolExecutor(count) as threads:
         asked = [threads.submit(ask, number) for number in range(count)]
         publish(system, names)

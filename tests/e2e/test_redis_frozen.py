@@ -11,7 +11,7 @@ import redis as redis_client
 from flask.testing import FlaskClient
 from kombu.exceptions import OperationalError
 
-from api.events.update_consumer import Inbox
+from api.events.update_consumer import UpdateConsumer
 from api.extensions import EXTENSION, REDIS_SECONDS, Services
 from bench.harness.services import wait_until
 from bridge.connection import Connection
@@ -44,7 +44,7 @@ def frozen(redis: str) -> Iterator[None]:
 def services(client: FlaskClient, connection: Connection) -> Iterator[Services]:
     """An API that consumes, from a stream that is there."""
     made: Services = client.application.extensions[EXTENSION]
-    inbox = Inbox(made)
+    inbox = UpdateConsumer(made)
     inbox.start()
     yield made
     inbox.stop()

@@ -11,7 +11,7 @@ import requests
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from api.events.update_consumer import Inbox
+from api.events.update_consumer import UpdateConsumer
 from api.extensions import EXTENSION, Services
 from bench.harness.services import wait_until
 from cli.migrate import prepare
@@ -33,7 +33,7 @@ def consuming(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The app with its share of the consumer, and a worker's part done by its threads."""
     on: Services = app.extensions[EXTENSION]
     prepare(on.settings)
-    inbox = Inbox(on)
+    inbox = UpdateConsumer(on)
     with in_a_worker(), ThreadPoolExecutor(2) as worker:
         carry_out: Callable[[str], object] = lambda name: worker.submit(ingest.apply, (name,))  # noqa: E731
         monkeypatch.setattr("api.events.update_consumer._start", carry_out)
@@ -41,7 +41,7 @@ def consuming(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
         try:
             yield app
         finally:
-            on.feed.end()
+            on.broadcaster.end()
             inbox.stop()
 
 

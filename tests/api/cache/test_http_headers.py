@@ -12,7 +12,7 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import http_date, parse_accept_header
 
 from api.cache import http_headers, slot_arrival
-from api.cache.http_headers import coding, compressed, keep_seconds, tag
+from api.cache.http_headers import coding, compressed, max_age, tag
 from api.extensions import EXTENSION
 from bench.harness.services import keep, quote
 from market.ledger.ledger import Ledger
@@ -103,7 +103,7 @@ def test_a_text_that_looks_like_an_age_is_none() -> None:
 def test_an_answer_holds_to_the_next_slot(
     next_news: datetime | None, ages: bool, seconds: int
 ) -> None:
-    assert keep_seconds(NOW, next_news, ages=ages) == seconds
+    assert max_age(NOW, next_news, ages=ages) == seconds
 
 
 @pytest.fixture

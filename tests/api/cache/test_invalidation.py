@@ -7,7 +7,7 @@ from pymongo.database import Database
 from pymongo.errors import AutoReconnect
 
 from api.cache.invalidation import TRUST_SECONDS, look_out
-from api.cache.response_cache import Snapshot
+from api.cache.response_cache import ResponseCache
 from bench.harness.services import wait_until
 from market.ledger.event_log import Closings
 from market.ledger.ledger import Ledger
@@ -26,12 +26,12 @@ class Dying(Closings):
         return super().newest()
 
 
-def is_trusted(snapshot: Snapshot) -> bool:
+def is_trusted(snapshot: ResponseCache) -> bool:
     return snapshot.is_trusted(time.monotonic())
 
 
 def test_the_snapshot_is_trusted_while_the_ledger_can_be_read(database: Database[Document]) -> None:
-    snapshot, closings = Snapshot(), Dying(database)
+    snapshot, closings = ResponseCache(), Dying(database)
     assert not is_trusted(snapshot)
     look_out(closings, snapshot)
     wait_until(lambda: is_trusted(snapshot), "trust")
@@ -44,7 +44,7 @@ def test_the_snapshot_is_trusted_while_the_ledger_can_be_read(database: Database
 @pytest.mark.row("news-lost")
 def test_an_end_that_nobody_told_of_drops_it(database: Database[Document], ledger: Ledger) -> None:
     closed(ledger, "update-1", "done")
-    snapshot = Snapshot()
+    snapshot = ResponseCache()
     look_out(Closings(database), snapshot)
     wait_until(lambda: is_trusted(snapshot), "trust")
     known = snapshot.generation

@@ -17,10 +17,10 @@ from werkzeug.wrappers import Response
 
 from api.cache import http_headers, middleware
 from api.cache.http_headers import AGE
-from api.cache.middleware import FastPath
-from api.cache.response_cache import Key, Snapshot
+from api.cache.middleware import CacheMiddleware
+from api.cache.response_cache import Key, ResponseCache
 from api.extensions import EXTENSION
-from api.metrics.middleware import Requests
+from api.metrics.middleware import RequestMetrics
 from bench.harness.services import keep, quote, wait_until
 from market.model.quotes import SUCCESSORS
 from market.storage.quote_history import History
@@ -75,12 +75,12 @@ def stored(store: Store) -> datetime:
 
 
 @pytest.fixture
-def snapshot(app: Flask, stored: datetime, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
+def snapshot(app: Flask, stored: datetime, monkeypatch: pytest.MonkeyPatch) -> ResponseCache:
     the_slot_is_in(app)
     # No slot and no minute ends meanwhile.
-    monkeypatch.setattr(http_headers, "keep_seconds", lambda *_, **__: 600)
+    monkeypatch.setattr(http_headers, "max_age", lambda *_, **__: 600)
     monkeypatch.setattr(http_headers, "AGE_SECONDS", 10**9)
-    made: Snapshot = app.extensions[EXTENSION].snapshot
+    made: ResponseCache = app.extensions[EXTENSION].response_cache
     made.trust(time.monotonic() + 10**6)
     return made
 
@@ -96,13 +96,13 @@ def flask(app: Flask) -> Counted:
 
 
 @pytest.fixture
-def requests(tmp_path: Path) -> Requests:
-    return Requests(tmp_path / "metrics")
+def requests(tmp_path: Path) -> RequestMetrics:
+    return RequestMetrics(tmp_path / "metrics")
 
 
 @pytest.fixture
-def fast(flask: Counted, snapshot: Snapshot, requests: Requests) -> Client:
-    return Client(FastPath(flask, snapshot, requests), Response)
+def fast(flask: Counted, snapshot: ResponseCache, requests: RequestMetrics) -> Client:
+    return Client(CacheMiddleware(flask, snapshot, requests), Response)
 
 
 @pytest.fixture
@@ -236,18 +236,18 @@ def test_the_answer_that_a_304_was_made_of_is_kept_whole(fast: Client, flask: Co
     assert AGE.sub(b"", gzip.decompress(whole.data)) == AGE.sub(b"", plain)
 
 
-def test_each_answer_is_counted_as_it_was_sent(app: Flask, snapshot: Snapshot) -> None:
+def test_each_answer_is_counted_as_it_was_sent(app: Flask, snapshot: ResponseCache) -> None:
     client, path = app.test_client(), "/stats?coin=bitcoin"
     etag = client.get(path).headers["ETag"]
     for known in ("", etag, etag):
         client.get(path, headers={"If-None-Match": known})
-    counted, _ = app.extensions[EXTENSION].requests.all()
+    counted, _ = app.extensions[EXTENSION].request_metrics.all()
     found = {one: times.count for one, times in counted.items() if one.rule == "/stats"}
     assert found == {("/stats", "GET", "2xx"): 2, ("/stats", "GET", "3xx"): 2}
 
 
 def test_news_shows_at_once(
-    fast: Client, snapshot: Snapshot, store: Store, stored: datetime
+    fast: Client, snapshot: ResponseCache, store: Store, stored: datetime
 ) -> None:
     assert price_of_bitcoin(fast) == 2.0
     keep(store, quote("bitcoin", 9.0, stored), recorded_at=stored)
@@ -350,7 +350,7 @@ def test_nor_when_a_coin_s_successor_takes_over(
 def test_nor_when_the_news_come_while_the_older_one_is_awaited(
     fast: Client,
     flask: Counted,
-    snapshot: Snapshot,
+    snapshot: ResponseCache,
     store: Store,
     stored: datetime,
     monkeypatch: pytest.MonkeyPatch,
@@ -414,7 +414,7 @@ def test_one_that_takes_long_is_not_waited_for(
 
 
 def test_nothing_is_kept_while_nothing_is_known_of_news(
-    fast: Client, flask: Counted, snapshot: Snapshot
+    fast: Client, flask: Counted, snapshot: ResponseCache
 ) -> None:
     fast.get("/stats?coin=bitcoin")
     snapshot.trust(time.monotonic() - 1)
@@ -436,9 +436,11 @@ class Streamed:
             yield b"x"
 
 
-def test_a_stream_goes_through_as_it_comes(snapshot: Snapshot, requests: Requests) -> None:
+def test_a_stream_goes_through_as_it_comes(
+    snapshot: ResponseCache, requests: RequestMetrics
+) -> None:
     inner = Streamed()
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/v1/events", "QUERY_STRING": ""}
-    answer = FastPath(inner, snapshot, requests)(environ, lambda *_: lambda _: None)
+    answer = CacheMiddleware(inner, snapshot, requests)(environ, lambda *_: lambda _: None)
     assert next(iter(answer)) == b"x"
     assert inner.sent == 1

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pymongo.database import Database
 
-from api.cache.recent_quotes import Recents
+from api.cache.recent_quotes import RecentPriceCache
 from bench.harness.services import keep, quote
 from market.analytics.recent_prices import RecentQuotes
 from market.storage.database import QUOTES, Document
@@ -18,20 +18,20 @@ FROM_SCRATCH, ADDED, NOTHING = 2, 1, 0  # reads
 
 
 @pytest.fixture
-def recents(database: Database[Document], store: Store) -> Recents:
+def recents(database: Database[Document], store: Store) -> RecentPriceCache:
     """Of two coins with two quotes each."""
     for coin in ("bitcoin", "ethereum"):
         keep(store, quote(coin, 40000, NOW - SLOT))
         keep(store, quote(coin, 50000, NOW))
-    return Recents(RecentQuotes(database), most=2)
+    return RecentPriceCache(RecentQuotes(database), most=2)
 
 
-def reads(database: Database[Document], recents: Recents, **upto: datetime) -> int:
+def reads(database: Database[Document], recents: RecentPriceCache, **upto: datetime) -> int:
     return len(profiled(database, lambda: recents.of(upto), QUOTES))
 
 
 def test_a_coin_is_read_once_for_each_new_quote(
-    recents: Recents, database: Database[Document], store: Store
+    recents: RecentPriceCache, database: Database[Document], store: Store
 ) -> None:
     assert reads(database, recents, bitcoin=NOW, ethereum=NOW) == FROM_SCRATCH
     assert reads(database, recents, bitcoin=NOW, ethereum=NOW) == NOTHING
@@ -45,20 +45,20 @@ def test_a_coin_is_read_once_for_each_new_quote(
 
 
 def test_known_and_unknown_coins_are_asked_for_together(
-    recents: Recents, database: Database[Document]
+    recents: RecentPriceCache, database: Database[Document]
 ) -> None:
     recents.of({"bitcoin": NOW - SLOT})
     assert reads(database, recents, bitcoin=NOW, ethereum=NOW) == FROM_SCRATCH + ADDED
     assert recents.of({}) == {}
 
 
-def test_an_older_time_than_is_known_is_answered_as_of_then(recents: Recents) -> None:
+def test_an_older_time_than_is_known_is_answered_as_of_then(recents: RecentPriceCache) -> None:
     assert recents.of({"bitcoin": NOW})["bitcoin"].deviation == 5000.0
     assert recents.of({"bitcoin": NOW - SLOT})["bitcoin"].deviation == 0.0
 
 
 def test_the_coins_kept_are_bounded(
-    recents: Recents, database: Database[Document], store: Store
+    recents: RecentPriceCache, database: Database[Document], store: Store
 ) -> None:
     keep(store, quote("tether", 1, NOW))
     recents.of({"bitcoin": NOW, "ethereum": NOW})
@@ -68,7 +68,10 @@ def test_the_coins_kept_are_bounded(
 
 
 def test_after_a_while_a_coin_is_read_from_scratch(
-    recents: Recents, database: Database[Document], store: Store, monkeypatch: pytest.MonkeyPatch
+    recents: RecentPriceCache,
+    database: Database[Document],
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("api.cache.recent_quotes.TRUSTED_SECONDS", 0)
     recents.of({"bitcoin": NOW})

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from api.cache.response_cache import AGES_SECONDS, LONGEST_SECONDS, Kept, Key, Snapshot, _size
+from api.cache.response_cache import AGES_SECONDS, LONGEST_SECONDS, Kept, Key, ResponseCache, _size
 
 NOW = 1000.0
 EARLIER = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -25,18 +25,18 @@ def kept(body: bytes = b"{}", etag: str = '"1"', max_age: int = 600) -> Kept:
 
 
 @pytest.fixture
-def snapshot() -> Snapshot:
-    made = Snapshot()
+def snapshot() -> ResponseCache:
+    made = ResponseCache()
     made.trust(NOW + 10**6)
     return made
 
 
-def fill(snapshot: Snapshot, *coins: str) -> None:
+def fill(snapshot: ResponseCache, *coins: str) -> None:
     for coin in coins:
         snapshot.keep(snapshot.generation, key(coin), kept(coin.encode()))
 
 
-def test_each_coin_has_its_own_answer(snapshot: Snapshot) -> None:
+def test_each_coin_has_its_own_answer(snapshot: ResponseCache) -> None:
     fill(snapshot, "bitcoin", "ethereum")
     for coin in ("bitcoin", "ethereum"):
         found = snapshot.get(key(coin), NOW)
@@ -53,7 +53,7 @@ def test_each_coin_has_its_own_answer(snapshot: Snapshot) -> None:
         ("/stats", "coin=bitcoin", False, "example.org"),
     ],
 )
-def test_another_request_has_another_answer(snapshot: Snapshot, other: Key) -> None:
+def test_another_request_has_another_answer(snapshot: ResponseCache, other: Key) -> None:
     fill(snapshot, "bitcoin")
     assert snapshot.get(other, NOW) is None
 
@@ -62,13 +62,15 @@ def test_another_request_has_another_answer(snapshot: Snapshot, other: Key) -> N
     ("etag", "max_age", "seconds"),
     [('"1"', 600, LONGEST_SECONDS), ('"1"', 5, 5), ('W/"1"', 50, AGES_SECONDS)],
 )
-def test_an_answer_ages_out(snapshot: Snapshot, etag: str, max_age: int, seconds: float) -> None:
+def test_an_answer_ages_out(
+    snapshot: ResponseCache, etag: str, max_age: int, seconds: float
+) -> None:
     snapshot.keep(snapshot.generation, key("bitcoin"), kept(etag=etag, max_age=max_age))
     assert snapshot.get(key("bitcoin"), NOW + seconds - 0.1)
     assert snapshot.get(key("bitcoin"), NOW + seconds) is None
 
 
-def test_it_says_for_how_long_it_still_holds(snapshot: Snapshot) -> None:
+def test_it_says_for_how_long_it_still_holds(snapshot: ResponseCache) -> None:
     fill(snapshot, "bitcoin")
     for later in (0.0, 0.5, 2.0, 2.9, LONGEST_SECONDS - 0.1):
         found = snapshot.get(key("bitcoin"), NOW + later)
@@ -77,7 +79,7 @@ def test_it_says_for_how_long_it_still_holds(snapshot: Snapshot) -> None:
         assert 599 - later <= left <= 601 - later
 
 
-def test_what_was_looked_at_is_given_no_longer_than_it_is_trusted(snapshot: Snapshot) -> None:
+def test_what_was_looked_at_is_given_no_longer_than_it_is_trusted(snapshot: ResponseCache) -> None:
     fill(snapshot, "bitcoin")
     snapshot.trust(NOW + 0.5)
     assert snapshot.get(key("bitcoin"), NOW)
@@ -87,7 +89,7 @@ def test_what_was_looked_at_is_given_no_longer_than_it_is_trusted(snapshot: Snap
     assert snapshot.get(key("bitcoin"), NOW + 0.6)
 
 
-def test_nothing_is_given_while_nothing_is_known_of_news(snapshot: Snapshot) -> None:
+def test_nothing_is_given_while_nothing_is_known_of_news(snapshot: ResponseCache) -> None:
     fill(snapshot, "bitcoin")
     snapshot.trust(NOW + 1)
     assert snapshot.get(key("bitcoin"), NOW + 0.9)
@@ -95,20 +97,22 @@ def test_nothing_is_given_while_nothing_is_known_of_news(snapshot: Snapshot) -> 
     assert not snapshot.is_trusted(NOW + 1)
 
 
-def test_news_drops_all(snapshot: Snapshot) -> None:
+def test_news_drops_all(snapshot: ResponseCache) -> None:
     fill(snapshot, "bitcoin", "ethereum")
     snapshot.drop()
     assert snapshot.get(key("bitcoin"), NOW) is None
 
 
-def test_what_was_begun_before_the_news_is_not_kept(snapshot: Snapshot) -> None:
+def test_what_was_begun_before_the_news_is_not_kept(snapshot: ResponseCache) -> None:
     generation = snapshot.generation
     snapshot.drop()
     snapshot.keep(generation, key("bitcoin"), kept())
     assert snapshot.get(key("bitcoin"), NOW) is None
 
 
-def test_a_newer_quote_that_a_view_came_upon_drops_what_may_be_older(snapshot: Snapshot) -> None:
+def test_a_newer_quote_that_a_view_came_upon_drops_what_may_be_older(
+    snapshot: ResponseCache,
+) -> None:
     assert snapshot.saw({"bitcoin": EARLIER}, EARLIER)
     fill(snapshot, "bitcoin")
     assert snapshot.saw({"bitcoin": EARLIER}, EARLIER)
@@ -121,7 +125,7 @@ def test_a_newer_quote_that_a_view_came_upon_drops_what_may_be_older(snapshot: S
     assert snapshot.get(key("bitcoin"), NOW) is None
 
 
-def test_each_coin_is_seen_for_itself(snapshot: Snapshot) -> None:
+def test_each_coin_is_seen_for_itself(snapshot: ResponseCache) -> None:
     assert snapshot.saw({"bitcoin": EARLIER, "ethereum": EARLIER}, EARLIER)
     fill(snapshot, "bitcoin")
     assert snapshot.saw({"ethereum": EARLIER, "solana": LATER}, EARLIER)
@@ -132,7 +136,7 @@ def test_each_coin_is_seen_for_itself(snapshot: Snapshot) -> None:
     assert not snapshot.saw({"bitcoin": EARLIER, "solana": EARLIER}, EARLIER)
 
 
-def test_a_newer_update_tells_of_all_coins(snapshot: Snapshot) -> None:
+def test_a_newer_update_tells_of_all_coins(snapshot: ResponseCache) -> None:
     snapshot.saw({"bitcoin": EARLIER}, EARLIER)
     fill(snapshot, "bitcoin")
     snapshot.saw({"ethereum": EARLIER}, LATER)
@@ -143,7 +147,7 @@ def test_a_newer_update_tells_of_all_coins(snapshot: Snapshot) -> None:
     assert snapshot.generation == generation
 
 
-def test_the_news_begin_it_anew(snapshot: Snapshot) -> None:
+def test_the_news_begin_it_anew(snapshot: ResponseCache) -> None:
     snapshot.saw({"bitcoin": EARLIER}, EARLIER)
     snapshot.drop()
     generation = snapshot.generation
@@ -152,7 +156,7 @@ def test_the_news_begin_it_anew(snapshot: Snapshot) -> None:
     assert snapshot.generation == generation  # what was computed since is as new
 
 
-def test_views_of_the_past_drop_each_coin_once(snapshot: Snapshot) -> None:
+def test_views_of_the_past_drop_each_coin_once(snapshot: ResponseCache) -> None:
     generation = snapshot.generation
     for _ in range(3):
         for coin in ("bitcoin", "ethereum"):
@@ -162,7 +166,7 @@ def test_views_of_the_past_drop_each_coin_once(snapshot: Snapshot) -> None:
 
 
 def test_the_oldest_make_room() -> None:
-    small = Snapshot(most_bytes=3 * _size(key("a"), kept(b"a")))
+    small = ResponseCache(most_bytes=3 * _size(key("a"), kept(b"a")))
     small.trust(NOW + 1)
     fill(small, "a", "b", "c", "a", "d")
     there = [coin for coin in "abcd" if small.get(key(coin), NOW)]
@@ -182,7 +186,7 @@ def test_it_counts_what_it_really_holds(query: int, host: int, body: int, header
         return f"{{:0{length}}}".format(next(numbers))
 
     numbers = count(10**8)
-    snapshot = Snapshot(most_bytes=10**9)
+    snapshot = ResponseCache(most_bytes=10**9)
     sizes = []
     for number in (1_000, 3_000):  # what the first ones take beside is not theirs alone
         gc.collect()
@@ -206,7 +210,7 @@ def test_it_counts_what_it_really_holds(query: int, host: int, body: int, header
 @pytest.mark.row("hostile-http")
 def test_no_number_of_different_queries_makes_it_hold_more() -> None:
     most = 2_000_000
-    snapshot = Snapshot(most_bytes=most)
+    snapshot = ResponseCache(most_bytes=most)
     gc.collect()
     tracemalloc.start()
     for number in range(8_000):
@@ -218,7 +222,7 @@ def test_no_number_of_different_queries_makes_it_hold_more() -> None:
     assert held <= 1.1 * most
 
 
-def test_one_computes_and_others_wait(snapshot: Snapshot) -> None:
+def test_one_computes_and_others_wait(snapshot: ResponseCache) -> None:
     ours, is_ours = snapshot.begin(key("bitcoin"))
     assert is_ours
     waiting, is_ours = snapshot.begin(key("bitcoin"))
@@ -229,7 +233,7 @@ def test_one_computes_and_others_wait(snapshot: Snapshot) -> None:
     assert snapshot.begin(key("bitcoin"))[1]
 
 
-def test_nobody_waits_for_what_was_begun_before_the_news(snapshot: Snapshot) -> None:
+def test_nobody_waits_for_what_was_begun_before_the_news(snapshot: ResponseCache) -> None:
     old, _ = snapshot.begin(key("bitcoin"))
     waiting, _ = snapshot.begin(key("bitcoin"))
     snapshot.drop()

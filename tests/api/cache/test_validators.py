@@ -15,9 +15,9 @@ from werkzeug.http import http_date
 from werkzeug.test import TestResponse
 
 from api.cache import http_headers
-from api.cache.http_headers import AGE, NEVER_KEPT, TAGGED_HEADERS
+from api.cache.http_headers import AGE, NEVER_STORED, TAGGED_HEADERS
 from api.extensions import EXTENSION
-from api.security_headers import HEADERS, NOTHING
+from api.protection.security_headers import HEADERS, NOTHING
 from bench.harness.services import keep, quote
 from market.gap_repair.queue import Repairs, Wanted
 from market.ledger.ledger import Ledger
@@ -129,7 +129,7 @@ def client(app: Flask, store: Store, monkeypatch: pytest.MonkeyPatch) -> FlaskCl
         keep(store, *some, recorded_at=at)
     the_slot_is_in(app)
     monkeypatch.setattr(http_headers, "AGE_SECONDS", 10**9)
-    app.extensions[EXTENSION].snapshot.trust(float("inf"))
+    app.extensions[EXTENSION].response_cache.trust(float("inf"))
     return app.test_client()
 
 
@@ -154,7 +154,7 @@ def test_a_304_is_for_the_answer_that_would_be_sent(
     assert {answer.status_code for answer in before.values()} == {200}
     # When
     change(database)
-    app.extensions[EXTENSION].snapshot.drop()
+    app.extensions[EXTENSION].response_cache.drop()
     # Then
     changed = []
     for path, old in before.items():
@@ -189,7 +189,7 @@ def test_every_address_with_a_validator_is_tried(app: Flask) -> None:
     rules = {
         rule.rule
         for rule in app.url_map.iter_rules()
-        if "GET" in (rule.methods or ()) and rule.endpoint.partition(".")[0] not in NEVER_KEPT
+        if "GET" in (rule.methods or ()) and rule.endpoint.partition(".")[0] not in NEVER_STORED
     }
     assert rules == PATHS.keys() | STREAMED | FILES
 

@@ -14,8 +14,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from api.events import broadcaster as api_feed
-from api.events.broadcaster import MAX_LISTENERS, Feed
-from api.events.update_waiters import TooMany
+from api.events.broadcaster import MAX_LISTENERS, Broadcaster
+from api.events.update_waiters import AtCapacity
 from bench.harness.services import freeze, server, wait_until
 from market.ledger.event_log import Closings
 from market.ledger.ledger import Ledger
@@ -31,9 +31,9 @@ def closings(database: Database[Document]) -> Closings:
 
 
 @pytest.fixture
-def feed(closings: Closings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
+def feed(closings: Closings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
     monkeypatch.setattr(api_feed, "LOOK_SECONDS", 0.05)
-    made = Feed(closings, "simulator")
+    made = Broadcaster(closings, "simulator")
     yield made
     made.end()
     wait_until(lambda: not following(), "its thread to end")
@@ -47,7 +47,7 @@ def end(ledger: Ledger, name: str, state: str = "done") -> None:
     close(ledger, claimed(ledger, name), state)
 
 
-def all_after(feed: Feed, number: int, count: int) -> list[int]:
+def all_after(feed: Broadcaster, number: int, count: int) -> list[int]:
     """The numbers of the next events, as a listener gets them, who asks again after nothing."""
     found: list[int] = []
     given_up = time.monotonic() + LONG
@@ -59,7 +59,7 @@ def all_after(feed: Feed, number: int, count: int) -> list[int]:
 
 
 def test_what_ends_is_told_at_once_when_there_is_news(
-    feed: Feed, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    feed: Broadcaster, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_feed, "LOOK_SECONDS", LONG)
     with feed.place(), ThreadPoolExecutor(1) as threads:
@@ -78,7 +78,7 @@ def test_what_ends_is_told_at_once_when_there_is_news(
     assert "left_out" not in update
 
 
-def test_what_ends_is_told_though_the_news_is_lost(feed: Feed, ledger: Ledger) -> None:
+def test_what_ends_is_told_though_the_news_is_lost(feed: Broadcaster, ledger: Ledger) -> None:
     with feed.place():
         end(ledger, "a")
         assert all_after(feed, 0, 1) == [1]
@@ -88,7 +88,7 @@ def test_what_ends_is_told_though_the_news_is_lost(feed: Feed, ledger: Ledger) -
         assert feed.after(4, 0.05) == []
 
 
-def test_each_listener_has_all_from_where_it_begins(feed: Feed, ledger: Ledger) -> None:
+def test_each_listener_has_all_from_where_it_begins(feed: Broadcaster, ledger: Ledger) -> None:
     ledger.enter_missed(slots(3))
     with feed.place(), ThreadPoolExecutor(3) as threads:
         waiting = [threads.submit(all_after, feed, n, 5 - n) for n in range(3)]
@@ -98,10 +98,10 @@ def test_each_listener_has_all_from_where_it_begins(feed: Feed, ledger: Ledger) 
 
 
 def test_whoever_falls_far_behind_has_all_the_same(
-    feed: Feed, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    feed: Broadcaster, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a memory and pages that are small
-    monkeypatch.setattr(api_feed, "AT_ONCE", 3)
+    monkeypatch.setattr(api_feed, "BATCH_SIZE", 3)
     feed._recent = type(feed._recent)(maxlen=4)
     monkeypatch.setattr(api_feed, "KEPT", 4)
     with feed.place():
@@ -116,7 +116,7 @@ def test_whoever_falls_far_behind_has_all_the_same(
 
 
 def test_an_update_that_was_opened_again_is_told_when_it_ends_again(
-    feed: Feed, ledger: Ledger
+    feed: Broadcaster, ledger: Ledger
 ) -> None:
     # Given
     end(ledger, "a")
@@ -133,7 +133,7 @@ def test_an_update_that_was_opened_again_is_told_when_it_ends_again(
         assert [event.number for event in feed.after(1, LONG)] == [3]
 
 
-def test_where_a_listener_begins(feed: Feed, ledger: Ledger) -> None:
+def test_where_a_listener_begins(feed: Broadcaster, ledger: Ledger) -> None:
     assert feed.start(None) == (0, None)
     ledger.enter_missed(slots(4))
     assert feed.start(None) == (4, None)
@@ -143,7 +143,7 @@ def test_where_a_listener_begins(feed: Feed, ledger: Ledger) -> None:
 
 
 def test_a_listener_that_was_away_for_long_is_told_what_is_left_out(
-    feed: Feed, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    feed: Broadcaster, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_feed, "MAX_REPLAYED", 3)
     ledger.enter_missed(slots(7))
@@ -151,18 +151,18 @@ def test_a_listener_that_was_away_for_long_is_told_what_is_left_out(
     assert feed.start(1) == (4, "Only the newest 3 are sent, not 2 to 4")
 
 
-def test_only_so_many_listen_and_a_place_is_free_again(feed: Feed) -> None:
+def test_only_so_many_listen_and_a_place_is_free_again(feed: Broadcaster) -> None:
     with ExitStack() as places:
         for _ in range(MAX_LISTENERS):
             places.enter_context(feed.place())
-        with pytest.raises(TooMany, match="200 listen at this process already"), feed.place():
+        with pytest.raises(AtCapacity, match="200 listen at this process already"), feed.place():
             pass
     with feed.place():
         pass
 
 
 def test_the_ledger_is_followed_while_somebody_listens_by_one_thread(
-    feed: Feed, ledger: Ledger
+    feed: Broadcaster, ledger: Ledger
 ) -> None:
     assert following() == []
     for name in ("a", "b"):
@@ -175,7 +175,7 @@ def test_the_ledger_is_followed_while_somebody_listens_by_one_thread(
 
 
 def test_an_update_that_cannot_be_written_holds_the_feed_up_but_does_not_end_it(
-    feed: Feed, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    feed: Broadcaster, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_feed, "encoded", None)
     with feed.place():
@@ -187,7 +187,7 @@ def test_an_update_that_cannot_be_written_holds_the_feed_up_but_does_not_end_it(
 
 
 def test_nobody_follows_the_ledger_a_moment_longer_than_somebody_listens(
-    feed: Feed, monkeypatch: pytest.MonkeyPatch
+    feed: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_feed, "LOOK_SECONDS", LONG)
     with feed.place():
@@ -195,7 +195,7 @@ def test_nobody_follows_the_ledger_a_moment_longer_than_somebody_listens(
     wait_until(lambda: not following(), "the thread to end", 5)
 
 
-def test_everybody_is_sent_away_at_the_end(feed: Feed) -> None:
+def test_everybody_is_sent_away_at_the_end(feed: Broadcaster) -> None:
     with feed.place(), ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(feed.after, 0, LONG) for _ in range(2)]
         feed.end()
@@ -211,7 +211,7 @@ def test_a_database_that_is_frozen_ends_no_stream(tmp_path: Path) -> None:
         prepare(patient["koinx"])
         ledger = Ledger(patient["koinx"])
         ledger.enter_missed(slots(1))
-        feed = Feed(Closings(hasty["koinx"]), "simulator")
+        feed = Broadcaster(Closings(hasty["koinx"]), "simulator")
         with feed.place(), ThreadPoolExecutor(1) as threads:
             assert all_after(feed, 0, 1) == [1]
             # When

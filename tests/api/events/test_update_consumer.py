@@ -11,7 +11,7 @@ from flask import Flask
 from nats.aio.client import Client
 
 from api.events import broadcaster as api_feed
-from api.events.update_consumer import Inbox
+from api.events.update_consumer import UpdateConsumer
 from api.extensions import EXTENSION, Services
 from bench.harness.services import wait_until
 from bridge import dead_letters
@@ -34,12 +34,12 @@ def services(app: Flask) -> Services:
 
 
 @pytest.fixture
-def inbox(services: Services) -> Inbox:
-    return Inbox(services)
+def inbox(services: Services) -> UpdateConsumer:
+    return UpdateConsumer(services)
 
 
 @pytest.fixture
-def started(inbox: Inbox, connection: Connection) -> Iterator[Inbox]:
+def started(inbox: UpdateConsumer, connection: Connection) -> Iterator[UpdateConsumer]:
     """An inbox that consumes from a prepared stream."""
     inbox.start()
     yield inbox
@@ -59,7 +59,7 @@ def tasks(redis: str) -> list[str]:
     return [one["headers"]["argsrepr"].strip("(),'") for one in reversed(waiting)]
 
 
-def test_an_event_is_entered_once(inbox: Inbox, services: Services, redis: str) -> None:
+def test_an_event_is_entered_once(inbox: UpdateConsumer, services: Services, redis: str) -> None:
     event = UpdateRequested("a", NOW - timedelta(seconds=1))
     start = inbox.take(Delivery(event, 7, NOW))
     assert start is not None
@@ -75,7 +75,7 @@ def test_an_event_is_entered_once(inbox: Inbox, services: Services, redis: str) 
 
 
 def test_a_plain_event_is_known_by_its_place_in_the_stream(
-    inbox: Inbox, services: Services
+    inbox: UpdateConsumer, services: Services
 ) -> None:
     assert inbox.take(delivery()) is not None
     assert inbox.take(delivery()) is None  # delivered again
@@ -89,7 +89,7 @@ def test_a_plain_event_is_known_by_its_place_in_the_stream(
 
 @pytest.mark.parametrize("seconds", [0, -3600 * 50])
 def test_an_event_with_a_slot_s_id_is_the_schedule_s(
-    inbox: Inbox, services: Services, seconds: int
+    inbox: UpdateConsumer, services: Services, seconds: int
 ) -> None:
     slot = HOURLY.current(NOW + timedelta(seconds=seconds))
     assert inbox.take(delivery(HOURLY.name(slot)))
@@ -99,21 +99,21 @@ def test_an_event_with_a_slot_s_id_is_the_schedule_s(
 
 
 @pytest.mark.parametrize("name", ["2026-11-22T08:31Z", "2026-13-01T00:00Z", "call-1"])
-def test_other_ids_are_no_slots(inbox: Inbox, services: Services, name: str) -> None:
+def test_other_ids_are_no_slots(inbox: UpdateConsumer, services: Services, name: str) -> None:
     assert inbox.take(delivery(name))
     update = services.ledger.get(name)
     assert update is not None
     assert (update["trigger"], update["slot"]) == ("event", None)
 
 
-def test_a_request_over_http_is_known_by_its_id(inbox: Inbox, services: Services) -> None:
+def test_a_request_over_http_is_known_by_its_id(inbox: UpdateConsumer, services: Services) -> None:
     assert inbox.take(delivery("request-1"))
     update = services.ledger.get("request-1")
     assert update is not None
     assert update["trigger"] == "request"
 
 
-def test_a_slot_that_has_not_come_is_refused(inbox: Inbox, services: Services) -> None:
+def test_a_slot_that_has_not_come_is_refused(inbox: UpdateConsumer, services: Services) -> None:
     name = HOURLY.name(HOURLY.current(NOW + timedelta(hours=2)))
     with pytest.raises(MalformedEvent, match=f"id {name} names a slot that has not come yet"):
         inbox.take(delivery(name))
@@ -122,7 +122,7 @@ def test_a_slot_that_has_not_come_is_refused(inbox: Inbox, services: Services) -
 
 @pytest.mark.row("clock-ahead")
 def test_an_event_takes_its_slot_over_from_an_entry_as_missed(
-    inbox: Inbox, services: Services, redis: str
+    inbox: UpdateConsumer, services: Services, redis: str
 ) -> None:
     slot = HOURLY.current(services.ledger.now())
     current, earlier = HOURLY.name(slot), HOURLY.name(HOURLY.earlier(slot, 1))
@@ -141,7 +141,7 @@ def test_an_event_takes_its_slot_over_from_an_entry_as_missed(
 
 @pytest.mark.parametrize(("seconds", "taken"), [(1, True), (3, True), (7, False), (61, False)])
 def test_a_slot_is_taken_at_most_5_s_ahead(
-    inbox: Inbox, services: Services, seconds: int, taken: bool
+    inbox: UpdateConsumer, services: Services, seconds: int, taken: bool
 ) -> None:
     soon = services.ledger.now().replace(microsecond=0) + timedelta(seconds=seconds)
     services.schedule = Schedule(f"{soon.second} {soon.minute} {soon.hour} * * *")
@@ -154,7 +154,7 @@ def test_a_slot_is_taken_at_most_5_s_ahead(
 
 
 def test_events_of_the_stream_end_in_the_ledger_and_their_tasks_in_redis(
-    started: Inbox, services: Services, connection: Connection, redis: str
+    started: UpdateConsumer, services: Services, connection: Connection, redis: str
 ) -> None:
     async def plain(client: Client) -> None:
         await client.publish("crypto.update", b'{"trigger":"update"}')
@@ -178,9 +178,9 @@ def test_events_of_the_stream_end_in_the_ledger_and_their_tasks_in_redis(
 
 
 def test_whoever_waits_is_told_that_the_update_ended(
-    started: Inbox, services: Services, connection: Connection
+    started: UpdateConsumer, services: Services, connection: Connection
 ) -> None:
-    with services.waiting.place("a") as news:
+    with services.waiters.place("a") as news:
 
         def told() -> bool:
             announce(connection, UpdateFinished("a", "done", 3))
@@ -190,14 +190,17 @@ def test_whoever_waits_is_told_that_the_update_ended(
 
 
 def test_whoever_listens_is_told_that_the_ledger_has_news(
-    started: Inbox, services: Services, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    started: UpdateConsumer,
+    services: Services,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(api_feed, "LOOK_SECONDS", 60)
     ledger = services.ledger
     publish(connection, UpdateRequested("b"))
     wait_until(lambda: ledger.get("b"), "the inbox to be at work")
-    with services.feed.place(), ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(services.feed.after, 0, 10)
+    with services.broadcaster.place(), ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(services.broadcaster.after, 0, 10)
         ledger.enter_missed({"a": NOW})
 
         def told() -> bool:
@@ -210,12 +213,12 @@ def test_whoever_listens_is_told_that_the_ledger_has_news(
 
 @pytest.mark.parametrize("state", ["received", "done"])
 def test_kept_answers_are_dropped_with_the_news(
-    started: Inbox, services: Services, connection: Connection, state: str
+    started: UpdateConsumer, services: Services, connection: Connection, state: str
 ) -> None:
-    known = services.snapshot.generation
+    known = services.response_cache.generation
 
     def dropped() -> bool:
         announce(connection, UpdateFinished("a", state, 3))
-        return services.snapshot.generation > known
+        return services.response_cache.generation > known
 
     wait_until(dropped, "a drop")

@@ -5,11 +5,16 @@ from contextlib import ExitStack
 
 import pytest
 
-from api.events.update_waiters import MAX_WAITERS, TooMany, Waiting, until_closed
+from api.events.update_waiters import (
+    MAX_WAITING_REQUESTS,
+    AtCapacity,
+    UpdateWaiters,
+    wait_until_finished,
+)
 
 
 def test_news_ends_the_wait_at_once() -> None:
-    waiting = Waiting()
+    waiting = UpdateWaiters()
     update = {"finished_at": None}
     with waiting.place("one") as news:
 
@@ -21,7 +26,7 @@ def test_news_ends_the_wait_at_once() -> None:
         assert not news.is_set()
         thread = threading.Timer(0.05, end)
         thread.start()
-        assert until_closed(lambda: update, news, 60) is update
+        assert wait_until_finished(lambda: update, news, 60) is update
         thread.join()
 
 
@@ -32,22 +37,22 @@ def test_without_news_the_ledger_is_looked_at() -> None:
         looks.append(None)
         return {"finished_at": "now" if len(looks) == 2 else None}
 
-    with Waiting().place("one") as news:
-        assert until_closed(look, news, 60) == {"finished_at": "now"}
+    with UpdateWaiters().place("one") as news:
+        assert wait_until_finished(look, news, 60) == {"finished_at": "now"}
 
 
 def test_the_wait_has_an_end() -> None:
-    with Waiting().place("one") as news:
-        assert until_closed(lambda: None, news, 0.05) is None
+    with UpdateWaiters().place("one") as news:
+        assert wait_until_finished(lambda: None, news, 0.05) is None
 
 
 @pytest.mark.row("overload")
 def test_only_so_many_wait_and_a_place_is_free_again() -> None:
-    waiting = Waiting()
+    waiting = UpdateWaiters()
     with ExitStack() as places:
-        for number in range(MAX_WAITERS):
+        for number in range(MAX_WAITING_REQUESTS):
             places.enter_context(waiting.place(str(number)))
-        with pytest.raises(TooMany, match="16 requests are waiting"), waiting.place("more"):
+        with pytest.raises(AtCapacity, match="16 requests are waiting"), waiting.place("more"):
             pass
     with waiting.place("more"):
         pass

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from api.exports import connection_abort as api_wire
-from api.exports.connection_abort import HEAD_BYTES, Wire, framed
+from api.exports.connection_abort import HEAD_BYTES, ResponseConnection, chunk_bytes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 
@@ -49,7 +49,7 @@ def test_the_connection_that_carried_the_answer_is_cut_and_no_other(server: Serv
     # Given three connections, one of which has carried more before
     before, answer, other = (server.connect() for _ in range(3))
     before[1].sendall(b"a" * BODY)
-    wire = Wire(server.port)
+    wire = ResponseConnection(server.port)
     # When one carries an answer, and another what is shorter
     answer[1].sendall(b"head" + b"b" * BODY)
     other[1].sendall(b"head" + b"c" * (BODY - HEAD_BYTES))
@@ -63,7 +63,7 @@ def test_the_connection_that_carried_the_answer_is_cut_and_no_other(server: Serv
 
 def test_bytes_that_come_late_are_waited_for(server: Server) -> None:
     client, end = server.connect()
-    wire = Wire(server.port)
+    wire = ResponseConnection(server.port)
     late = threading.Timer(0.2, end.sendall, [b"head" + b"a" * BODY])
     late.start()
     assert wire.cut(BODY)
@@ -74,7 +74,7 @@ def test_bytes_that_come_late_are_waited_for(server: Server) -> None:
 def test_of_like_answers_each_is_cut(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_wire, "FIND_SECONDS", 0.2)
     pairs = [server.connect() for _ in range(2)]
-    wire = Wire(server.port)
+    wire = ResponseConnection(server.port)
     for _, end in pairs:
         end.sendall(b"head" + b"a" * BODY)
     assert wire.cut(BODY)
@@ -84,17 +84,17 @@ def test_of_like_answers_each_is_cut(server: Server, monkeypatch: pytest.MonkeyP
 def test_what_is_not_found_is_not_cut(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_wire, "FIND_SECONDS", 0.1)
     server.connect()
-    wire = Wire(server.port)
+    wire = ResponseConnection(server.port)
     client, end = server.connect()  # later than the answer began
     end.sendall(b"head" + b"a" * BODY)
     assert not wire.cut(BODY)
-    assert not Wire("1").cut(BODY)
+    assert not ResponseConnection("1").cut(BODY)
     assert client.recv(4) == b"head"
 
 
 def test_a_reader_that_stalls_is_ended(server: Server) -> None:
     client, end = server.connect()
-    Wire(server.port, stall_seconds=0.5)
+    ResponseConnection(server.port, stall_seconds=0.5)
     end.settimeout(20)
     with pytest.raises(TimeoutError) as ended:
         while True:  # until its buffers are full, then for half a second
@@ -108,7 +108,7 @@ def test_where_the_system_tells_nothing_nothing_is_found(
 ) -> None:
     server.connect()
     monkeypatch.setattr(psutil.Process, "net_connections", _denied)
-    assert not Wire(server.port).cut(BODY)
+    assert not ResponseConnection(server.port).cut(BODY)
 
 
 def _denied(*_: object) -> None:
@@ -116,6 +116,6 @@ def _denied(*_: object) -> None:
 
 
 def test_framing_is_that_of_a_chunked_body() -> None:
-    assert framed(b"") == len("0\r\n\r\n")
-    assert framed(b"a" * 15) == len("f\r\n\r\n") + 15
-    assert framed(b"a" * 16) == len("10\r\n\r\n") + 16
+    assert chunk_bytes(b"") == len("0\r\n\r\n")
+    assert chunk_bytes(b"a" * 15) == len("f\r\n\r\n") + 15
+    assert chunk_bytes(b"a" * 16) == len("10\r\n\r\n") + 16

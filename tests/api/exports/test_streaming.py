@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.events.update_waiters import TooMany
+from api.events.update_waiters import AtCapacity
 from api.exports import streaming
-from api.exports.streaming import AT_ONCE, sent
+from api.exports.streaming import MAX_CONCURRENT_EXPORTS, sent
 
 WORDS = b"not whole\n"
 CHUNKS = [b"first\n", b"second\n" * 1000, b"", b"third\n"]
@@ -44,7 +44,7 @@ def collected(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
 @pytest.fixture(autouse=True)
 def _all_places_are_free_again() -> Iterator[None]:
     yield
-    assert streaming._places._value == AT_ONCE
+    assert streaming._places._value == MAX_CONCURRENT_EXPORTS
 
 
 def test_the_first_piece_is_empty_and_no_other() -> None:
@@ -85,17 +85,17 @@ def test_compressed_the_last_words_arrive_and_the_end_is_missing() -> None:
 
 
 def test_no_more_than_a_few_at_once() -> None:
-    under_way = [send(iter(CHUNKS)) for _ in range(AT_ONCE)]
+    under_way = [send(iter(CHUNKS)) for _ in range(MAX_CONCURRENT_EXPORTS)]
     for one in under_way:
         next(one)
-    with pytest.raises(TooMany, match="4 exports run in this process already"):
+    with pytest.raises(AtCapacity, match="4 exports run in this process already"):
         next(send(iter(CHUNKS)))
     # One that ends, and one that its reader leaves, make place
     assert collected(under_way.pop())[0] == b"".join(CHUNKS)
     under_way.pop().close()  # type: ignore[attr-defined]
     again = [send(iter(CHUNKS)) for _ in range(2)]
     assert [next(one) for one in again] == [b"", b""]
-    with pytest.raises(TooMany):
+    with pytest.raises(AtCapacity):
         next(send(iter(CHUNKS)))
 
 

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from flask import Flask, Response, abort
 
-from api.metrics.middleware import Answered, Requests, count_answers, counted, readable
+from api.metrics.middleware import Answered, RequestMetrics, counted, measure_requests, readable
 
 
 @pytest.fixture
-def requests(tmp_path: Path) -> Requests:
-    return Requests(tmp_path)
+def requests(tmp_path: Path) -> RequestMetrics:
+    return RequestMetrics(tmp_path)
 
 
 @pytest.fixture
-def app(requests: Requests) -> Flask:
+def app(requests: RequestMetrics) -> Flask:
     made = Flask("metering")
 
     @made.get("/v1/coins/<string(maxlength=128):coin>")
@@ -30,11 +30,11 @@ def app(requests: Requests) -> Flask:
     def stream() -> Response:
         return Response(iter([b"one", b"two"]))
 
-    count_answers(made, requests)
+    measure_requests(made, requests)
     return made
 
 
-def counts(requests: Requests) -> dict[Answered, int]:
+def counts(requests: RequestMetrics) -> dict[Answered, int]:
     return {what: times.count for what, times in requests.all()[0].items()}
 
 
@@ -51,20 +51,22 @@ def counts(requests: Requests) -> dict[Answered, int]:
     ],
 )
 def test_an_answer_is_counted_by_rule_method_and_class(
-    app: Flask, requests: Requests, method: str, path: str, answered: tuple[str, str, str]
+    app: Flask, requests: RequestMetrics, method: str, path: str, answered: tuple[str, str, str]
 ) -> None:
     for _ in range(2):
         app.test_client().open(path, method=method)
     assert counts(requests) == {Answered(*answered): 2}
 
 
-def test_what_a_hook_refuses_is_counted_under_its_rule(app: Flask, requests: Requests) -> None:
+def test_what_a_hook_refuses_is_counted_under_its_rule(
+    app: Flask, requests: RequestMetrics
+) -> None:
     app.before_request_funcs[None] = [lambda: abort(503)]
     app.test_client().get("/fault")
     assert counts(requests) == {Answered("/fault", "GET", "5xx"): 1}
 
 
-def test_it_is_counted_before_it_goes_out(requests: Requests) -> None:
+def test_it_is_counted_before_it_goes_out(requests: RequestMetrics) -> None:
     def answer(_: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
         return [b"body"]
@@ -75,7 +77,7 @@ def test_it_is_counted_before_it_goes_out(requests: Requests) -> None:
     assert counts(requests) == {Answered("/stats", "GET", "2xx"): 1}
 
 
-def test_an_application_that_fails_is_counted(requests: Requests) -> None:
+def test_an_application_that_fails_is_counted(requests: RequestMetrics) -> None:
     def fail(*_: Any) -> list[bytes]:
         raise RuntimeError("a fault")
 
@@ -84,7 +86,7 @@ def test_an_application_that_fails_is_counted(requests: Requests) -> None:
     assert counts(requests) == {Answered("unknown", "GET", "5xx"): 1}
 
 
-def test_streams_are_counted_while_they_are_open(requests: Requests) -> None:
+def test_streams_are_counted_while_they_are_open(requests: RequestMetrics) -> None:
     with requests.listening(), requests.listening():
         assert requests.all()[1] == 2
     assert requests.all()[1] == 0

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from api.metrics.storage import BOUNDS, PLACES, Tally, Times
+from api.metrics.storage import BOUNDS, PLACES, CounterStore, Times
 from settings import ROOT
 from tests.harness.small_disk import small_disk
 
 COUNT = """
 import sys, pathlib
-from api.metrics.storage import Tally
-tally = Tally(pathlib.Path(sys.argv[1]))
+from api.metrics.storage import CounterStore
+tally = CounterStore(pathlib.Path(sys.argv[1]))
 tally.listen(1)
 for line in sys.stdin:
     tally.counter("a")(0.002)
@@ -25,12 +25,12 @@ for line in sys.stdin:
 """
 
 
-def counts(tally: Tally) -> dict[str, int]:
+def counts(tally: CounterStore) -> dict[str, int]:
     return {name: times.count for name, times in tally.all()[0].items()}
 
 
 def test_what_was_counted_is_in_its_bucket(tmp_path: Path) -> None:
-    tally = Tally(tmp_path)
+    tally = CounterStore(tmp_path)
     assert tally.all() == ({}, 0)
     for seconds in (0.0, BOUNDS[0], BOUNDS[0] * 1.01, 99.0):
         tally.counter("a")(seconds)
@@ -43,14 +43,14 @@ def test_what_was_counted_is_in_its_bucket(tmp_path: Path) -> None:
 
 
 def test_no_count_of_many_threads_is_lost(tmp_path: Path) -> None:
-    tally = Tally(tmp_path)
+    tally = CounterStore(tmp_path)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: tally.counter(f"name {number % 3}")(0.001), range(3000)))
     assert counts(tally) == {f"name {number}": 1000 for number in range(3)}
 
 
 def test_two_at_once_count_together(tmp_path: Path) -> None:
-    one, two = Tally(tmp_path), Tally(tmp_path)
+    one, two = CounterStore(tmp_path), CounterStore(tmp_path)
     one.counter("a")(0.1)
     two.counter("a")(0.1)
     two.counter("b")(0.1)
@@ -80,7 +80,7 @@ def test_a_killed_process_leaves_its_counts_and_the_next_goes_on_with_them(tmp_p
             assert reader.all()[1] == 1, "it listens"
             os.kill(process.pid, signal.SIGKILL)
 
-    reader = Tally(tmp_path)
+    reader = CounterStore(tmp_path)
     for number in (1, 2):
         count(7)
         assert counts(reader) == {"a": 7 * number}
@@ -90,14 +90,14 @@ def test_a_killed_process_leaves_its_counts_and_the_next_goes_on_with_them(tmp_p
 
 def test_another_versions_file_begins_anew(tmp_path: Path) -> None:
     (tmp_path / "0.tally").write_bytes(b"koinx tally 0" * 1000)
-    tally = Tally(tmp_path)
+    tally = CounterStore(tmp_path)
     assert tally.all() == ({}, 0)
     tally.counter("a")(0.1)
     assert counts(tally) == {"a": 1}
 
 
 def test_names_beyond_the_places_are_counted_as_one(tmp_path: Path) -> None:
-    tally = Tally(tmp_path)
+    tally = CounterStore(tmp_path)
     for number in range(PLACES + 10):
         tally.counter(f"name {number}")(0.1)
     found = counts(tally)
@@ -109,13 +109,13 @@ def test_names_beyond_the_places_are_counted_as_one(tmp_path: Path) -> None:
 def test_without_room_it_counts_in_memory(tmp_path: Path) -> None:
     with small_disk(tmp_path / "run", 1) as disk:
         disk.fill()
-        tally = Tally(disk.folder)
+        tally = CounterStore(disk.folder)
         tally.counter("a")(0.1)
         assert counts(tally) == {"a": 1}
 
 
 def test_counting_while_others_read(tmp_path: Path) -> None:
-    tally, ended = Tally(tmp_path), threading.Event()
+    tally, ended = CounterStore(tmp_path), threading.Event()
 
     def write() -> None:
         while not ended.is_set():
@@ -123,7 +123,7 @@ def test_counting_while_others_read(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=write)
     thread.start()
-    seen = [counts(Tally(tmp_path)).get("a", 0) for _ in range(50)]
+    seen = [counts(CounterStore(tmp_path)).get("a", 0) for _ in range(50)]
     ended.set()
     thread.join()
     assert seen == sorted(seen)

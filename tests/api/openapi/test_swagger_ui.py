@@ -7,8 +7,8 @@ from flask import Flask
 from playwright.sync_api import Browser, Locator, Page, expect
 from pydantic import SecretStr
 
-from api.auth import KEY_HEADER
 from api.openapi.spec import operations
+from api.protection.auth import KEY_HEADER
 from bench.harness.browser import checked
 from bench.harness.services import keep, quote
 from market.storage.quote_store import Store

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.events import broadcaster as api_feed
-from api.events.broadcaster import MAX_LISTENERS, Feed
+from api.events.broadcaster import MAX_LISTENERS, Broadcaster
 from api.extensions import EXTENSION
 from api.resources import events as api_events
 from bench.harness.services import free_port, wait_until
@@ -34,9 +34,9 @@ from tests.market.ledger.test_event_log import slots
 
 
 @pytest.fixture
-def feed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
+def feed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
     monkeypatch.setattr(api_feed, "LOOK_SECONDS", 0.05)
-    made: Feed = app.extensions[EXTENSION].feed
+    made: Broadcaster = app.extensions[EXTENSION].broadcaster
     yield made
     wait_until(lambda: made._listeners == 0 and not following(), "everybody to be gone")
 
@@ -135,7 +135,9 @@ def test_a_silent_stream_says_that_it_is_there(
     assert client.get("/v1/events?seconds=1&limit=1").text.count(": still here\n\n") in range(3, 11)
 
 
-def test_one_listener_too_many_is_told_to_come_again(client: FlaskClient, feed: Feed) -> None:
+def test_one_listener_too_many_is_told_to_come_again(
+    client: FlaskClient, feed: Broadcaster
+) -> None:
     with ExitStack() as places:
         for _ in range(MAX_LISTENERS):
             places.enter_context(feed.place())
@@ -149,7 +151,9 @@ def test_one_listener_too_many_is_told_to_come_again(client: FlaskClient, feed: 
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_whoever_goes_leaves_no_place_taken(client: FlaskClient, feed: Feed, method: str) -> None:
+def test_whoever_goes_leaves_no_place_taken(
+    client: FlaskClient, feed: Broadcaster, method: str
+) -> None:
     for _ in range(3):
         client.open("/v1/events", method=method).close()
     assert feed._listeners == 0

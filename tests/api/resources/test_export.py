@@ -21,7 +21,7 @@ from pymongo.errors import PyMongoError
 from api.exports import batches, streaming
 from api.exports.columns import names
 from api.exports.formats import FORMATS
-from api.slow_clients import LEAST_BYTES, WINDOW_SECONDS
+from api.protection.slow_clients import LEAST_BYTES, WINDOW_SECONDS
 from bench.harness.services import keep, quote
 from market.model.quotes import SUCCESSORS
 from market.storage.database import QUOTES, REPAIRED, Document
@@ -181,7 +181,7 @@ def test_what_is_wrong_is_named(client: FlaskClient) -> None:
 
 @pytest.mark.usefixtures("stored")
 def test_one_too_many_is_told_to_wait(client: FlaskClient) -> None:
-    under_way = [client.get(PATH, buffered=False) for _ in range(streaming.AT_ONCE)]
+    under_way = [client.get(PATH, buffered=False) for _ in range(streaming.MAX_CONCURRENT_EXPORTS)]
     refused = client.get(PATH)
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "10"
@@ -190,7 +190,7 @@ def test_one_too_many_is_told_to_wait(client: FlaskClient) -> None:
     for one in under_way:
         one.close()
     assert client.head(PATH).status_code == 200
-    assert streaming._places._value == streaming.AT_ONCE
+    assert streaming._places._value == streaming.MAX_CONCURRENT_EXPORTS
 
 
 def test_a_database_that_does_not_answer_is_told_before_anything_is_sent(
@@ -201,7 +201,7 @@ def test_a_database_that_does_not_answer_is_told_before_anything_is_sent(
     assert answer.status_code == 503
     assert answer.json is not None
     assert "The database does not answer" in answer.json["message"]
-    assert streaming._places._value == streaming.AT_ONCE
+    assert streaming._places._value == streaming.MAX_CONCURRENT_EXPORTS
 
 
 @pytest.mark.usefixtures("stored")
@@ -217,7 +217,7 @@ def test_a_failure_on_the_way_is_the_last_line_and_no_end(
         for chunk in answer.iter_encoded():
             body += chunk
     assert body.endswith(FORMATS[form].broken_off)
-    assert streaming._places._value == streaming.AT_ONCE
+    assert streaming._places._value == streaming.MAX_CONCURRENT_EXPORTS
 
 
 def _fail(*_: object, **__: object) -> Iterator[Record]:
@@ -254,7 +254,10 @@ def test_the_document_says_what_columns_are(client: FlaskClient) -> None:
     for name in names(repaired=True):
         assert f"`{name}`" in answer["description"]
     assert "newest quote first" in operation["description"]
-    assert f"At most {streaming.AT_ONCE} exports run at once" in operation["description"]
+    assert (
+        f"At most {streaming.MAX_CONCURRENT_EXPORTS} exports run at once"
+        in operation["description"]
+    )
     pace = LEAST_BYTES / WINDOW_SECONDS / 1000
     assert f"less than {pace:.0f} kB/s for half a minute" in operation["description"]
     assert {"404", "422", "503"} <= set(operation["responses"])

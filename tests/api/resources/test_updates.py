@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from pymongo.database import Database
 
 from api.app import create_app
-from api.events.update_consumer import Inbox
+from api.events.update_consumer import UpdateConsumer
 from api.extensions import EXTENSION
-from api.rate_limit import Limits
+from api.protection.rate_limit import RateLimiter
 from api.resources import updates
 from bench.harness.services import free_port, wait_until
 from bridge.events import ID
@@ -94,7 +94,7 @@ def test_an_unknown_update_is_a_404(client: FlaskClient, name: str) -> None:
 def consuming(app: Flask, settings: Settings) -> Any:
     """The API with its consumer; there is still no worker."""
     prepare(settings)
-    inbox = Inbox(app.extensions[EXTENSION])
+    inbox = UpdateConsumer(app.extensions[EXTENSION])
     inbox.start()
     yield app.test_client()
     inbox.stop()
@@ -167,7 +167,7 @@ def test_a_key_that_is_none_is_named(client: FlaskClient, key: str) -> None:
 def test_a_call_with_a_known_key_counts_as_any_other(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Limits, "wait", lambda *_: 7)
+    monkeypatch.setattr(RateLimiter, "wait", lambda *_: 7)
     answer = client.post("/v1/updates", headers={"Idempotency-Key": "k"})
     assert answer.status_code == 429
 

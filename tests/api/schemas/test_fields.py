@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from marshmallow import Schema, ValidationError
 
-from api.schemas.fields import CountIn, MomentIn, WindowIn, shown
+from api.schemas.fields import DurationParam, IntegerParam, TimestampParam, shown
 
 
 class Asked(Schema):
     """One field of each kind."""
 
-    at = MomentIn("A time")
-    window = WindowIn("A window")
-    count = CountIn("A count", least=1, most=10_000, example=100, default=100)
+    at = TimestampParam("A time")
+    window = DurationParam("A window")
+    count = IntegerParam("A count", least=1, most=10_000, example=100, default=100)
 
 
 @pytest.mark.parametrize(

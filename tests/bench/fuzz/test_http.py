@@ -11,7 +11,7 @@ import requests
 from flask.testing import FlaskClient
 
 from api.blueprint import MAX_PAGE
-from api.errors import SEED_PATHS
+from api.errors import LEGACY_PATHS
 from bench.fuzz.http import fault_of, fuzz, raw_requests, send_raw
 from bench.fuzz.run import NEVER, tracebacks
 from bench.harness.services import keep, quote
@@ -89,7 +89,7 @@ def test_a_long_query_is_refused(client: FlaskClient, path: str, method: str) ->
             assert answer.json["message"] == (
                 "The query has 1025 bytes, allowed are 1024: ask for less at once"
             )
-            assert ("error" in answer.json) == (path in SEED_PATHS)
+            assert ("error" in answer.json) == (path in LEGACY_PATHS)
 
 
 def test_as_many_coins_as_are_allowed_can_be_named(client: FlaskClient, store: Store) -> None:

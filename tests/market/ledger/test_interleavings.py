@@ -23,7 +23,7 @@ from hypothesis.stateful import run_state_machine_as_test as drive
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from api.events.update_consumer import Inbox
+from api.events.update_consumer import UpdateConsumer
 from bench.harness.services import server
 from bridge.consumer import Delivery
 from bridge.events import MalformedEvent, UpdateRequested
@@ -208,7 +208,7 @@ class Machine(RuleBasedStateMachine):
             substitute=None,
             nats=None,
         )
-        self.inbox = Inbox(self.on)  # type: ignore[arg-type]
+        self.inbox = UpdateConsumer(self.on)  # type: ignore[arg-type]
         self._patches = ExitStack()
         self._patches.enter_context(_patched(self))
 

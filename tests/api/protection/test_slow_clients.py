@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from api.exports.connection_abort import connections, listening
-from api.slow_clients import LEAST_BYTES, WINDOW_SECONDS, Pace
+from api.protection.slow_clients import LEAST_BYTES, WINDOW_SECONDS, ProgressMonitor
 from bench.harness.services import wait_until
 from tests.api.exports.test_connection_abort import Pair, Server
 
@@ -20,7 +20,7 @@ class Looked:
     """A pace that looks at one server's connections, at times that the test says."""
 
     def __init__(self, server: Server) -> None:
-        self._port, self._pace, self._now = server.port, Pace(), 1000.0
+        self._port, self._pace, self._now = server.port, ProgressMonitor(), 1000.0
 
     def after(self, seconds: float) -> int:
         self._now += seconds

@@ -17,7 +17,7 @@ HEADERS = {
 }
 
 
-def guard_browsers(app: Flask) -> None:
+def add_security_headers(app: Flask) -> None:
     """Puts the headers on every answer, errors and streams included."""
 
     @app.after_request

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from flask import request
 from flask_smorest import abort
 
-from api.cache.response_cache import OVERTAKEN
+from api.cache.response_cache import SUPERSEDED
 from api.errors import refuse
 from api.extensions import Services
+from api.lookup.retention_guard import check_as_of
 from api.pagination import Cursor
-from api.retention_guard import check_as_of
 from market.model.quotes import MAX_ID_LENGTH, SUCCESSORS
 from market.storage.quote_history import Record
 
@@ -109,8 +109,8 @@ def saw(services: Services, coin: str, newest_first: Sequence[Record]) -> None:
 
 def saw_latest(services: Services, found: Mapping[str, datetime], recorded_at: datetime) -> None:
     """The same for the time of each coin's newest quote, and when the last of them was recorded."""
-    if not services.snapshot.saw(found, recorded_at):
-        request.environ[OVERTAKEN] = True
+    if not services.response_cache.saw(found, recorded_at):
+        request.environ[SUPERSEDED] = True
 
 
 def _choice(coin: str, known: set[str]) -> str:

@@ -13,7 +13,7 @@ RETRY_AFTER_SECONDS = 1
 ALWAYS_ANSWERED = ("system",)  # blueprints: whether all is well is asked for just then
 
 
-def refuse_too_many(app: Flask, places: int = PLACES) -> None:
+def shed_load(app: Flask, places: int = PLACES) -> None:
     """Answers 503 to a request that comes while `places` others are worked on.
 
     A stream is no longer worked on once it has begun.

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 from flask import Flask
 
-from api.load_shedding import refuse_too_many
+from api.protection.load_shedding import shed_load
 from bench.harness.services import wait_until
 
 PLACES = 2
@@ -42,7 +42,7 @@ def bounded(app: Flask, go_on: threading.Event) -> Flask:
         assert go_on.wait(10)
         yield "two"
 
-    refuse_too_many(app, PLACES)
+    shed_load(app, PLACES)
     app.config["PROPAGATE_EXCEPTIONS"] = False
     return app
 

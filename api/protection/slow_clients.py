@@ -32,7 +32,7 @@ class _Window:
     is_behind: bool  # whether something waited for the reader as it began
 
 
-class Pace:
+class ProgressMonitor:
     """What each connection did in its present window of 30 s."""
 
     def __init__(self) -> None:
@@ -64,11 +64,11 @@ def _is_stuck(old: _Window, new: _Window) -> bool:
     return progress == 0 or (old.is_behind and new.is_behind and progress < LEAST_BYTES)
 
 
-def keep_pace() -> None:
+def watch_slow_clients() -> None:
     """Looks at the connections that this process has taken every 5 s; returns at once."""
 
     def look() -> None:
-        pace = Pace()
+        pace = ProgressMonitor()
         while True:
             time.sleep(LOOK_SECONDS)
             try:

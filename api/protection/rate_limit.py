@@ -17,7 +17,7 @@ log = logs.get(__name__)
 CHANGES_PER_MINUTE = 60
 
 
-class Limits:
+class RateLimiter:
     """A fixed window of a minute for each address.
 
     Redis counts for all processes together. This process counts its own calls beside it, so the

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
 
-from api.security_headers import HEADERS
+from api.protection.security_headers import HEADERS
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from logs.redaction import plain
 log = logs.get(__name__)
 
 
-def when_told_to_end(handler: Callable[[], None]) -> None:
+def on_shutdown(handler: Callable[[], None]) -> None:
     """Calls `handler`, in a thread of its own, once this process gets SIGTERM or SIGINT.
 
     The server's own handlers, set before or after, go on working. Call it in the main thread.

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from api.coin_lookup import saw
 from api.errors import refuse
 from api.extensions import Services
-from api.retention_guard import gone_before
+from api.lookup.coin_lookup import saw
+from api.lookup.retention_guard import gone_before
 from market.storage.quote_history import MILLISECOND, Record
 from market.storage.quote_store import RECORDS
 
 
 @dataclass(frozen=True)
-class Stretch:
+class RecordWindow:
     """What is asked for: the newest `records`, those of `window`, or the newest of a window.
 
     `as_of` is None for now; `moment` is the time that the answer is of.
@@ -26,8 +26,8 @@ class Stretch:
     as_of: datetime | None
 
     @classmethod
-    def asked(cls, query: dict[str, Any]) -> "Stretch":
-        """The stretch of a StretchQuery. An `as_of` still to come means now."""
+    def asked(cls, query: dict[str, Any]) -> "RecordWindow":
+        """The stretch of a RecordWindowQuery. An `as_of` still to come means now."""
         now = datetime.now(UTC)
         as_of = query.get("as_of")
         records, window = query.get("records"), query.get("window")

@@ -11,7 +11,7 @@ from settings import ROOT
 # As a server: with handlers of its own, set before and after.
 PROGRAM = """
 import os, signal, threading
-from api.shutdown import when_told_to_end
+from api.events.shutdown import on_shutdown
 
 def serve(number, frame):
     os.write(1, b"server %d\\n" % number)
@@ -23,7 +23,7 @@ def told():
 ended = threading.Event()
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
     signal.signal(number, serve)
-when_told_to_end(told)
+on_shutdown(told)
 signal.signal(signal.SIGTERM, serve)
 os.write(1, b"ready\\n")
 ended.wait()

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from access.login_attempts import GUESSES_PER_MINUTE
 from api.app import create_app
-from api.auth import guarded
 from api.extensions import EXTENSION
+from api.protection.auth import restricted
 from settings import Settings
 
 KEY = "the-key"
@@ -20,9 +20,9 @@ KEY = "the-key"
 def guarded_app(settings: Settings) -> Any:
     app = create_app(settings.model_copy(update={"api_key": SecretStr(KEY)}))
 
-    @app.post("/guarded")
+    @app.post("/restricted")
     def guarded_view() -> str:
-        return guarded(lambda: "passed")()
+        return restricted(lambda: "passed")()
 
     yield app
     app.extensions[EXTENSION].nats.close()
@@ -67,7 +67,7 @@ def test_this_machine_or_the_key(
     guarded_app: Flask, address: str, headers: dict[str, str], status: int
 ) -> None:
     answer = guarded_app.test_client().post(
-        "/guarded", headers=headers, environ_base={"REMOTE_ADDR": address}
+        "/restricted", headers=headers, environ_base={"REMOTE_ADDR": address}
     )
     assert answer.status_code == status
 
@@ -85,9 +85,11 @@ def test_this_machine_or_the_key(
 def test_what_a_proxy_passed_on_is_never_local(guarded_app: Flask, header: str, value: str) -> None:
     client = guarded_app.test_client()
     local = {"REMOTE_ADDR": "127.0.0.1"}
-    answer = client.post("/guarded", headers={header: value}, environ_base=local)
+    answer = client.post("/restricted", headers={header: value}, environ_base=local)
     assert answer.status_code == 401
-    keyed = client.post("/guarded", headers={header: value, "X-API-Key": KEY}, environ_base=local)
+    keyed = client.post(
+        "/restricted", headers={header: value, "X-API-Key": KEY}, environ_base=local
+    )
     assert keyed.status_code == 200
 
 
@@ -111,7 +113,7 @@ def test_every_operation_that_changes_something_is_guarded(guarded_app: Flask) -
 def guess(app: Flask, address: str, key: str, **headers: str) -> tuple[int, str | None]:
     """The status, and how long to wait."""
     answer = app.test_client().post(
-        "/guarded",
+        "/restricted",
         headers={"X-API-Key": key, **{name.replace("_", "-"): headers[name] for name in headers}},
         environ_base={"REMOTE_ADDR": address},
     )
@@ -133,7 +135,7 @@ def test_after_ten_wrong_keys_none_of_the_address_is_looked_at(guarded_app: Flas
 @pytest.mark.row("guessing")
 def test_all_processes_count_together(guarded_app: Flask, settings: Settings) -> None:
     other = create_app(settings.model_copy(update={"api_key": SecretStr(KEY)}))
-    other.add_url_rule("/guarded", view_func=guarded(lambda: ""), methods=["POST"])
+    other.add_url_rule("/restricted", view_func=restricted(lambda: ""), methods=["POST"])
     for number in range(GUESSES_PER_MINUTE):
         app = (guarded_app, other)[number % 2]
         assert guess(app, "192.0.2.7", f"wrong-{number}")[0] == 401
@@ -225,11 +227,11 @@ def test_where_every_call_needs_the_key_guesses_from_elsewhere_are_counted(
 @pytest.mark.row("local-stranger")
 def test_where_every_call_needs_the_key_a_kept_answer_needs_it_too(keyed_app: Flask) -> None:
     on = keyed_app.extensions[EXTENSION]
-    on.snapshot.trust(time.monotonic() + 60)
+    on.response_cache.trust(time.monotonic() + 60)
     client, right = keyed_app.test_client(), {"X-API-Key": KEY}
     asked = [client.get("/v1/coins", headers=right) for _ in range(2)]
     assert [one.status_code for one in asked] == [200, 200]
     kept = ("/v1/coins", "", False, "localhost")
-    assert on.snapshot.get(kept, time.monotonic()) is not None
+    assert on.response_cache.get(kept, time.monotonic()) is not None
     for headers in ({}, {"X-API-Key": "wrong"}, right | {"Via": "1.1 proxy", "X-API-Key": "no"}):
         assert client.get("/v1/coins", headers=headers).status_code == 401

@@ -13,7 +13,7 @@ from access.local_calls import is_local
 from access.login_attempts import GUESSES_PER_MINUTE
 from api.errors import refuse
 from api.extensions import services
-from api.rate_limit import CHANGES_PER_MINUTE
+from api.protection.rate_limit import CHANGES_PER_MINUTE
 from api.schemas.fields import shown
 from settings import is_loopback
 
@@ -30,7 +30,7 @@ OPEN = frozenset(("system.Health", "system.Ready", "openapi"))
 OPEN_BLUEPRINT = "explorer"
 
 
-def guarded(view: Callable[P, R]) -> Callable[P, R]:
+def restricted(view: Callable[P, R]) -> Callable[P, R]:
     """Refuses a call from another machine without the key, one that a foreign page sent, and
     one too many of an address.
 
@@ -50,7 +50,7 @@ def guarded(view: Callable[P, R]) -> Callable[P, R]:
             origin = request.headers.get("Origin")
             if origin is not None and _parts(origin) != _parts(request.host_url):
                 refuse(403, f"Origin is {shown(origin)}: a page of another host may not")
-        if (wait := services().limits.wait(address)) is not None:
+        if (wait := services().rate_limiter.wait(address)) is not None:
             _later(wait, f"More than {CHANGES_PER_MINUTE} calls in a minute")
         return view(*args, **kwargs)
 

@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from api.app import create_app
 from api.extensions import EXTENSION
-from api.retention_guard import KEPT_FROM
+from api.lookup.retention_guard import KEPT_FROM
 from market.model.candle import DAY, QUARTER, down
 from market.rollups.retention import Retention
 from market.storage.database import QUOTES, Document
