@@ -1,4 +1,4 @@
-"""The HTTP client of KoinX's API."""
+"""The HTTP client of KoinX's API, shared by the dashboard and the command line."""
 
 import json
 import sys
@@ -6,26 +6,25 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 import requests
+from pydantic import AwareDatetime, PlainValidator, TypeAdapter, ValidationError
 
 from logs.redaction import plain
 
 PAGE_SIZE = 250
-# The API itself says after 3 s that its database does not answer: that is to be heard.
+# The API takes 3 s to report that its database is down: wait long enough to receive that.
 READ_SECONDS = 5.0
-LARGEST = sys.float_info.max  # NaN is not below it either
 
 T = TypeVar("T")
 
 
 class ApiError(Exception):
-    """The API gave no usable answer: what happened, and what to do next, in plain words."""
+    """The API gave no usable answer: what happened, and what the reader can do."""
 
     def __init__(self, message: str, next_step: str) -> None:
         super().__init__(message)
@@ -34,7 +33,17 @@ class ApiError(Exception):
 
 
 class UnknownCoin(ApiError):
-    """The API collects no such coin."""
+    """KoinX does not collect this coin."""
+
+
+def _finite(value: Any) -> float:
+    # Integers stay integers, so that every digit can be shown. NaN fails the comparison as well.
+    if type(value) in (int, float) and abs(value) <= sys.float_info.max:
+        return value  # type: ignore[no-any-return]
+    raise ValueError(f"{value!r} is not a number")
+
+
+Number = Annotated[float, PlainValidator(_finite)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,38 +56,49 @@ class Coin:
     rank: int | None
     state: str
     successor: str | None
-    price: float | None
-    market_cap: float | None
-    change_24h: float | None
-    volume_24h: float | None
-    deviation: float | None
+    price: Number | None
+    market_cap: Number | None
+    change_24h: Number | None
+    volume_24h: Number | None
+    deviation: Number | None
     deviation_count: int
-    as_of: datetime | None
-    recorded_at: datetime | None
-    age_seconds: float | None
+    as_of: AwareDatetime | None
+    recorded_at: AwareDatetime | None
+    age_seconds: Number | None
     freshness: str
     source: str | None
-    week: tuple[float | None, ...] = ()  # prices, equally far apart; None in a gap
+    week: tuple[Number | None, ...] = ()  # prices at equal intervals; None marks a gap
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A line of the ledger; `counts` and `error` are None while there are none."""
+    """An update in the ledger: `progress` goes from 0 to 1, `hops` has the time of each step.
+
+    `counts` and `error` are None until there are any.
+    """
 
     id: str
     trigger: str
     state: str
-    slot: datetime | None
-    received_at: datetime | None
-    finished_at: datetime | None
+    stage: str
+    progress: Number
+    slot: AwareDatetime | None
+    received_at: AwareDatetime | None
+    finished_at: AwareDatetime | None
+    hops: dict[str, AwareDatetime]
     counts: dict[str, int] | None
     error: str | None
 
 
+COIN = TypeAdapter(Coin)
+UPDATES = TypeAdapter(list[Update])
+ROWS = TypeAdapter(list[dict[str, Any]])
+
+
 class Client:
-    """Talks to the API at `api_url`. A read takes `timeout` seconds at most, whatever the API
-    does, a refresh `refresh_timeout`. `api_key` goes with each call, as an API on another machine
-    wants it. Every failure is an ApiError."""
+    """Calls the API at `api_url`. A read takes at most `timeout` seconds, a refresh
+    `refresh_timeout`, whatever the API does. Each call sends `api_key`, which an API on another
+    machine requires. Every failure raises ApiError."""
 
     def __init__(
         self,
@@ -95,11 +115,11 @@ class Client:
         self.refresh_timeout = refresh_timeout
 
     def coins(self) -> list[Coin]:
-        """All coins collected, by rank."""
-        return self._within(self.timeout, lambda: [_coin(row) for row in self._pages("/v1/coins")])
+        """All coins that KoinX collects, by rank."""
+        return self._within(self.timeout, lambda: list(map(_coin, self._coin_pages())))
 
     def coin(self, coin: str) -> Coin:
-        """One coin; an UnknownCoin where it is not collected."""
+        """One coin; UnknownCoin if KoinX does not collect it."""
 
         def parse(body: dict[str, Any]) -> Coin:
             if body.get("code") == requests.codes.not_found:
@@ -112,16 +132,16 @@ class Client:
         return self.read(f"/v1/coins/{quote(coin, safe='')}", parse, also=not_found)
 
     def last_update(self) -> Update | None:
-        """The newest update, ended or not; None before the first."""
+        """The newest update, finished or not; None before the first."""
+        return next(iter(self.updates(1)), None)
 
-        def read() -> Update | None:
-            answer = self._ask("GET", "/v1/updates", {"page": "1", "page_size": "1"})
-            return next(map(_update, _rows(answer)), None)
-
-        return self._within(self.timeout, read)
+    def updates(self, count: int) -> list[Update]:
+        """The newest `count` updates."""
+        query = {"page": "1", "page_size": str(count)}
+        return self.read("/v1/updates", UPDATES.validate_python, query)[:count]
 
     def refresh(self) -> None:
-        """Fetch new quotes now; returns once they can be read."""
+        """Run an update now; returns once its quotes can be read."""
         self._within(self.refresh_timeout, lambda: self._ask("POST", "/trigger-update"))
 
     def read(
@@ -132,13 +152,16 @@ class Client:
         *,
         also: Container[int] = (),
     ) -> T:
-        """What `parse` makes of the JSON at `path`. `also`: statuses other than 200 that carry an
-        answer. What `parse` cannot read is an ApiError like every other failure."""
-        ask = partial(self._ask, "GET", path, query, also=also)
-        return self._within(self.timeout, lambda: parse(ask().json()))
+        """The JSON at `path`, converted by `parse`. `also` lists statuses other than 200 whose body
+        is an answer too. An error in `parse` becomes an ApiError like every other failure."""
+
+        def read() -> T:
+            return parse(self._ask("GET", path, query, also=also).json())
+
+        return self._within(self.timeout, read)
 
     def last_modified(self, path: str, query: dict[str, str]) -> datetime | None:
-        """When the answer there changed last, by its header; None where it does not say."""
+        """The Last-Modified time of the answer; None without that header."""
 
         def read() -> datetime | None:
             header = self._ask("GET", path, query).headers.get("Last-Modified")
@@ -146,12 +169,12 @@ class Client:
 
         return self._within(self.timeout, read)
 
-    def _pages(self, path: str) -> Iterator[dict[str, Any]]:
+    def _coin_pages(self) -> Iterator[dict[str, Any]]:
         number = last = 1
         while number <= last:
             query = {"page": str(number), "page_size": str(PAGE_SIZE), "sort": "rank"}
-            answer = self._ask("GET", path, query)
-            yield from _rows(answer)
+            answer = self._ask("GET", "/v1/coins", query)
+            yield from ROWS.validate_python(answer.json())
             pagination = json.loads(answer.headers.get("X-Pagination") or "{}")
             last = int(pagination.get("total_pages") or 1)
             number += 1
@@ -166,7 +189,7 @@ class Client:
     ) -> requests.Response:
         seconds = self.timeout if method == "GET" else self.refresh_timeout
         with requests.Session() as session:
-            # A proxy of the environment is for the world outside, not for our own API.
+            # A proxy set in the environment is for other hosts, not for KoinX's own API.
             session.trust_env = False
             answer = session.request(
                 method,
@@ -181,8 +204,8 @@ class Client:
         return answer
 
     def _within(self, seconds: float, work: Callable[[], T]) -> T:
-        """The result of `work`, or an ApiError once `seconds` are over. A thread, because
-        requests bounds each wait for bytes but not their sum; it ends with its own waits."""
+        """The result of `work`; ApiError after `seconds`. It runs in a thread because requests
+        limits each wait for bytes but not their sum; the thread ends with its own waits."""
         outcome: SimpleQueue[T | Exception] = SimpleQueue()
 
         def run() -> None:
@@ -195,31 +218,45 @@ class Client:
         try:
             result = outcome.get(timeout=seconds)
         except Empty:
-            raise self._late(seconds) from None
+            result = requests.Timeout()
         if isinstance(result, Exception):
-            raise self._plain(result, seconds) from result
+            raise self._api_error(result, seconds) from result
         return result
 
-    def _plain(self, error: Exception, seconds: float) -> ApiError:
+    def _api_error(self, error: Exception, seconds: float) -> ApiError:
         if isinstance(error, ApiError):
             return error
         if isinstance(error, requests.Timeout):
-            return self._late(seconds)
+            return ApiError(
+                f"The API at {self.api_url} did not answer within {seconds:g} s.",
+                "It may be busy. ./koinx status shows what runs, ./koinx logs api what it does.",
+            )
         if isinstance(error, requests.ConnectionError):
             return ApiError(
                 f"The API at {self.api_url} does not answer.",
                 "Start it with ./koinx start api; ./koinx status shows what runs.",
             )
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            error = ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
         return ApiError(
             f"What answers at {self.api_url} is not to be read as KoinX's API: {plain(error)}",
             "Check API_HOST and API_PORT; ./koinx logs api says more.",
         )
 
-    def _late(self, seconds: float) -> ApiError:
-        return ApiError(
-            f"The API at {self.api_url} did not answer within {seconds:g} s.",
-            "It may be busy. ./koinx status shows what runs, ./koinx logs api what it does.",
-        )
+
+REFRESH_FAILURES = {
+    502: (
+        "The source of the prices failed",
+        "Try again in a minute; ./koinx logs worker says more.",
+    ),
+    503: ("The update could not be started", "./koinx status shows which server is down."),
+    504: (
+        "The update did not end in time",
+        "It may still end by itself: the line about the last update will say so.",
+    ),
+    429: ("Too many refreshes", "Wait a minute, then try again."),
+}
 
 
 def _refusal(method: str, answer: requests.Response) -> ApiError:
@@ -231,32 +268,14 @@ def _refusal(method: str, answer: requests.Response) -> ApiError:
         )
     if method == "GET":
         return ApiError(f"The API answered {status}: {reason}", "./koinx logs api says why.")
-    cures = {
-        requests.codes.bad_gateway: (
-            "The source of the prices failed",
-            "Try again in a minute; ./koinx logs worker says more.",
-        ),
-        requests.codes.service_unavailable: (
-            "The update could not be started",
-            "./koinx status shows which server is down.",
-        ),
-        requests.codes.gateway_timeout: (
-            "The update did not end in time",
-            "It may still end by itself: the line about the last update will say so.",
-        ),
-        requests.codes.too_many_requests: (
-            "Too many refreshes",
-            "Wait a minute, then try again.",
-        ),
-    }
-    what, cure = cures.get(
+    what, next_step = REFRESH_FAILURES.get(
         status, (f"The API answered {status} to the refresh", "./koinx logs api says why.")
     )
-    return ApiError(f"{what}: {reason}", cure)
+    return ApiError(f"{what}: {reason}", next_step)
 
 
 def _reason(answer: requests.Response) -> str:
-    """The API's own words: the seed's routes say `error`, version 1 says `message`."""
+    """The API's own reason: the original routes send it as `error`, version 1 as `message`."""
     try:
         body = answer.json()
         text = body.get("error") or body.get("message") or body.get("status")
@@ -265,70 +284,7 @@ def _reason(answer: requests.Response) -> str:
     return str(text or answer.reason or "no reason given").rstrip(".") + "."
 
 
-def _rows(answer: requests.Response) -> list[dict[str, Any]]:
-    rows = answer.json()
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ValueError(f"{answer.url} gave no list of objects")
-    return rows
-
-
 def _coin(row: dict[str, Any]) -> Coin:
-    return Coin(
-        id=row["id"],
-        # Of a coin that was never stored nothing is known but its id.
-        symbol=row["symbol"] or "",
-        name=row["name"] or row["id"],
-        rank=row["rank"],
-        state=row["state"],
-        successor=row["successor"],
-        price=finite(row, "price"),
-        market_cap=finite(row, "market_cap"),
-        change_24h=finite(row, "change_24h"),
-        volume_24h=finite(row, "volume_24h"),
-        deviation=finite(row, "deviation"),
-        deviation_count=int(row["deviation_count"]),
-        as_of=zoned(row, "as_of"),
-        recorded_at=zoned(row, "recorded_at"),
-        age_seconds=finite(row, "age_seconds"),
-        freshness=row["freshness"],
-        source=row["source"],
-        week=tuple(finite({"price": one}, "price") for one in row["sparkline"]["prices"]),
-    )
-
-
-def _update(row: dict[str, Any]) -> Update:
-    return Update(
-        id=row["id"],
-        trigger=row["trigger"],
-        state=row["state"],
-        slot=zoned(row, "slot"),
-        received_at=zoned(row, "received_at"),
-        finished_at=zoned(row, "finished_at"),
-        counts=row["counts"],
-        error=row["error"],
-    )
-
-
-def finite(row: dict[str, Any], key: str) -> float | None:
-    """A number of an answer, or None; a ValueError for what is neither."""
-    value = row[key]
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
-        raise ValueError(f"{key} of {_owner(row)} is {value!r}, not a number")
-    return value
-
-
-def zoned(row: dict[str, Any], key: str) -> datetime | None:
-    """A time of an answer, or None; a ValueError for what is neither."""
-    value = row[key]
-    if value is None:
-        return None
-    at = datetime.fromisoformat(value)
-    if at.tzinfo is None:
-        raise ValueError(f"{key} of {_owner(row)} is {value!r}, without its zone")
-    return at
-
-
-def _owner(row: dict[str, Any]) -> Any:
-    return row.get("id") or row.get("coin")
+    # The API knows nothing but the id of a coin that it has never stored a quote of.
+    named = {"symbol": row["symbol"] or "", "name": row["name"] or row["id"]}
+    return COIN.validate_python(row | named | {"week": row["sparkline"]["prices"]})

@@ -1,23 +1,24 @@
-"""A coin's past, as the API tells it: its quotes, candles and statistics."""
+"""A coin's history from the API: its quotes, candles and statistics."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from api_client.client import Client, finite, zoned
+from pydantic import AwareDatetime, TypeAdapter
 
-PAGE = 1000
-MOST_PAGES = 3
-MOST_RECORDS = 10_000
-MOST_CANDLES = 500
-"""The most quotes on a page, records of a statistic and candles on a page, by the API."""
+from api_client.client import Client, Number
+
+# The API's limits: quotes on a page, records in a statistic, candles on a page.
+PAGE_SIZE, MAX_RECORDS, MAX_CANDLES = 1000, 10_000, 500
+# A chart reads at most this many pages of quotes; longer ranges are drawn from candles.
+MAX_PAGES = 3
 
 WINDOWS = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
-"""The ranges with an end; "all" has none."""
+"""The limited ranges; the range "all" has no limit."""
 
 INTERVALS = {
     "15m": timedelta(minutes=15),
@@ -25,64 +26,55 @@ INTERVALS = {
     "4h": timedelta(hours=4),
     "1d": timedelta(days=1),
 }
-CANDLES = {"24h": "1h", "7d": "4h", "30d": "4h", "all": "1d"}
-FINE = {"24h": "15m", "7d": "1h", "30d": "4h", "all": "1d"}
+CANDLE_INTERVALS = {"24h": "1h", "7d": "4h", "30d": "4h", "all": "1d"}
+LINE_INTERVALS = {"24h": "15m", "7d": "1h", "30d": "4h", "all": "1d"}
 MEASURES = (
-    "mean",
-    "median",
-    "min",
-    "max",
-    "deviation",
-    "sample_deviation",
-    "mad",
-    "coefficient_of_variation",
-    "volatility_period",
-    "volatility_year",
-    "drawdown",
+    *("mean", "median", "min", "max", "deviation", "sample_deviation", "mad"),
+    *("coefficient_of_variation", "volatility_period", "volatility_year", "drawdown"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A reading of the API."""
+    """A GET request to the API."""
 
     path: str
     query: dict[str, str] = field(default_factory=dict)
 
     def curl(self, api_url: str) -> str:
-        """The same for a shell."""
+        """The request as a curl command."""
         query = f"?{urlencode(self.query)}" if self.query else ""
         return f"curl {shlex.quote(f'{api_url}{self.path}{query}')}"
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A price of one time; `resolution` in seconds if it was repaired from history, else None."""
+    """A price at one time; `resolution`, in seconds, is set if gap repair supplied it."""
 
-    at: datetime
-    price: float
-    volume: float | None
+    at: AwareDatetime
+    price: Number
+    volume_24h: Number | None
     resolution: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Candle:
-    """The prices from `start` on; `repaired` of its `count` quotes were repaired from history."""
+    """The prices of the interval from `start`: `count` quotes, `repaired` of them by gap repair."""
 
-    start: datetime
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float | None
+    start: AwareDatetime
+    open: Number
+    high: Number
+    low: Number
+    close: Number
+    volume_24h: Number | None
     count: int
     repaired: int
-    as_of: datetime
+    as_of: AwareDatetime
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Measures and what they rest on; `notes` says of a measure that is None why."""
+    """Measures and their evidence; `notes` explains each measure that is None."""
 
     coin: str
     source: str | None
@@ -90,19 +82,23 @@ class Statistics:
     repaired: int
     expected: int | None
     gaps: int | None
-    oldest: datetime | None
-    newest: datetime | None
-    age_seconds: float | None
-    measures: dict[str, float | None]
+    oldest: AwareDatetime | None
+    newest: AwareDatetime | None
+    age_seconds: Number | None
+    measures: dict[str, Number | None]
     interval: dict[str, Any] | None
     notes: dict[str, str]
 
 
+POINTS, CANDLES = TypeAdapter(list[Point]), TypeAdapter(list[Candle])
+STATISTICS = TypeAdapter(Statistics)
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a chart shows, oldest first: single quotes, or `interval`'s candles.
+    """The data of a chart, oldest first: single quotes, or candles of length `interval`.
 
-    `spacing` is the time from one expected point to the next; None where it is not known.
+    `spacing` is the time between two expected points; None if it is unknown.
     """
 
     points: list[Point]
@@ -113,15 +109,15 @@ class Series:
 
 
 def coin_path(coin: str) -> str:
-    """The API's address of a coin, whatever is in its id."""
+    """The API's path of a coin; the id may contain any characters."""
     return f"/v1/coins/{quote(coin, safe='')}"
 
 
 def statistics_request(coin: str, include: str, span: str | None = None) -> Request:
-    """Over the newest 100 records, or over those of a chart's range."""
+    """Requests statistics of the newest 100 records, or of all records in a chart's range."""
     query = {"include": include}
     if span is not None:
-        query |= {"records": str(MOST_RECORDS)}
+        query |= {"records": str(MAX_RECORDS)}
     if span in WINDOWS:
         query |= {"window": span}
     return Request(f"{coin_path(coin)}/statistics", query)
@@ -129,13 +125,19 @@ def statistics_request(coin: str, include: str, span: str | None = None) -> Requ
 
 def statistics(client: Client, request: Request) -> Statistics:
     """The answer to a `statistics_request`."""
-    return client.read(request.path, _statistics, request.query)
+
+    def parse(row: dict[str, Any]) -> Statistics:
+        measures = {name: row[name] for name in MEASURES}
+        renamed = {"measures": measures, "interval": row["deviation_interval"]}
+        return STATISTICS.validate_python(row | renamed)
+
+    return client.read(request.path, parse, request.query)
 
 
 def spacing(span: str, of: Statistics) -> timedelta | None:
-    """The mean time from one expected record to the next; None where too few are expected."""
+    """The mean time between two expected records; None if too few are expected."""
     expected = of.expected or 0
-    if span in WINDOWS and of.count < MOST_RECORDS:
+    if span in WINDOWS and of.count < MAX_RECORDS:
         return WINDOWS[span] / expected if expected else None
     if of.oldest is None or of.newest is None or expected < 2:
         return None
@@ -143,24 +145,21 @@ def spacing(span: str, of: Statistics) -> timedelta | None:
 
 
 def line(client: Client, coin: str, span: str, include: str, step: timedelta | None) -> Series:
-    """The quotes of a range, or its candles' closes if they are more than a chart needs."""
-    request = Request(
-        f"{coin_path(coin)}/quotes", {"limit": str(PAGE), "include": include} | _start(span)
-    )
-    found: list[Point] = []
+    """The quotes of a range; the closes of its candles if there are too many quotes."""
+    query = {"limit": str(PAGE_SIZE), "include": include} | _start(span)
+    request = Request(f"{coin_path(coin)}/quotes", query)
+    points: list[Point] = []
     end: dict[str, str] = {}
-    for _ in range(MOST_PAGES):
-        page = client.read(request.path, _listed(_point), request.query | end)
-        found += page
-        if len(page) < PAGE:
-            return Series(found[::-1], [], None, step, request)
+    for _ in range(MAX_PAGES):
+        page = client.read(request.path, POINTS.validate_python, request.query | end)
+        points += page
+        if len(page) < PAGE_SIZE:
+            return Series(points[::-1], [], None, step, request)
         end = {"to": page[-1].at.isoformat()}
-    series = candles(client, coin, span, include, step, lengths=FINE)
-    length = INTERVALS[series.interval or "1d"]
+    series = candles(client, coin, span, include, step, intervals=LINE_INTERVALS)
+    length = int(INTERVALS[series.interval or "1d"].total_seconds())
     closes = [
-        Point(
-            one.as_of, one.close, one.volume, int(length.total_seconds()) if one.repaired else None
-        )
+        Point(one.as_of, one.close, one.volume_24h, length if one.repaired else None)
         for one in series.candles
     ]
     return replace(series, points=closes, candles=[])
@@ -173,24 +172,22 @@ def candles(
     include: str,
     step: timedelta | None,
     *,
-    lengths: dict[str, str] = CANDLES,
+    intervals: dict[str, str] = CANDLE_INTERVALS,
 ) -> Series:
     """The candles of a range, none shorter than the time between two records."""
-    wanted = INTERVALS[lengths[span]]
-    fitting = [name for name, long in INTERVALS.items() if long >= max(wanted, step or wanted)]
-    name = fitting[0] if fitting else "1d"
-    request = Request(
-        f"{coin_path(coin)}/candles",
-        {"interval": name, "limit": str(MOST_CANDLES), "include": include} | _start(span),
-    )
-    found = client.read(request.path, _listed(_candle), request.query)
-    return Series([], found[::-1], name, INTERVALS[name], request)
+    shortest = INTERVALS[intervals[span]]
+    shortest = max(shortest, step or shortest)
+    name = next((name for name, length in INTERVALS.items() if length >= shortest), "1d")
+    query = {"interval": name, "limit": str(MAX_CANDLES), "include": include} | _start(span)
+    request = Request(f"{coin_path(coin)}/candles", query)
+    rows = client.read(request.path, CANDLES.validate_python, request.query)
+    return Series([], rows[::-1], name, INTERVALS[name], request)
 
 
 def gaps(points: Sequence[Point], step: timedelta | None) -> list[tuple[Point, Point]]:
-    """The neighbours between which at least one expected point is missing.
+    """The neighbouring points between which at least one expected point is missing.
 
-    Points that were repaired from a coarser history are expected only as often as its points.
+    Points repaired from a coarser history are expected only as often as that history has points.
     """
     return [(one, other) for one, other in pairwise(points) if is_gap(one, other, step)]
 
@@ -208,66 +205,3 @@ def _start(span: str) -> dict[str, str]:
         return {}
     start = datetime.now(UTC) - WINDOWS[span]
     return {"from": f"{start:%Y-%m-%dT%H:%M:%SZ}"}
-
-
-def _listed(parse: Callable[[dict[str, Any]], Any]) -> Callable[[Any], list[Any]]:
-    def rows(body: Any) -> list[Any]:
-        if not isinstance(body, list):
-            raise TypeError("a list was expected")
-        return [parse(row) for row in body]
-
-    return rows
-
-
-def _point(row: dict[str, Any]) -> Point:
-    return Point(
-        at=_moment(row, "at"),
-        price=_known(row, "price"),
-        volume=finite(row, "volume_24h"),
-        resolution=row["resolution"],
-    )
-
-
-def _candle(row: dict[str, Any]) -> Candle:
-    return Candle(
-        start=_moment(row, "start"),
-        open=_known(row, "open"),
-        high=_known(row, "high"),
-        low=_known(row, "low"),
-        close=_known(row, "close"),
-        volume=finite(row, "volume_24h"),
-        count=int(row["count"]),
-        repaired=int(row["repaired"]),
-        as_of=_moment(row, "as_of"),
-    )
-
-
-def _statistics(row: dict[str, Any]) -> Statistics:
-    return Statistics(
-        coin=row["coin"],
-        source=row["source"],
-        count=int(row["count"]),
-        repaired=int(row["repaired"]),
-        expected=row["expected"],
-        gaps=row["gaps"],
-        oldest=zoned(row, "oldest"),
-        newest=zoned(row, "newest"),
-        age_seconds=finite(row, "age_seconds"),
-        measures={name: finite(row, name) for name in MEASURES},
-        interval=row["deviation_interval"],
-        notes=row["notes"],
-    )
-
-
-def _known(row: dict[str, Any], key: str) -> float:
-    value = finite(row, key)
-    if value is None:
-        raise ValueError(f"{key} is missing")
-    return value
-
-
-def _moment(row: dict[str, Any], key: str) -> datetime:
-    at = zoned(row, key)
-    if at is None:
-        raise ValueError(f"{key} is missing")
-    return at

@@ -1,4 +1,4 @@
-"""What the API says of its own work: the last updates, what is due next, and the repairs."""
+"""What KoinX is working on, as the API reports it: updates, readiness and gap repairs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,139 +7,90 @@ from itertools import pairwise
 from typing import Any
 
 import requests
+from pydantic import AwareDatetime, TypeAdapter
 
-from api_client.client import Client
+from api_client.client import Client, Number, Update
 
 HOPS = (
     *("published", "streamed", "received", "started", "claimed"),
     *("fetched", "stored", "merged", "finished"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """An update of the ledger; `progress` is a share from 0 to 1, `hops` says when each was
-    reached."""
-
-    id: str
-    trigger: str
-    state: str
-    stage: str
-    progress: float
-    received_at: datetime
-    finished_at: datetime | None
-    hops: Mapping[str, datetime]
-    counts: Mapping[str, int]
-    error: str | None
+"""The steps of an update, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """When the next update is due, why not all is ready, and how many events nobody has taken."""
+    """The next scheduled update, the dependencies that are not ready, and the unread events."""
 
-    next_slot: datetime
+    next_slot: AwareDatetime
     faults: Mapping[str, str]
     pending_events: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """How many repairs are in each state; `progress` is the share that ended, from 0 to 1, or
-    None where there is none."""
+    """How many gap repairs are in each state; `progress` is the finished share from 0 to 1, or
+    None without repairs."""
 
     waiting: int
     running: int
     done: int
     failed: int
-    progress: float | None
+    progress: Number | None
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """All of it, at one moment."""
+class Activity:
+    """The newest updates, the readiness for the next one, and the repairs."""
 
-    runs: list[Run]
+    updates: list[Update]
     readiness: Readiness
     repairs: Repairs
 
 
-def read(client: Client, count: int) -> Work:
-    """The work now, with the last `count` updates; ApiError where the API gives no answer."""
-    query = {"page": "1", "page_size": str(count)}
-    # Its answer that something is missing is the answer that is wanted.
+READINESS, REPAIRS = TypeAdapter(Readiness), TypeAdapter(Repairs)
+
+
+def read_activity(client: Client, count: int) -> Activity:
+    """The current activity with the newest `count` updates; ApiError if the API fails."""
+    # With 503, /ready reports what is not ready: that is an answer, not a failure.
     also = (requests.codes.service_unavailable,)
-    return Work(
-        client.read("/v1/updates", lambda rows: [_run(row) for row in rows][:count], query),
+    return Activity(
+        client.updates(count),
         client.read("/ready", _readiness, also=also),
-        client.read("/v1/repairs/progress", _repairs),
-    )
-
-
-def _run(row: Mapping[str, Any]) -> Run:
-    return Run(
-        id=row["id"],
-        trigger=row["trigger"],
-        state=row["state"],
-        stage=row["stage"],
-        progress=float(row["progress"]),
-        received_at=_time(row["received_at"]),
-        finished_at=_time(row["finished_at"]) if row["finished_at"] else None,
-        hops={name: _time(at) for name, at in row["hops"].items()},
-        counts=row["counts"],
-        error=row["error"],
+        client.read("/v1/repairs/progress", REPAIRS.validate_python),
     )
 
 
 def _readiness(body: Mapping[str, Any]) -> Readiness:
-    dependencies: Mapping[str, Mapping[str, Any]] = body["dependencies"]
-    return Readiness(
-        next_slot=_time(body["next_slot"]),
-        faults={
-            name: one["error"] or "is not ready"
-            for name, one in dependencies.items()
-            if not one["ready"]
-        },
-        pending_events=body["pending_events"],
-    )
+    faults = {
+        name: dependency["error"] or "is not ready"
+        for name, dependency in body["dependencies"].items()
+        if not dependency["ready"]
+    }
+    return READINESS.validate_python({**body, "faults": faults})
 
 
-def _repairs(body: Mapping[str, Any]) -> Repairs:
-    return Repairs(
-        waiting=int(body["waiting"]),
-        running=int(body["running"]),
-        done=int(body["done"]),
-        failed=int(body["failed"]),
-        progress=None if body["progress"] is None else float(body["progress"]),
-    )
+def durations(hops: Mapping[str, datetime]) -> list[tuple[str, float]]:
+    """Each hop with the seconds since the hop before; the first hop only starts the clock.
 
-
-def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text!r} is a time without its zone")
-    return at
-
-
-def durations(reached: Mapping[str, datetime]) -> list[tuple[str, float]]:
-    """The hops reached, each with the seconds since the one before; the first is where it began.
-
-    Clocks of two machines may differ: a hop never takes less than nothing.
+    The clocks of two machines may differ, so a duration is never negative.
     """
-    known = [(name, reached[name]) for name in HOPS if name in reached]
+    reached = [(name, hops[name]) for name in HOPS if name in hops]
     return [
         (name, max(0.0, (at - before).total_seconds()))
-        for (_, before), (name, at) in pairwise(known)
+        for (_, before), (name, at) in pairwise(reached)
     ]
 
 
-def total(reached: Mapping[str, datetime]) -> float | None:
-    """Seconds from the first hop to the last; None before there are two."""
-    steps = durations(reached)
-    return sum(took for _, took in steps) if steps else None
+def total(hops: Mapping[str, datetime]) -> float | None:
+    """Seconds from the first hop to the last; None with fewer than two hops."""
+    steps = durations(hops)
+    return sum(seconds for _, seconds in steps) if steps else None
 
 
-def seconds(took: float) -> str:
-    """A short time: "3 ms", "1.2 s", "75 s"."""
-    if took < 1:
-        return f"{took * 1000:.0f} ms"
-    return f"{took:.1f} s" if took < 10 else f"{took:.0f} s"
+def seconds(duration: float) -> str:
+    """A short duration: "3 ms", "1.2 s", "75 s"."""
+    if duration < 1:
+        return f"{duration * 1000:.0f} ms"
+    return f"{duration:.1f} s" if duration < 10 else f"{duration:.0f} s"

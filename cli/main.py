@@ -17,7 +17,7 @@ from cli.backfill import Refused, backfill
 from cli.output import complain, say, table
 from cli.trace import NEWEST, trace
 from cli.up import await_ready, down, tell_link, up
-from dash_ui.auth.login_link import MINUTES, link
+from dash_ui.auth.login_link import LINK_LIFETIME, create_link
 from logs.redaction import plain
 from settings import ROOT, Settings, SettingsError
 from settings.disk_space import Room
@@ -173,7 +173,7 @@ def _tell_link(processes: Processes) -> None:
     """A new link to the dashboard, if it runs."""
     dashboard = processes.overview().get("dashboard")
     if dashboard and dashboard["ready"] and dashboard["url"]:
-        tell_link(dashboard["url"], processes, MINUTES)
+        tell_link(dashboard["url"], processes, LINK_LIFETIME)
 
 
 def _logs(processes: Processes, options: argparse.Namespace) -> int:
@@ -199,7 +199,7 @@ def _url(processes: Processes, options: argparse.Namespace) -> int:
         say(process_plan.local_url(settings.api_host, settings.api_port))
     else:
         dashboard = process_plan.local_url(settings.dash_host, settings.dash_port)
-        say(link(dashboard, processes.folder, MINUTES))
+        say(create_link(dashboard, processes.folder, LINK_LIFETIME))
     return 0
 
 

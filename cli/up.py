@@ -12,7 +12,7 @@ from api_client.client import ApiError, Client, Update
 from cli import context, preflight
 from cli.logs import follow
 from cli.output import complain, paint, say
-from dash_ui.auth.login_link import A_DAY, link
+from dash_ui.auth.login_link import STARTUP_LINK_LIFETIME, create_link
 from dash_ui.components.format import age
 from logs.redaction import plain
 from settings import Settings
@@ -145,7 +145,7 @@ def tell_link(url: str, processes: Processes, lasts: timedelta) -> None:
         say(f"dashboard  {url}  (opens with a link: ./koinx url dashboard)")
         return
     try:
-        made = link(url, processes.folder, lasts)
+        made = create_link(url, processes.folder, lasts)
     except OSError as error:
         complain(f"there is no link to the dashboard: {plain(error)}")
         return
@@ -155,7 +155,11 @@ def tell_link(url: str, processes: Processes, lasts: timedelta) -> None:
 
 def _tell(settings: Settings, processes: Processes, patience: float) -> None:
     api = process_plan.local_url(settings.api_host, settings.api_port)
-    tell_link(process_plan.local_url(settings.dash_host, settings.dash_port), processes, A_DAY)
+    tell_link(
+        process_plan.local_url(settings.dash_host, settings.dash_port),
+        processes,
+        STARTUP_LINK_LIFETIME,
+    )
     say(f"API        {paint(api, 'cyan')}")
     say(f"explorer   {paint(api + '/docs', 'cyan')}")
     key = context.in_force(processes).api_key

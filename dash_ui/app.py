@@ -9,10 +9,10 @@ from flask import Response
 
 from api_client.client import READ_SECONDS, Client
 from dash_ui import pages
-from dash_ui.auth.csrf import refuse_foreign_pages
+from dash_ui.auth.csrf import reject_cross_site_requests
 from dash_ui.auth.read_only import make_read_only
-from dash_ui.auth.session import ask_who
-from dash_ui.compression import dated_asset, deliver
+from dash_ui.auth.session import require_login
+from dash_ui.compression import compress_responses, dated_asset
 from supervisor.state_dir import Folder
 
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -88,10 +88,10 @@ def create_app(
     )
     if password is None or host not in EVERYWHERE:
         app.server.config["TRUSTED_HOSTS"] = [*LOOPBACK, host]
-    ask_who(app.server, Folder(home) if home else None, password)
-    refuse_foreign_pages(app.server, api_key or app.server.secret_key)
+    require_login(app.server, Folder(home) if home else None, password)
+    reject_cross_site_requests(app.server, api_key or app.server.secret_key)
     _guard(app)
-    deliver(app.server)
+    compress_responses(app.server)
     return app
 
 

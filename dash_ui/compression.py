@@ -6,7 +6,7 @@ from pathlib import Path
 import dash
 from flask import Flask, Response, request
 
-GZIP_FROM_BYTES = 1400  # what is shorter fits into one packet as it is
+MIN_GZIP_BYTES = 1400  # what is shorter fits into one packet as it is
 PACKED = (
     *("text/html", "text/css", "text/plain", "text/markdown"),
     *("application/json", "text/javascript", "application/javascript", "image/svg+xml"),
@@ -15,13 +15,13 @@ STATIC = ("/_dash-component-suites/", "/assets/")
 # Answers are packed once for one reader, files once for all of them.
 ANSWER_LEVEL, FILE_LEVEL = 4, 6
 # Dash answers to any fingerprint of a file, so that names can be made up without end.
-MOST_FILES = 100
-FOR_A_YEAR = "max-age=31536000, immutable"
+MAX_CACHED_FILES = 100
+CACHE_FOR_A_YEAR = "max-age=31536000, immutable"
 
 Packed = dict[tuple[str, str | None], bytes]
 
 
-def deliver(server: Flask) -> None:
+def compress_responses(server: Flask) -> None:
     """Has `server` compress what it answers, for who takes gzip. Its own files, whose address
     carries a time (`?m=`), may be kept for a year: another version has another address."""
     packed: Packed = {}
@@ -31,7 +31,7 @@ def deliver(server: Flask) -> None:
         if response.status_code != 200:
             return response
         if request.path.startswith("/assets/") and "m" in request.args:
-            response.headers["Cache-Control"] = FOR_A_YEAR
+            response.headers["Cache-Control"] = CACHE_FOR_A_YEAR
         if _is_packable(response):
             _pack(response, packed)
         return response
@@ -58,13 +58,13 @@ def _pack(response: Response, packed: Packed) -> None:
     key = request.path, response.headers.get("ETag")
     response.direct_passthrough = False  # a file, which is read here
     plain = response.get_data()
-    if len(plain) < GZIP_FROM_BYTES:
+    if len(plain) < MIN_GZIP_BYTES:
         return
     body = packed.get(key) if is_static else None
     if body is None:
         body = gzip.compress(plain, FILE_LEVEL if is_static else ANSWER_LEVEL, mtime=0)
         if is_static:
-            if len(packed) >= MOST_FILES:
+            if len(packed) >= MAX_CACHED_FILES:
                 packed.clear()
             packed[key] = body
     response.set_data(body)

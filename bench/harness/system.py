@@ -13,7 +13,7 @@ import requests
 from playwright.sync_api import BrowserContext
 
 from bench.harness.services import SimulatorControl, free_port
-from dash_ui.auth.login_link import MINUTES, link
+from dash_ui.auth.login_link import LINK_LIFETIME, create_link
 from settings import NAMES, ROOT, Settings, load
 from settings.disk_space import Server
 from supervisor.embedded.servers import EMBEDDED
@@ -76,7 +76,7 @@ class System:
 
     def link(self, path: str = "/") -> str:
         """An address of the dashboard, with a token as `./koinx status` makes it."""
-        return link(self.dash, Folder(self.home), MINUTES).replace("/?", f"{path}?")
+        return create_link(self.dash, Folder(self.home), LINK_LIFETIME).replace("/?", f"{path}?")
 
     def let_in(self, context: BrowserContext) -> None:
         """Gives a browser a session of the dashboard; none of its pages or files is loaded."""

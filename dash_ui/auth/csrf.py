@@ -13,7 +13,7 @@ COOKIE = "koinx_page"
 READING = ("GET", "HEAD", "OPTIONS")
 
 
-def refuse_foreign_pages(server: Flask, key: str | None) -> None:
+def reject_cross_site_requests(server: Flask, key: str | None) -> None:
     """Whatever is no mere reading needs this page's cookie, and our own origin where one is named.
 
     The cookie comes with a page and is never sent along from another site (SameSite=Strict). It is

@@ -16,12 +16,12 @@ from supervisor.state_dir import Folder
 
 PARAMETER = "token"
 # What `up` prints stays in its terminal, and is clicked whenever the day begins.
-A_DAY = timedelta(days=1)
+STARTUP_LINK_LIFETIME = timedelta(days=1)
 # What was asked for just now is clicked now, or asked for again.
-MINUTES = timedelta(minutes=10)
+LINK_LIFETIME = timedelta(minutes=10)
 
 
-def link(url: str, folder: Folder, lasts: timedelta) -> str:
+def create_link(url: str, folder: Folder, lasts: timedelta) -> str:
     """A new link to the dashboard at `url`; OSError if it cannot be left for the dashboard.
 
     What is left is an empty file, named after the token's hash and its end in Unix time.
@@ -36,7 +36,7 @@ def link(url: str, folder: Folder, lasts: timedelta) -> str:
     return f"{url}/?{PARAMETER}={token}"
 
 
-def use_up(folder: Folder, token: str) -> bool:
+def redeem(folder: Folder, token: str) -> bool:
     """Whether the token is good, which it is no more; of several who ask at once one is told so."""
     for file in folder.run.glob(f"link-{_digest(token)}-*"):
         with suppress(FileNotFoundError):
@@ -60,7 +60,7 @@ def main() -> None:
     try:
         folder.make()
         url = local_url(settings.dash_host, settings.dash_port)
-        print(link(url, folder, MINUTES))
+        print(create_link(url, folder, LINK_LIFETIME))
     except OSError as error:
         sys.exit(f"KOINX_HOME={settings.koinx_home} cannot be written: {plain(error)}")
 

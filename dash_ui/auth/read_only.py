@@ -1,4 +1,4 @@
-"""A dashboard that only shows: whatever would change something is refused."""
+"""Read-only mode: the dashboard refuses every callback that changes something."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,26 +9,26 @@ from flask import Flask, Response, abort, current_app
 P = ParamSpec("P")
 T = TypeVar("T")
 SETTING = "KOINX_READ_ONLY"
-SAID = "This dashboard only shows: DASH_READ_ONLY is on."
+MESSAGE = "This dashboard only shows: DASH_READ_ONLY is on."
 
 
 def make_read_only(server: Flask) -> None:
-    """From now on, `server` refuses the callbacks that change something."""
+    """Put `server` into read-only mode."""
     server.config[SETTING] = True
 
 
 def refusal() -> str | None:
-    """Why the dashboard that this request came to changes nothing; None if it does."""
-    return SAID if current_app.config.get(SETTING) else None
+    """Why this request's dashboard changes nothing; None if it is not read-only."""
+    return MESSAGE if current_app.config.get(SETTING) else None
 
 
-def changing(callback: Callable[P, T]) -> Callable[P, T]:
+def changes_state(callback: Callable[P, T]) -> Callable[P, T]:
     """Marks a callback that changes something: a read-only dashboard answers it with 403."""
 
     @wraps(callback)
     def unless_read_only(*arguments: P.args, **named: P.kwargs) -> T:
-        if said := refusal():
-            abort(Response(said, 403, mimetype="text/plain"))
+        if message := refusal():
+            abort(Response(message, 403, mimetype="text/plain"))
         return callback(*arguments, **named)
 
     return unless_read_only

@@ -10,7 +10,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from access.local_calls import is_forwarded, is_https
 from access.login_attempts import GUESSES_PER_MINUTE, Guesses
-from dash_ui.auth.login_link import PARAMETER, use_up
+from dash_ui.auth.login_link import PARAMETER, redeem
 from settings.model import is_loopback
 from supervisor.state_dir import Folder
 
@@ -57,7 +57,7 @@ FORWARDED = (
 NO_PASSWORD = ("This dashboard needs its password", "It is DASH_PASSWORD in the settings.")
 
 
-def ask_who(server: Flask, folder: Folder | None, password: str | None) -> None:
+def require_login(server: Flask, folder: Folder | None, password: str | None) -> None:
     """Every request but the health check comes with a session, or with the password if one is set.
 
     A link, which somebody left in `folder`, is exchanged for a session: a signed cookie. The
@@ -94,7 +94,7 @@ def ask_who(server: Flask, folder: Folder | None, password: str | None) -> None:
                 session.permanent = session["known"] = True
         if token is not None and folder is not None:
             # It is used up by those who need none as well: nobody finds a good one lying about.
-            if use_up(folder, token):
+            if redeem(folder, token):
                 known = session.permanent = session["known"] = True
             if known:
                 return Response(status=303, headers={"Location": _without_token()})

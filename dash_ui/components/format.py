@@ -1,29 +1,39 @@
-"""How numbers and times are written; a missing one is "n/a", never 0."""
+"""Formats numbers, times and states for people; a missing number is "n/a", never 0."""
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+from api_client.client import ApiError, Coin, Update
 
 MISSING = "n/a"
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
-RECORDS = 100
-"""The most records that a deviation rests on, by the API's contract."""
+DEVIATION_WINDOW = 100
+"""The API measures a deviation over at most this many records."""
 
 SIGNS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-ZEROS_COUNTED = 4
-"""From this many zeros after the point on, they are counted rather than written."""
+MIN_COUNTED_ZEROS = 4
+"""This many zeros or more after the decimal point are written as a subscript count."""
 
 TINY = Decimal("0.01")
 WIDE = Decimal(10) ** 18
-"""From here on a number, which cannot be real, is written with an exponent, to fit its place."""
+"""Numbers from here on cannot be real; they get an exponent so that they fit their place."""
 SCALES = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"))
 SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+FRESHNESS = {"fresh": "● fresh", "late": "◐ late", "stale": "○ stale", "never": f"{DASH} never"}
+SIMULATED = {
+    "simulator": "Simulated market: these prices are made up.",
+    "replay": "Simulated market: these prices are recorded ones, played again.",
+    "simulator-2": "Simulated market: these prices are made up, from its second source.",
+    "replay-2": "Simulated market: these prices are recorded ones, from its second source.",
+}
 
 
 def price(value: float | None, currency: str = "usd") -> str:
-    """A price to read: "$64,123.45", "$1.0002", "$0.0₅123"."""
+    """A price: "$64,123.45", "$1.0002", "$0.0₅123"."""
     if value is None:
         return MISSING
     number = _decimal(value)
@@ -33,7 +43,7 @@ def price(value: float | None, currency: str = "usd") -> str:
         return _money(_fixed(number, 4), currency)
     rounded = Context(prec=4, rounding=ROUND_HALF_EVEN).plus(number).normalize()
     zeros = -rounded.adjusted() - 1
-    if zeros < ZEROS_COUNTED:
+    if zeros < MIN_COUNTED_ZEROS:
         return _money(f"{rounded:f}", currency)
     digits = "".join(map(str, rounded.as_tuple().digits))
     sign = "-" if rounded < 0 else ""
@@ -41,7 +51,7 @@ def price(value: float | None, currency: str = "usd") -> str:
 
 
 def exact(value: float | None, currency: str = "usd") -> str:
-    """Every digit that arrived, without an exponent: "$0.00000123"."""
+    """A price with every digit that the API sent, without an exponent: "$0.00000123"."""
     return MISSING if value is None else _money(f"{_decimal(value):,f}", currency)
 
 
@@ -57,7 +67,7 @@ def big(value: float | None, currency: str = "usd") -> str:
 
 
 def change(percent: float | None) -> str:
-    """A change by sign and arrow: "▲ +1.23 %", or "▼" with a true minus; "n/a" after a dash."""
+    """A change with its arrow and sign: "▲ +1.23 %", "▼ −1.23 %"."""
     if percent is None:
         return f"{DASH} {MISSING}"
     text = f"{_fixed(abs(_decimal(percent)), 2)} %"
@@ -67,20 +77,20 @@ def change(percent: float | None) -> str:
 
 
 def share_of(part: float | None, whole: float | None) -> float | None:
-    """`part` in percent of `whole`; None where either is missing, `whole` is not above 0, or no
-    number is so large."""
+    """`part` in percent of `whole`; None if either is missing, `whole` is not positive, or the
+    result is too large for a float."""
     if part is None or whole is None or whole <= 0:
         return None
     return finite(part / whole * 100)
 
 
 def finite(number: float) -> float | None:
-    """The number; None for one that left the range of numbers, which no JSON can carry."""
+    """The number; None for infinity and NaN, which JSON cannot represent."""
     return number if math.isfinite(number) else None
 
 
 def share(percent: float | None) -> str:
-    """A deviation as a share of the price: "0.52 %"; what rounds to nothing is "< 0.01 %"."""
+    """A share: "0.52 %"; a share that would round to zero is "< 0.01 %"."""
     if percent is None:
         return MISSING
     number = _decimal(percent)
@@ -88,12 +98,12 @@ def share(percent: float | None) -> str:
 
 
 def evidence(count: int) -> str:
-    """How many records a deviation rests on: "over 37 of 100"."""
-    return f"over {count} of {RECORDS}"
+    """How many records a deviation is based on: "over 37 of 100"."""
+    return f"over {count} of {DEVIATION_WINDOW}"
 
 
 def age(seconds: float | None) -> str:
-    """How old: "12 s", "3 min", "2 h", "4 d"; rounded down, so that it never sounds older."""
+    """An age, rounded down: "12 s", "3 min", "2 h", "4 d"."""
     if seconds is None:
         return MISSING
     whole = max(0, int(seconds))
@@ -111,6 +121,35 @@ def moment(at: datetime | None) -> str:
 def counted(number: int, noun: str) -> str:
     """A count with its noun: "1 coin", "1,200 coins"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def change_class(change: float | None) -> str:
+    """The CSS class that colours a change."""
+    return "" if not change else "koinx-up" if change > 0 else "koinx-down"
+
+
+def simulated(coins: Sequence[Coin]) -> str:
+    """A notice for each simulated source among the coins; empty if all prices are real."""
+    sources = {coin.source for coin in coins}
+    return " ".join(notice for source, notice in SIMULATED.items() if source in sources)
+
+
+def outage(error: ApiError, read_at: str | None) -> str:
+    """What to do about an outage, and when the data on the page was read."""
+    since = ""
+    if read_at:
+        read = moment(datetime.fromisoformat(read_at))
+        since = f" What you see was read at {read} and may be old."
+    return f"{error.next_step} The page goes on trying by itself.{since}"
+
+
+def update_result(update: Update | None) -> str:
+    """What a finished update stored: "98 new quotes, 2 left out"."""
+    if update is None or update.counts is None:
+        return "refreshed"
+    stored, skipped = update.counts.get("stored", 0), update.counts.get("left_out", 0)
+    result = counted(stored, "new quote") if stored else "nothing changed"
+    return f"{result}, {skipped} left out" if skipped else result
 
 
 def _decimal(value: float) -> Decimal:

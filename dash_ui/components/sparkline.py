@@ -1,4 +1,4 @@
-"""A week of prices as a line of a few characters, for the browser to draw, and as words."""
+"""A week of prices: as a few characters that the browser draws as a line, and in words."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ LEVELS = "0123456789abcdefghijklmnopqrstuvwxyz"
 GAP = "."
 
 
-def heights(prices: Sequence[float | None]) -> str:
-    """A character for each price: its height among them, in 36 levels; a dot where there is none.
+def encode(prices: Sequence[float | None]) -> str:
+    """One character per price: its height in 36 levels; a dot for a gap.
 
-    So a table of 250 coins is some kilobytes. Prices that are all the same are in the middle.
+    This keeps a table of 250 coins within a few kilobytes. Equal prices are drawn in the middle.
     """
     known = [price for price in prices if price is not None]
     if not known:
@@ -26,16 +26,16 @@ def heights(prices: Sequence[float | None]) -> str:
 
 
 def change(prices: Sequence[float | None]) -> float | None:
-    """Per cent from the first known price to the last; None where there are not two, or no number
-    is so large."""
+    """The change in percent from the first known price to the last; None without two prices, or
+    if the result is too large for a float."""
     known = [price for price in prices if price is not None]
     if len(known) < 2 or not known[0]:
         return None
     return fmt.finite((known[-1] / known[0] - 1) * 100)
 
 
-def told(prices: Sequence[float | None], currency: str) -> str:
-    """What the line shows, in words."""
+def describe(prices: Sequence[float | None], currency: str) -> str:
+    """The line in words."""
     known = [price for price in prices if price is not None]
     if not known:
         return "7 days: no prices"

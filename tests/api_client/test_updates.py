@@ -14,12 +14,13 @@ from tests.api_client.test_client import Serve, serve
 __all__ = ["serve"]
 
 AT = "2026-11-23T02:00:00+00:00"
-RUN: dict[str, Any] = {
+UPDATE: dict[str, Any] = {
     "id": "u1",
     "trigger": "schedule",
     "state": "running",
     "stage": "fetching",
     "progress": 0.4,
+    "slot": AT,
     "received_at": AT,
     "finished_at": None,
     "hops": {"streamed": AT},
@@ -35,10 +36,10 @@ REPAIRS = {"waiting": 1, "running": 0, "done": 3, "failed": 0, "progress": 0.75}
 
 
 def answering(
-    run: dict[str, Any] = RUN, ready: tuple[Any, int] = (READY, 503)
+    update: dict[str, Any] = UPDATE, ready: tuple[Any, int] = (READY, 503)
 ) -> dict[str, tuple[Any, int]]:
     return {
-        "/v1/updates": ([run], 200),
+        "/v1/updates": ([update], 200),
         "/ready": ready,
         "/v1/repairs/progress": (REPAIRS, 200),
     }
@@ -53,10 +54,10 @@ def client(serve: Serve, answers: dict[str, tuple[Any, int]]) -> Client:
 
 
 def test_updates_readiness_and_repairs_also_while_something_is_missing(serve: Serve) -> None:
-    found = updates.read(client(serve, answering()), 6)
+    found = updates.read_activity(client(serve, answering()), 6)
     at = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-    assert found.runs[0].hops == {"streamed": at}
-    assert found.runs[0].progress == 0.4
+    assert found.updates[0].hops == {"streamed": at}
+    assert found.updates[0].progress == 0.4
     assert found.readiness == updates.Readiness(at, {"redis": "is not ready"}, None)
     assert found.repairs == updates.Repairs(1, 0, 3, 0, 0.75)
 
@@ -64,9 +65,9 @@ def test_updates_readiness_and_repairs_also_while_something_is_missing(serve: Se
 @pytest.mark.parametrize(
     "answers",
     [
-        answering(run={}),
-        answering(run=RUN | {"received_at": "2026-11-23T02:00:00"}),
-        answering(run=RUN | {"progress": "half"}),
+        answering(update={}),
+        answering(update=UPDATE | {"received_at": "2026-11-23T02:00:00"}),
+        answering(update=UPDATE | {"progress": "half"}),
         answering(ready=({"message": "too many wait"}, 503)),
         answering(ready=(READY, 500)),
     ],
@@ -75,7 +76,7 @@ def test_what_is_no_such_answer_is_one_kind_of_error(
     serve: Serve, answers: dict[str, tuple[Any, int]]
 ) -> None:
     with pytest.raises(ApiError):
-        updates.read(client(serve, answers), 6)
+        updates.read_activity(client(serve, answers), 6)
 
 
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)

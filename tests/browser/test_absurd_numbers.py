@@ -36,7 +36,7 @@ def sent(values: Any) -> Any:
 
 
 def market(*coins: Coin, unit: Any = "share") -> Any:
-    return sent(market_outputs.shown(coins, None, None, now=NOW, unit=unit, currency="usd"))
+    return sent(market_outputs.render(coins, None, None, now=NOW, unit=unit, currency="usd"))
 
 
 @pytest.mark.parametrize("unit", ["share", "money"])
@@ -76,7 +76,7 @@ def test_the_coin_page_shows_its_figures(number: float | None, scale: str, kind:
     found = band()
     measured = replace(found, measures=dict.fromkeys(found.measures, number))
     reading = Reading(series, measured, Request("/"), measured, Request("/"), Request("/"))
-    values = coin_outputs.shown(
+    values = coin_outputs.render(
         coin(price=number, change_24h=number, volume_24h=number),
         reading,
         Choice("24h", kind, scale, "recorded", "recorded"),

@@ -10,7 +10,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from dash_ui.app import create_app
-from dash_ui.compression import FOR_A_YEAR, GZIP_FROM_BYTES, MOST_FILES, deliver
+from dash_ui.compression import (
+    CACHE_FOR_A_YEAR,
+    MAX_CACHED_FILES,
+    MIN_GZIP_BYTES,
+    compress_responses,
+)
 
 GRID = "/_dash-component-suites/dash_ag_grid/async-community.js"
 ENDING = re.compile(rb'"end_?[iI]d":"[^"]+"')
@@ -55,10 +60,10 @@ def test_made_up_names_of_a_file_take_no_memory(monkeypatch: Any) -> None:
     client: FlaskClient = create_app("http://127.0.0.1:9").server.test_client()
     get(client, RENDERER.format(0)).close()
     monkeypatch.undo()
-    for number in range(MOST_FILES + 5):
+    for number in range(MAX_CACHED_FILES + 5):
         with get(client, RENDERER.format(number)) as answer:
             assert answer.headers["Content-Encoding"] == "gzip"
-    assert 0 < len(kept[0]) <= MOST_FILES
+    assert 0 < len(kept[0]) <= MAX_CACHED_FILES
 
 
 @pytest.mark.parametrize("path", [GRID, STYLE])
@@ -85,7 +90,7 @@ def test_one_that_does_not_name_its_version_is_asked_about(client: FlaskClient) 
     with get(client, STYLE) as answer:
         assert answer.cache_control.no_cache
     with get(client, f"{STYLE}?m=1") as answer:
-        assert answer.headers["Cache-Control"] == FOR_A_YEAR
+        assert answer.headers["Cache-Control"] == CACHE_FOR_A_YEAR
 
 
 def test_the_guards_stand_on_packed_answers_too(client: FlaskClient) -> None:
@@ -97,17 +102,17 @@ def test_the_guards_stand_on_packed_answers_too(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("body", "mimetype", "packed"),
     [
-        (b"x" * GZIP_FROM_BYTES, "application/json", True),
-        (b"x" * (GZIP_FROM_BYTES - 1), "application/json", False),
-        (b"x" * GZIP_FROM_BYTES, "image/png", False),
-        ((part for part in [b"x" * GZIP_FROM_BYTES]), "text/plain", False),
+        (b"x" * MIN_GZIP_BYTES, "application/json", True),
+        (b"x" * (MIN_GZIP_BYTES - 1), "application/json", False),
+        (b"x" * MIN_GZIP_BYTES, "image/png", False),
+        ((part for part in [b"x" * MIN_GZIP_BYTES]), "text/plain", False),
     ],
 )
 def test_what_is_short_packed_already_or_without_an_end_goes_as_it_is(
     body: Any, mimetype: str, *, packed: bool
 ) -> None:
     app = Flask("delivered")
-    deliver(app)
+    compress_responses(app)
     app.add_url_rule("/", view_func=lambda: Response(body, mimetype=mimetype))
     with get(app.test_client(), "/") as answer:
         assert answer.headers.get("Content-Encoding") == ("gzip" if packed else None)

@@ -1,17 +1,14 @@
-"""The Coin page's chart with its controls, and the same as a table."""
+"""The Coin page's chart panel: controls, the chart, and its data as a table."""
 
 from datetime import datetime
 from typing import Any
 
 import dash_ag_grid as dag
-import dash_bootstrap_components as dbc
-from dash import html
+from dash import dcc, html
 
 from api_client.coin_history import Point, Series, is_gap
-from dash_ui.components import elements
 from dash_ui.components import format as fmt
-from dash_ui.components.elements import aria, curl_snippet
-from dash_ui.pages.market.table import BY_KEYBOARD, THEME
+from dash_ui.components.elements import GRID_OPTIONS, aria, curl_snippet, radio_group
 
 CONTROLS = {
     "range": ("Range", {"24h": "24 h", "7d": "7 d", "30d": "30 d", "all": "All"}),
@@ -24,21 +21,30 @@ COLUMNS = [
     {"headerName": "Price", "field": "price", "flex": 2, "minWidth": 100, "type": "rightAligned"},
     {"headerName": "24 h volume", "field": "volume", "flex": 2, "minWidth": 100}
     | {"type": "rightAligned"},
-    {"headerName": "How known", "field": "how", "flex": 2, "minWidth": 130},
+    {"headerName": "How known", "field": "origin", "flex": 2, "minWidth": 130},
 ]
 
 
 def panel(chosen: dict[str, str]) -> html.Section:
     """The chart, empty; `chosen` has a value for each control."""
+    figure = dcc.Graph(
+        id="coin-figure",
+        responsive=True,
+        style={"height": "100%"},
+        config={"showSendToCloud": False, "displaylogo": False, "displayModeBar": False},
+    )
     return html.Section(
         [
             html.H2("Price", className="h5 m-0"),
             html.Div(
-                [_control(name, *CONTROLS[name], chosen[name]) for name in CONTROLS],
+                [
+                    radio_group(f"coin-{name}", label, options, chosen[name], show_label=True)
+                    for name, (label, options) in CONTROLS.items()
+                ],
                 className="koinx-controls",
             ),
             html.Div(
-                elements.graph("coin-figure"),
+                figure,
                 id="coin-figure-box",
                 className="koinx-coin-figure",
                 role="img",
@@ -55,11 +61,7 @@ def panel(chosen: dict[str, str]) -> html.Section:
                         rowData=[],
                         getRowId="params.data.id",
                         style={"height": "24rem"},
-                        dashGridOptions={
-                            "theme": {"function": THEME},
-                            "animateRows": False,
-                            **BY_KEYBOARD,
-                        },
+                        dashGridOptions=GRID_OPTIONS,
                     ),
                 ],
                 id="coin-rows-fold",
@@ -75,54 +77,33 @@ def panel(chosen: dict[str, str]) -> html.Section:
     )
 
 
-def _control(name: str, label: str, options: dict[str, str], value: str) -> html.Div:
-    return html.Div(
-        [
-            html.Span(f"{label}:", className="koinx-label me-2"),
-            dbc.RadioItems(
-                id=f"coin-{name}",
-                # One group, in which arrows choose.
-                name=f"coin-{name}",
-                options=[{"label": text, "value": key} for key, text in options.items()],
-                value=value,
-                inline=True,
-                class_name="small d-inline-block",
-            ),
-        ],
-        role="group",
-        **aria(label=label),
-    )
-
-
 def rows(series: Series, currency: str) -> list[dict[str, Any]]:
-    """The chart's points with the gaps between them, or its candles, newest first, as texts."""
-    if series.candles:
-        found = [
-            _row(one.start, f"{one.count}, {one.repaired} repaired")
-            | _numbers(one.close, one.volume, currency)
-            for one in series.candles
-        ]
-        return found[::-1]
+    """The chart's candles, or its points and the gaps between them, as texts, newest first."""
     found = []
+    for candle in series.candles:
+        origin = f"{candle.count}, {candle.repaired} repaired"
+        found.append(_row(candle.start, candle.close, candle.volume_24h, origin, currency))
     before: Point | None = None
     for point in series.points:
         if before and is_gap(before, point, series.spacing):
-            missing = fmt.age((point.at - before.at).total_seconds())
-            found.append(
-                _row(before.at, f"gap of {missing}", "after ") | _numbers(None, None, currency)
-            )
-        how = "recorded"
+            length = fmt.age((point.at - before.at).total_seconds())
+            gap = _row(before.at, None, None, f"gap of {length}", currency)
+            found.append(gap | {name: f"after {gap[name]}" for name in ("id", "at")})
+        origin = "recorded"
         if point.resolution is not None:
-            how = f"repaired, every {fmt.age(point.resolution)}"
-        found.append(_row(point.at, how) | _numbers(point.price, point.volume, currency))
+            origin = f"repaired, every {fmt.age(point.resolution)}"
+        found.append(_row(point.at, point.price, point.volume_24h, origin, currency))
         before = point
     return found[::-1]
 
 
-def _row(at: datetime, how: str, prefix: str = "") -> dict[str, Any]:
-    time = fmt.moment(at).removesuffix(" UTC")
-    return {"id": f"{prefix}{at.isoformat()}", "at": f"{prefix}{time}", "how": how}
-
-
-def _numbers(price: float | None, volume: float | None, currency: str) -> dict[str, Any]:
-    return {"price": fmt.price(price, currency), "volume": fmt.big(volume, currency)}
+def _row(
+    at: datetime, price: float | None, volume: float | None, origin: str, currency: str
+) -> dict[str, Any]:
+    return {
+        "id": at.isoformat(),
+        "at": fmt.moment(at).removesuffix(" UTC"),
+        "price": fmt.price(price, currency),
+        "volume": fmt.big(volume, currency),
+        "origin": origin,
+    }

@@ -1,16 +1,15 @@
-"""What the Coin page shows: a value for each of its outputs."""
+"""The Coin page's outputs: a value for each one, from what the API answered."""
 
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from dash import Output, no_update
+from dash import Output
 
 from api_client.client import ApiError, Coin
 from dash_ui.components import format as fmt
-from dash_ui.components.elements import coin_url
-from dash_ui.pages.coin import chart_panel, header, price_figure, query, statistics
-from dash_ui.pages.coin import text as words
+from dash_ui.components.elements import coin_url, partial_update
+from dash_ui.pages.coin import chart_panel, header, price_figure, query, statistics, text
 
 FIGURE = {
     "figure": Output("coin-figure", "figure"),
@@ -42,52 +41,46 @@ OUTPUTS = {
 }
 
 
-def outage(error: ApiError, now: datetime, read_at: str | None) -> dict[str, Any]:
-    """While the API gives no data: what was read before stays, marked as old."""
-    since = ""
-    if read_at:
-        since = f" What you see was read at {fmt.moment(datetime.fromisoformat(read_at))}"
-        since += " and may be old."
-    said = f"{error.next_step} The page goes on trying by itself.{since}"
-    return _same(now) | {"data_class": "koinx-old", "alert": _alert(error.message, said)}
+def render_outage(error: ApiError, now: datetime, read_at: str | None) -> dict[str, Any]:
+    """The page while the API gives no data: what was read before stays, marked as old."""
+    alert = _alert(error.message, fmt.outage(error, read_at))
+    return _update(now, data_class="koinx-old", alert=alert)
 
 
-def unknown(error: ApiError, now: datetime) -> dict[str, Any]:
-    """A coin that is not collected: nothing of it is shown."""
-    head = header.unchanged() | {"name": "Unknown coin"}
-    head |= dict.fromkeys(("price", "change", "more", "as-of", "age", "fresh"), "")
+def render_unknown(error: ApiError, now: datetime) -> dict[str, Any]:
+    """The page of a coin that KoinX does not collect."""
+    head = dict.fromkeys(("price", "change", "more", "as-of", "age", "fresh"), "")
+    head["name"] = "Unknown coin"
     alert = _alert(error.message, error.next_step, "/", "To Market")
-    return _same(now) | {"data": True, "data_class": "", "head": head, "alert": alert}
+    return _update(now, data=True, data_class="", head=head, alert=alert)
 
 
-def without_data(coin: Coin, now: datetime, *, currency: str, curl: str) -> dict[str, Any]:
-    """A coin of which nothing is stored, or a retired one, which names its successor."""
-    return _same(now) | {
-        "data": True,
-        "data_class": "",
-        "head": header.shown(coin, currency, curl),
-        "alert": _concern(coin),
-    }
+def render_without_data(coin: Coin, now: datetime, *, currency: str, curl: str) -> dict[str, Any]:
+    """The page of a coin without quotes, or of a retired one, which links to its successor."""
+    head = header.render(coin, currency, curl)
+    return _update(now, data=True, data_class="", head=head, alert=_concern(coin))
 
 
-def lasting(
+def render_ages(
     coin: Coin, now: datetime, seen: dict[str, Any], *, currency: str, curl: str
 ) -> dict[str, Any]:
-    """Nothing is new but the ages."""
-    age = seen["age"]
-    if age is not None:
-        age += (now - datetime.fromisoformat(seen["at"])).total_seconds()
-    return _same(now) | {
-        "read_at": now.isoformat(),
-        "data": False,
-        "data_class": "",
-        "head": header.shown(coin, currency, curl),
-        "alert": _concern(coin),
-        "statistics": statistics.unchanged(age),
-    }
+    """The page when nothing has changed but the ages."""
+    evidence = {}
+    if seen["age"] is not None:
+        elapsed = (now - datetime.fromisoformat(seen["at"])).total_seconds()
+        evidence["age"] = fmt.age(seen["age"] + elapsed)
+    return _update(
+        now,
+        read_at=now.isoformat(),
+        data=False,
+        data_class="",
+        head=header.render(coin, currency, curl),
+        alert=_concern(coin),
+        statistics={"evidence": evidence},
+    )
 
 
-def shown(
+def render(
     coin: Coin,
     found: query.Reading,
     choice: query.Choice,
@@ -96,63 +89,50 @@ def shown(
     currency: str,
     api_url: str,
 ) -> dict[str, Any]:
-    """All that was read of a coin."""
+    """The page with everything that was read of a coin."""
     series, band = found.series, found.band
+    csv_query = f"?include={choice.include}"
+    if start := series.request.query.get("from"):
+        csv_query += f"&from={start}"
+    seen = {"key": choice.key(coin), "at": now.isoformat(), "age": found.statistics.age_seconds}
     figure = price_figure.chart(
-        series, band, log=choice.scale == "log", currency=currency, key=choice.shown(coin.id)
+        series, band, log=choice.scale == "log", currency=currency, key=choice.view(coin.id)
     )
-    include = f"?include={choice.include}"
-    start = series.request.query.get("from")
-    return {
-        "beat": now.isoformat(),
-        "read_at": now.isoformat(),
-        "seen": {
-            "key": choice.key(coin),
-            "at": now.isoformat(),
-            "age": found.statistics.age_seconds,
-        },
-        "id": no_update,
-        "loading": True,
-        "data": False,
-        "data_class": "",
-        "alert": _concern(coin),
-        "head": header.shown(coin, currency, found.coin_request.curl(api_url)),
-        "figure": {
+    return _update(
+        now,
+        read_at=now.isoformat(),
+        seen=seen,
+        data=False,
+        data_class="",
+        alert=_concern(coin),
+        head=header.render(coin, currency, found.coin_request.curl(api_url)),
+        figure={
             "figure": figure,
-            "text": words.chart(coin, series, band, choice.span, currency),
+            "text": text.chart(coin, series, band, choice.span, currency),
             "rows": chart_panel.rows(series, currency),
-            "csv": f"/coin-csv/{quote(coin.id, safe='')}{include}"
-            + (f"&from={start}" if start else ""),
+            "csv": f"/coin-csv/{quote(coin.id, safe='')}{csv_query}",
             "curl": series.request.curl(api_url),
             "band_curl": found.band_request.curl(api_url),
         },
-        "statistics": statistics.shown(
+        statistics=statistics.render(
             found.statistics,
             choice.statistics,
             currency,
             found.statistics_request.curl(api_url),
         ),
-    }
+    )
 
 
-def _same(now: datetime) -> dict[str, Any]:
-    return {
-        **dict.fromkeys(("read_at", "seen", "id", "data", "data_class"), no_update),
-        "beat": now.isoformat(),
-        "loading": True,
-        "alert": dict.fromkeys(ALERT, no_update),
-        "head": header.unchanged(),
-        "figure": dict.fromkeys(FIGURE, no_update),
-        "statistics": statistics.unchanged(),
-    }
+def _update(now: datetime, **values: Any) -> dict[str, Any]:
+    common = {"beat": now.isoformat(), "loading": True}
+    return dict(partial_update(OUTPUTS, common | values))
 
 
 def _concern(coin: Coin) -> dict[str, Any]:
-    what, cure = words.concern(coin)
-    if coin.successor:
-        return _alert(what, cure, coin_url(coin.successor), coin.successor)
-    return _alert(what, cure)
+    what, next_step = text.concern(coin)
+    successor = coin.successor
+    return _alert(what, next_step, coin_url(successor) if successor else "", successor or "")
 
 
-def _alert(what: str, cure: str, href: str = "", text: str = "") -> dict[str, Any]:
-    return {"hidden": not what, "what": what, "next": cure, "link": href, "link_text": text}
+def _alert(what: str, next_step: str, href: str = "", link: str = "") -> dict[str, Any]:
+    return {"hidden": not what, "what": what, "next": next_step, "link": href, "link_text": link}

@@ -1,4 +1,4 @@
-"""Coin: one coin's past, and what its statistics rest on."""
+"""Coin: one coin's history and statistics, with the evidence behind them."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +20,9 @@ PATH_TEMPLATE = "/coin/<coin_id>"
 NAME = "Coin"
 
 INTERVAL_MS = 2_000
-SURE_SECONDS = 30
-"""What is repaired meanwhile shows after so long; a new quote shows at once."""
+REPAIR_CHECK_SECONDS = 30
+"""New quotes show at once; repaired ones, which change no quote's time, after this long."""
 
-Answer = dict[str, Any]
 CONTROLS = {
     "span": "coin-range",
     "kind": "coin-kind",
@@ -34,9 +33,9 @@ CONTROLS = {
 
 
 def layout(coin_id: str = "", **parameters: Any) -> html.Div:
-    """The page, empty, with what its address says chosen; callbacks fill in text and data.
+    """The page, empty, with the choices of its URL; callbacks fill in text and data.
 
-    Without an id it is of the first coin by rank.
+    Without an id it shows the first coin by rank.
     """
     chosen = query.chosen(parameters)
     body = dbc.Row(
@@ -48,27 +47,13 @@ def layout(coin_id: str = "", **parameters: Any) -> html.Div:
     )
     return html.Div(
         [
-            dcc.Interval(id="coin-interval", interval=INTERVAL_MS),
-            dcc.Store(id="coin-tick"),
-            dcc.Store(id="coin-read-at"),
-            dcc.Store(id="coin-seen"),
+            *elements.ticker("coin", INTERVAL_MS),
+            *[dcc.Store(id=f"coin-{name}") for name in ("read-at", "seen")],
             dcc.Store(id="coin-id", data=unquote(coin_id)),
             html.Span(id="coin-beat", className="koinx-beat", hidden=True),
             header.panel(),
             elements.silent_alert(),
-            html.Div(
-                [
-                    html.Strong(id="coin-alert-what"),
-                    " ",
-                    html.Span(id="coin-alert-next"),
-                    " ",
-                    html.A(id="coin-alert-link"),
-                ],
-                id="coin-alert",
-                className="alert alert-warning",
-                role="alert",
-                hidden=True,
-            ),
+            elements.alert("coin", " ", html.A(id="coin-alert-link")),
             html.P("Reading the API …", id="coin-loading", className="text-body-secondary"),
             html.Div(body, id="coin-data", hidden=True),
         ],
@@ -114,7 +99,7 @@ def register(app: dash.Dash, client: Client, currency: str) -> None:
         read_at: str | None,
         seen: dict[str, Any] | None,
     ) -> dict[str, Any]:
-        return answers.to(coin_id, Choice(**choices), read_at, seen)
+        return answers.answer(coin_id, Choice(**choices), read_at, seen)
 
     @app.callback(
         Output("coin-choices", "children"),
@@ -132,37 +117,45 @@ def register(app: dash.Dash, client: Client, currency: str) -> None:
 
 
 class Answers:
-    """The answers of one API, whose prices are in `currency`."""
+    """Answers the page's callback from the API, whose prices are in `currency`."""
 
     def __init__(self, client: Client, currency: str) -> None:
         self._client = client
         self._currency = currency
 
-    def to(self, coin: str, choice: Choice, read_at: str | None, seen: Answer | None) -> Answer:
-        """A value for each output; `coin` is empty for the first by rank, `seen` is what the
-        answer before left to remember. An API that gives no data is told, not raised."""
+    def answer(
+        self, coin: str, choice: Choice, read_at: str | None, seen: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """A value for each output; an API failure becomes an alert.
+
+        `coin` is empty for the first coin by rank; `seen` is what the last answer stored.
+        """
         now = datetime.now(UTC)
         try:
             # A given id stays: a late answer must not turn the next coin's page into this one's.
             if coin:
-                return self._of(coin, choice, now, seen)
+                return self._answer(coin, choice, now, seen)
             first = self._first()
-            return self._of(first, choice, now, seen) | {"id": first}
+            return self._answer(first, choice, now, seen) | {"id": first}
         except UnknownCoin as error:
-            return outputs.unknown(error, now)
+            return outputs.render_unknown(error, now)
         except ApiError as error:
-            return outputs.outage(error, now, read_at)
+            return outputs.render_outage(error, now, read_at)
 
-    def _of(self, id: str, choice: Choice, now: datetime, seen: Answer | None) -> Answer:
+    def _answer(
+        self, id: str, choice: Choice, now: datetime, seen: dict[str, Any] | None
+    ) -> dict[str, Any]:
         client, currency = self._client, self._currency
         coin = client.coin(id)
         curl = Request(coin_path(id)).curl(client.api_url)
         if coin.freshness == "never" or coin.state == "retired":
-            return outputs.without_data(coin, now, currency=currency, curl=curl)
-        if seen and seen["key"] == choice.key(coin) and _age(seen["at"], now) < SURE_SECONDS:
-            return outputs.lasting(coin, now, seen, currency=currency, curl=curl)
+            return outputs.render_without_data(coin, now, currency=currency, curl=curl)
+        if seen and seen["key"] == choice.key(coin):
+            elapsed = (now - datetime.fromisoformat(seen["at"])).total_seconds()
+            if elapsed < REPAIR_CHECK_SECONDS:
+                return outputs.render_ages(coin, now, seen, currency=currency, curl=curl)
         found = query.read(client, id, choice)
-        return outputs.shown(coin, found, choice, now, currency=currency, api_url=client.api_url)
+        return outputs.render(coin, found, choice, now, currency=currency, api_url=client.api_url)
 
     def _first(self) -> str:
         coins = self._client.coins()
@@ -171,7 +164,3 @@ class Answers:
                 "No coin is collected yet.", "Refresh now, on Market, fetches the first."
             )
         return coins[0].id
-
-
-def _age(at: str, now: datetime) -> float:
-    return (now - datetime.fromisoformat(at)).total_seconds()

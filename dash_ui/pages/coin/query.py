@@ -1,4 +1,4 @@
-"""What the Coin page reads of the API for what its reader chose."""
+"""Reads the Coin page's data from the API, for the reader's choices."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ OPTIONS = {
     "include": ("repaired", "recorded"),
     "statistics": ("recorded", "repaired"),
 }
-"""What may be chosen, in the page's address too; the first is the default."""
+"""The choices, as the page's URL names them; the first of each is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +27,19 @@ class Choice:
     include: str
     statistics: str
 
-    def shown(self, coin: str) -> str:
-        """What a chart is of, for which a zoom may stay."""
+    def view(self, coin: str) -> str:
+        """What the chart shows; a zoom is kept while this stays the same."""
         return "|".join((coin, self.span, self.kind, self.scale))
 
     def key(self, coin: Coin) -> list[str]:
-        """What was read is up to date for as long as this stays the same."""
-        return [
-            coin.id,
-            str(coin.as_of),
-            str(coin.recorded_at),
-            self.shown(coin.id),
-            self.include,
-            self.statistics,
-        ]
+        """What was read stays current while this stays the same."""
+        times = (str(coin.as_of), str(coin.recorded_at))
+        return [*times, self.view(coin.id), self.include, self.statistics]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Series and statistics of a coin, with the requests that they answer."""
+    """A coin's series and statistics, with the requests that returned them."""
 
     series: Series
     band: Statistics
@@ -55,17 +49,17 @@ class Reading:
     coin_request: Request
 
 
-def chosen(query: dict[str, Any]) -> dict[str, str]:
-    """A value for each of OPTIONS: what an address says, or the default where it says nonsense."""
+def chosen(parameters: dict[str, Any]) -> dict[str, str]:
+    """A value for each of OPTIONS: the URL's, or the default if that is invalid."""
     return {
-        name: query[name] if query.get(name) in allowed else allowed[0]
+        name: parameters[name] if parameters.get(name) in allowed else allowed[0]
         for name, allowed in OPTIONS.items()
     }
 
 
 def read(client: Client, coin: str, choice: Choice) -> Reading:
-    """Everything for a choice; an ApiError if a part of it cannot be read."""
-    asked = coin_history.statistics_request(coin, choice.statistics)
+    """Everything for a choice; ApiError if any part of it cannot be read."""
+    request = coin_history.statistics_request(coin, choice.statistics)
     band_request = coin_history.statistics_request(coin, choice.include, choice.span)
     band = coin_history.statistics(client, band_request)
     step = coin_history.spacing(choice.span, band)
@@ -74,7 +68,7 @@ def read(client: Client, coin: str, choice: Choice) -> Reading:
         series=series(client, coin, choice.span, choice.include, step),
         band=band,
         band_request=band_request,
-        statistics=coin_history.statistics(client, asked),
-        statistics_request=asked,
+        statistics=coin_history.statistics(client, request),
+        statistics_request=request,
         coin_request=Request(coin_history.coin_path(coin)),
     )

@@ -1,14 +1,13 @@
-"""The Coin page's statistics, with what they rest on."""
+"""The Coin page's statistics, with the evidence behind them."""
 
 from typing import Any
 
-import dash_bootstrap_components as dbc
-from dash import Output, html, no_update
+from dash import Output, html
 
 from api_client.coin_history import Statistics
 from dash_ui.components import format as fmt
-from dash_ui.components.elements import aria, curl_snippet
-from dash_ui.pages.coin import text as words
+from dash_ui.components.elements import aria, curl_snippet, radio_group
+from dash_ui.pages.coin import text
 
 MONEY = {
     "mean": "Mean",
@@ -48,27 +47,17 @@ OUTPUTS = {
 
 
 def panel(include: str) -> html.Section:
-    """The statistics, empty, with the switch for what they rest on."""
+    """The statistics, empty, with the switch for repaired quotes."""
     return html.Section(
         [
             html.Div(
                 [
                     html.H2("Statistics", className="h5 m-0"),
-                    html.Div(
-                        dbc.RadioItems(
-                            id="coin-statistics-include",
-                            # One group, in which arrows choose.
-                            name="coin-statistics-include",
-                            options=[
-                                {"label": "Recorded", "value": "recorded"},
-                                {"label": "With repaired", "value": "repaired"},
-                            ],
-                            value=include,
-                            inline=True,
-                            class_name="small",
-                        ),
-                        role="group",
-                        **aria(label="What the statistics rest on"),
+                    radio_group(
+                        "coin-statistics-include",
+                        "What the statistics rest on",
+                        {"recorded": "Recorded", "repaired": "With repaired"},
+                        include,
                     ),
                 ],
                 className="koinx-controls",
@@ -92,8 +81,8 @@ def _table(kind: str, names: dict[str, str], label: str) -> html.Table:
     return html.Table(html.Tbody(rows), className="table table-sm koinx-facts", **aria(label=label))
 
 
-def shown(found: Statistics, include: str, currency: str, curl: str) -> dict[str, Any]:
-    """What the panel says of `found`."""
+def render(found: Statistics, include: str, currency: str, curl: str) -> dict[str, Any]:
+    """The panel with `found`."""
     values = {name: fmt.price(found.measures[name], currency) for name in MONEY}
     titles = {name: fmt.exact(found.measures[name], currency) for name in MONEY}
     for name in SHARES:
@@ -106,23 +95,15 @@ def shown(found: Statistics, include: str, currency: str, curl: str) -> dict[str
         ends = (found.interval["low"], found.interval["high"])
         values[INTERVAL] = " to ".join(fmt.price(end, currency) for end in ends)
         titles[INTERVAL] = " to ".join(fmt.exact(end, currency) for end in ends)
-    # Why a number is missing stands where the number would.
+    # A note explains a missing number in the number's place.
     for name, why in found.notes.items():
         if values.get(name) == fmt.MISSING:
             values[name] = f"{fmt.MISSING}: {why}"
     return {
-        "about": words.rests_on(found, include),
-        "method": words.method(found),
+        "about": text.evidence_summary(found, include),
+        "method": text.method(found),
         "curl": curl,
         "values": values,
         "titles": titles,
-        "evidence": words.evidence(found) | {"age": fmt.age(found.age_seconds)},
+        "evidence": text.evidence(found) | {"age": fmt.age(found.age_seconds)},
     }
-
-
-def unchanged(age_seconds: float | None = None) -> dict[str, Any]:
-    """All as it was, but for the newest record's age if that is known."""
-    same: dict[str, Any] = dict.fromkeys(("about", "method", "curl"), no_update)
-    same |= {kind: dict.fromkeys(NAMES, no_update) for kind in ("values", "titles")}
-    age = no_update if age_seconds is None else fmt.age(age_seconds)
-    return same | {"evidence": {**dict.fromkeys(EVIDENCE, no_update), "age": age}}

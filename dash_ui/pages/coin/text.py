@@ -1,11 +1,11 @@
-"""What the Coin page says about a coin, its chart and its statistics, in sentences."""
+"""The Coin page's sentences about a coin, its chart and its statistics."""
 
 from api_client.client import Coin
 from api_client.coin_history import Series, Statistics, gaps
 from dash_ui.components import format as fmt
 
 FEW = 20
-"""Below so many records the API gives no interval for a deviation."""
+"""With fewer records the API gives no interval for a deviation."""
 
 SPANS = {
     "24h": "the last 24 hours",
@@ -16,7 +16,7 @@ SPANS = {
 
 
 def concern(coin: Coin) -> tuple[str, str]:
-    """What keeps a coin's numbers from being trusted, and what to do; two empty if none."""
+    """Why a coin's numbers cannot be trusted, and what to do; two empty texts if they can."""
     if coin.state == "retired":
         now = f": {coin.successor} stands for it" if coin.successor else ""
         return (
@@ -44,8 +44,8 @@ def concern(coin: Coin) -> tuple[str, str]:
     return "", ""
 
 
-def rests_on(found: Statistics, include: str) -> str:
-    """How many records statistics rest on, and what to make of few."""
+def evidence_summary(found: Statistics, include: str) -> str:
+    """How many records the statistics are based on, and whether that is enough."""
     if not found.count:
         return "There is no record yet, so there is nothing to measure."
     said = f"Over the newest {fmt.counted(found.count, 'price')}"
@@ -62,7 +62,7 @@ def rests_on(found: Statistics, include: str) -> str:
 
 
 def evidence(found: Statistics) -> dict[str, str]:
-    """What statistics rest on, name by name."""
+    """The evidence behind statistics, by name."""
     missing = fmt.MISSING
     return {
         "count": f"{found.count:,}",
@@ -76,7 +76,7 @@ def evidence(found: Statistics) -> dict[str, str]:
 
 
 def method(found: Statistics) -> str:
-    """How the deviation's interval was made; empty where there is none."""
+    """How the deviation's interval was computed; empty without one."""
     interval = found.interval
     if interval is None:
         return ""
@@ -87,7 +87,7 @@ def method(found: Statistics) -> str:
 
 
 def chart(coin: Coin, series: Series, band: Statistics, span: str, currency: str) -> str:
-    """What the chart shows, for who cannot see it."""
+    """The chart in words, for readers who cannot see it."""
     if series.candles:
         return _candles(coin, series, span, currency)
     points = series.points

@@ -1,10 +1,10 @@
-"""The Market page's cards: the pinned coins at a glance."""
+"""The Market page's cards: the first coins at a glance."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import Output, html, no_update
+from dash import Output, html
 
 from api_client.client import Coin
 from dash_ui.components import format as fmt
@@ -22,7 +22,6 @@ OUTPUTS = [
     }
     for place in range(CARDS)
 ]
-UNCHANGED = [dict.fromkeys(("hidden", "title", "class", "href", *CARD_PARTS), no_update)] * CARDS
 
 
 def panel() -> dbc.Row:
@@ -48,28 +47,23 @@ def panel() -> dbc.Row:
     return dbc.Row([card(place) for place in range(CARDS)], class_name="g-2 mb-3")
 
 
-def shown(known: Sequence[Coin], currency: str) -> list[dict[str, Any]]:
-    """What the cards say: one for each of the first coins, the rest hidden."""
-    pinned = [*known[:CARDS], *[None] * CARDS][:CARDS]
+def render(coins: Sequence[Coin], currency: str) -> list[dict[str, Any]]:
+    """A card for each of the first coins; the other cards are hidden."""
+    pinned = [*coins[:CARDS], *[None] * CARDS][:CARDS]
     return [_card(coin, currency) for coin in pinned]
 
 
 def _card(coin: Coin | None, currency: str) -> dict[str, Any]:
     if coin is None:
-        empty = dict.fromkeys(("title", "class", "href", *CARD_PARTS), "")
-        return {**empty, "hidden": True}
+        return dict.fromkeys(OUTPUTS[0], "") | {"hidden": True}
     old = f", {coin.freshness}" if coin.freshness != "fresh" else ""
     return {
         "hidden": False,
         "title": fmt.exact(coin.price, currency),
         "href": coin_url(coin.id),
-        "class": f"koinx-card-change {_direction(coin.change_24h)}",
+        "class": f"koinx-card-change {fmt.change_class(coin.change_24h)}",
         "name": f"{coin.name} {coin.symbol.upper()}",
         "price": fmt.price(coin.price, currency),
         "change": f"{fmt.change(coin.change_24h)} in 24 h",
         "detail": f"cap {fmt.big(coin.market_cap, currency)} · as of {fmt.moment(coin.as_of)}{old}",
     }
-
-
-def _direction(change: float | None) -> str:
-    return "" if not change else "koinx-up" if change > 0 else "koinx-down"

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import dash_bootstrap_components as dbc
-from dash import Output, html, no_update
+from dash import Output, html
 
 from api_client.client import Coin
 from dash_ui.components import format as fmt
-from dash_ui.components.elements import aria
+from dash_ui.components.elements import aria, radio_group
 
 Unit = Literal["share", "money"]
 
+UNITS: dict[str, str] = {"share": "Share of the price", "money": "Amount"}
 BARS = 15
 PARTS = ("symbol", "label")
 OUTPUTS = [
@@ -24,7 +24,6 @@ OUTPUTS = [
     }
     for place in range(BARS)
 ]
-UNCHANGED = [dict.fromkeys(("hidden", "title", "style", *PARTS), no_update)] * BARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,9 @@ class Bar:
     hover: str
 
 
-def deviation_bars(coins: Sequence[Coin], unit: Unit, currency: str = "usd") -> list[Bar]:
+def bars(coins: Sequence[Coin], unit: Unit, currency: str = "usd") -> list[Bar]:
     """A bar for each coin with a deviation and a price, the largest first."""
-    bars = []
+    found = []
     for coin in coins:
         share = fmt.share_of(coin.deviation, coin.price)
         if share is None or coin.deviation is None:
@@ -47,19 +46,19 @@ def deviation_bars(coins: Sequence[Coin], unit: Unit, currency: str = "usd") -> 
         hover = f"{coin.name}: {fmt.share(share)} of the price, {money}"
         value, label = (share, fmt.share(share)) if unit == "share" else (coin.deviation, money)
         evidence = fmt.evidence(coin.deviation_count)
-        bars.append(Bar(coin.name, coin.symbol.upper(), value, label, f"{hover}, {evidence}"))
-    return sorted(bars, key=lambda bar: -bar.value)
+        found.append(Bar(coin.name, coin.symbol.upper(), value, label, f"{hover}, {evidence}"))
+    return sorted(found, key=lambda bar: -bar.value)
 
 
-def deviation_heading(bars: Sequence[Bar], unit: Unit) -> str:
-    """The chart's title: which coins, and what is compared."""
+def heading(bars: Sequence[Bar], unit: Unit) -> str:
+    """The chart's title: which coins it shows, and what it compares."""
     of_what = "share of the price" if unit == "share" else "amount"
     which = f"the {BARS} largest of {len(bars)}" if len(bars) > BARS else "largest first"
     return f"Standard deviation as {of_what}, {which}"
 
 
-def deviation_summary(bars: Sequence[Bar]) -> str:
-    """What the chart shows, for who cannot see it."""
+def summary(bars: Sequence[Bar]) -> str:
+    """The chart in words, for readers who cannot see it."""
     if not bars:
         return "No coin has a deviation yet: it needs a stored quote."
     largest, smallest = bars[0], bars[-1]
@@ -78,22 +77,7 @@ def panel() -> html.Section:
     return html.Section(
         [
             html.H2("Deviation compared", className="h5 m-0"),
-            html.Div(
-                dbc.RadioItems(
-                    id="market-unit",
-                    # One group, in which arrows choose.
-                    name="market-unit",
-                    options=[
-                        {"label": "Share of the price", "value": "share"},
-                        {"label": "Amount", "value": "money"},
-                    ],
-                    value="share",
-                    inline=True,
-                    class_name="small",
-                ),
-                role="group",
-                **aria(label="What the chart compares"),
-            ),
+            radio_group("market-unit", "What the chart compares", UNITS, "share"),
             html.P(id="market-figure-title", className="m-0 small text-body-secondary"),
             html.Ol(
                 [_bar(place) for place in range(BARS)],
@@ -119,12 +103,12 @@ def _bar(place: int) -> html.Li:
     )
 
 
-def shown(bars: Sequence[Bar]) -> list[dict[str, Any]]:
-    """A value for each of OUTPUTS; the first bar is the longest."""
-    return [_shown(bars, place) for place in range(BARS)]
+def render(bars: Sequence[Bar]) -> list[dict[str, Any]]:
+    """The chart's bars; the first one is the longest."""
+    return [_render_bar(bars, place) for place in range(BARS)]
 
 
-def _shown(bars: Sequence[Bar], place: int) -> dict[str, Any]:
+def _render_bar(bars: Sequence[Bar], place: int) -> dict[str, Any]:
     if place >= len(bars):
         return {"hidden": True, "title": "", "style": {}, "symbol": "", "label": ""}
     bar, longest = bars[place], bars[0].value
@@ -132,7 +116,7 @@ def _shown(bars: Sequence[Bar], place: int) -> dict[str, Any]:
     return {
         "hidden": False,
         "title": bar.hover,
-        # The widest share of the line that leaves room for the symbol before it, the label after.
+        # The longest bar still leaves room for its symbol and its label.
         "style": {"width": f"calc((100% - var(--koinx-bars-words)) * {part:.4f})"},
         "symbol": bar.symbol,
         "label": bar.label,

@@ -1,15 +1,15 @@
-"""What the Market page shows: a value for each of its outputs."""
+"""The Market page's outputs: a value for each one, from what the API answered."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from dash import Output, no_update
+from dash import Output
 
 from api_client.client import ApiError, Coin, Update
+from dash_ui.components import elements
 from dash_ui.components import format as fmt
-from dash_ui.pages.market import cards, deviation_chart, table
-from dash_ui.pages.market import text as words
+from dash_ui.pages.market import cards, deviation_chart, table, text
 
 OUTPUTS = {
     "beat": Output("market-beat", "children"),
@@ -37,77 +37,64 @@ OUTPUTS = {
 }
 
 
-def outage(error: ApiError, now: datetime, read_at: str | None) -> dict[str, Any]:
-    """What the page says while the API gives no data: what was read before stays, marked."""
-    known = datetime.fromisoformat(read_at) if read_at else None
-    since, read = "", "No data read yet."
-    if known:
-        since = f" What you see was read at {fmt.moment(known)} and may be old."
-        ago = fmt.age((now - known).total_seconds())
-        read = f"Last read at {fmt.moment(known)}, {ago} ago."
-    return {
-        **_unchanged(),
+def render_outage(error: ApiError, now: datetime, read_at: str | None) -> dict[str, Any]:
+    """The page while the API gives no data: what was read before stays, marked as old."""
+    last_read = "No data read yet."
+    if read_at:
+        known = datetime.fromisoformat(read_at)
+        age = fmt.age((now - known).total_seconds())
+        last_read = f"Last read at {fmt.moment(known)}, {age} ago."
+    values = {
         "beat": now.isoformat(),
         "alert": False,
         "alert_what": error.message,
-        "alert_next": f"{error.next_step} The page goes on trying by itself.{since}",
+        "alert_next": fmt.outage(error, read_at),
         "loading": True,
         "data_class": "koinx-old",
-        "as_of": read,
+        "as_of": last_read,
         "age": "",
         "update": "What the last update did is not known while the API gives no answer.",
     }
+    return dict(elements.partial_update(OUTPUTS, values))
 
 
-def _unchanged() -> dict[str, Any]:
-    names = (
-        "read_at data simulated simulated_text source count rows grid_style figure_box "
-        "figure_title figure_text"
-    )
-    return {
-        **dict.fromkeys(names.split(), no_update),
-        "cards": cards.UNCHANGED,
-        "figure": deviation_chart.UNCHANGED,
-    }
-
-
-def shown(
+def render(
     coins: Sequence[Coin],
     update: Update | None,
-    trouble: ApiError | None,
+    update_error: ApiError | None,
     *,
     now: datetime,
     unit: deviation_chart.Unit,
     currency: str,
 ) -> dict[str, Any]:
-    """What the page says of `coins` and the newest `update`; `trouble` is why that is not known."""
-    known = [coin for coin in coins if coin.freshness != "never"]
-    newest = min((c.age_seconds for c in known if c.age_seconds is not None), default=None)
-    as_of = max((coin.as_of for coin in known if coin.as_of), default=None)
-    what, cure = words.concern(known, newest, update)
-    simulated = words.simulated(coins)
-    bars = deviation_chart.deviation_bars(coins, unit, currency)
+    """The page with `coins` and the newest `update`; `update_error` is why that is unknown."""
+    priced = [coin for coin in coins if coin.freshness != "never"]
+    newest = min((c.age_seconds for c in priced if c.age_seconds is not None), default=None)
+    as_of = max((coin.as_of for coin in priced if coin.as_of), default=None)
+    what, next_step = text.concern(priced, newest, update)
+    simulated = fmt.simulated(coins)
+    bars = deviation_chart.bars(coins, unit, currency)
     return {
         "beat": now.isoformat(),
         "read_at": now.isoformat(),
         "alert": not what,
         "alert_what": what,
-        "alert_next": cure,
+        "alert_next": next_step,
         "loading": True,
         "data": not coins,
         "data_class": "",
         "simulated": not simulated,
         "simulated_text": simulated,
         "source": not any(coin.source == "coingecko" for coin in coins),
-        "as_of": f"Prices as of {fmt.moment(as_of)}" if known else "",
-        "age": f", newest data {fmt.age(newest)} old" if known else "",
-        "update": trouble.message if trouble else words.last_update(update),
-        "cards": cards.shown(known, currency),
-        "count": words.count(coins),
+        "as_of": f"Prices as of {fmt.moment(as_of)}" if priced else "",
+        "age": f", newest data {fmt.age(newest)} old" if priced else "",
+        "update": update_error.message if update_error else text.last_update(update),
+        "cards": cards.render(priced, currency),
+        "count": text.count(coins),
         "rows": [table.row(coin, currency) for coin in coins],
         "grid_style": table.style(len(coins)),
-        "figure": deviation_chart.shown(bars),
+        "figure": deviation_chart.render(bars),
         "figure_box": not bars,
-        "figure_title": deviation_chart.deviation_heading(bars, unit) if bars else "",
-        "figure_text": deviation_chart.deviation_summary(bars),
+        "figure_title": deviation_chart.heading(bars, unit) if bars else "",
+        "figure_text": deviation_chart.summary(bars),
     }

@@ -1,4 +1,4 @@
-"""The Market page's table, a row a coin."""
+"""The Market page's table of coins."""
 
 from typing import Any
 
@@ -9,22 +9,22 @@ from dash import html
 from api_client.client import Coin
 from dash_ui.components import format as fmt
 from dash_ui.components import sparkline
-from dash_ui.components.elements import aria
-from dash_ui.pages.market import text as words
+from dash_ui.components.elements import GRID_OPTIONS, HEADER_PX, ROW_PX, aria
+from dash_ui.pages.market import text
 
-ROW_PX, HEADER_PX, EDGE_PX = 42, 44, 4
+EDGE_PX = 4
 NO_MATCH = "No coin has such a name."
 
 
-def _column(name: str, field: str, text: str, title: str, **more: Any) -> dict[str, Any]:
-    """A column sorted by `field`, which reads as `text` and says `title` on hover."""
+def _column(name: str, field: str, label: str, title: str, **more: Any) -> dict[str, Any]:
+    """A column sorted by `field`, which shows `label`, and `title` on hover."""
     return {
         "headerName": name,
         "field": field,
-        "valueFormatter": {"function": f"params.data.{text}"},
+        "valueFormatter": {"function": f"params.data.{label}"},
         "tooltipField": title,
         "comparator": {"function": "missingLast"},
-        # The search is for names: "12" shall not find every price with a 12 in it.
+        # Search looks at names only: "12" must not find every price with a 12 in it.
         "getQuickFilterText": {"function": "''"},
         **more,
     }
@@ -85,20 +85,10 @@ COLUMNS = [
         headerTooltip="How old the newest stored quote is",
     ),
 ]
-THEME = (
-    "themeQuartz.withParams({backgroundColor: 'var(--bs-body-bg)', "
-    "foregroundColor: 'var(--bs-body-color)', borderColor: 'var(--bs-border-color)', "
-    "headerBackgroundColor: 'var(--bs-tertiary-bg)', chromeBackgroundColor: "
-    "'var(--bs-tertiary-bg)', accentColor: 'var(--koinx-accent)', fontFamily: 'inherit', "
-    "fontSize: 14, wrapperBorderRadius: 8, cellHorizontalPadding: 7, "
-    f"rowHeight: {ROW_PX}, headerHeight: {HEADER_PX}" + "})"
-)
-# Arrows go from cell to cell; Tab goes on behind the table, rather than through all of them.
-BY_KEYBOARD = {"tabToNextCell": {"function": "leaveTable()"}}
 
 
 def panel() -> html.Section:
-    """The table, empty, with its heading and its search."""
+    """The table, empty, with its heading and its search field."""
     return html.Section(
         [
             html.Div(
@@ -123,11 +113,9 @@ def panel() -> html.Section:
                 rowData=[],
                 getRowId="params.data.id",
                 dashGridOptions={
-                    "theme": {"function": THEME},
+                    **GRID_OPTIONS,
                     "enableBrowserTooltips": True,
                     "quickFilterText": "",
-                    "animateRows": False,
-                    **BY_KEYBOARD,
                     "localeText": dict.fromkeys(("noRowsToShow", "noMatchingRows"), NO_MATCH),
                 },
             ),
@@ -137,19 +125,19 @@ def panel() -> html.Section:
 
 
 def style(rows: int) -> dict[str, str]:
-    """The table's height for this many rows."""
+    """The table's height for a number of rows."""
     return {"height": f"min({rows * ROW_PX + HEADER_PX + EDGE_PX}px, 72vh)"}
 
 
 def row(coin: Coin, currency: str) -> dict[str, Any]:
-    """A row of the table: the numbers to sort by, beside the texts to read."""
+    """A coin's row: numbers to sort by, and texts to show."""
     share = fmt.share_of(coin.deviation, coin.price)
     return {
         "id": coin.id,
         "name": coin.name,
         "symbol": coin.symbol.upper(),
         "note": "" if coin.state == "active" else coin.state,
-        "title": f"{coin.name}, {coin.symbol.upper()}{words.fate(coin)}",
+        "title": f"{coin.name}, {coin.symbol.upper()}{text.fate(coin)}",
         "rank": coin.rank,
         "rank_text": fmt.MISSING if coin.rank is None else str(coin.rank),
         "price": coin.price,
@@ -158,9 +146,9 @@ def row(coin: Coin, currency: str) -> dict[str, Any]:
         "change": coin.change_24h,
         "change_text": fmt.change(coin.change_24h),
         "change_exact": fmt.MISSING if coin.change_24h is None else f"{coin.change_24h} %",
-        "week": sparkline.heights(coin.week),
+        "week": sparkline.encode(coin.week),
         "week_change": sparkline.change(coin.week),
-        "week_text": sparkline.told(coin.week, currency),
+        "week_text": sparkline.describe(coin.week, currency),
         "cap": coin.market_cap,
         "cap_text": fmt.big(coin.market_cap, currency),
         "cap_exact": fmt.exact(coin.market_cap, currency),
@@ -169,7 +157,7 @@ def row(coin: Coin, currency: str) -> dict[str, Any]:
         "evidence": fmt.evidence(coin.deviation_count),
         "deviation_exact": fmt.exact(coin.deviation, currency),
         "age": coin.age_seconds,
-        "freshness": words.MARKS.get(coin.freshness, coin.freshness),
+        "freshness": fmt.FRESHNESS.get(coin.freshness, coin.freshness),
         "age_text": "" if coin.age_seconds is None else fmt.age(coin.age_seconds),
         "recorded": f"as of {fmt.moment(coin.as_of)}, stored {fmt.moment(coin.recorded_at)}",
     }

@@ -1,4 +1,4 @@
-"""The Servers page's cards: each process with its state and its buttons."""
+"""The Servers page's cards: each process with its state and buttons."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from dash import Output, html
 
 from dash_ui.auth import read_only
 from dash_ui.components.elements import aria
-from dash_ui.pages.servers import text as words
+from dash_ui.pages.servers import text
 from dash_ui.pages.servers.actions import ALL, VERBS
 from supervisor.control import Detail, Overview, Processes
 from supervisor.process_plan import NAMES
@@ -39,7 +39,7 @@ OUTPUTS_OF_ALL = {verb: Output(button(verb, ALL), "disabled") for verb in VERBS}
 
 
 def panel() -> html.Section:
-    """The cards, empty, under the buttons for all."""
+    """The cards, empty, below the buttons for all processes."""
     return html.Section(
         [
             html.Div(
@@ -74,9 +74,11 @@ def _card(name: str) -> html.Li:
 
 
 def _buttons(name: str) -> list[dbc.Button]:
+    name_class = "" if name == ALL else "visually-hidden"
     return [
         dbc.Button(
-            [verb.capitalize(), html.Span(f" {name}", className=_class_of_name(name))],
+            # Screen readers need the process's name on its button; the card shows it.
+            [verb.capitalize(), html.Span(f" {name}", className=name_class)],
             id=button(verb, name),
             size="sm",
             color="secondary",
@@ -87,48 +89,38 @@ def _buttons(name: str) -> list[dbc.Button]:
     ]
 
 
-def _class_of_name(name: str) -> str:
-    # Who hears the page must be told whose button it is; who sees it sees that.
-    return "" if name == ALL else "visually-hidden"
+def render(overview: Overview, processes: Processes, *, enabled: bool) -> dict[str, Any]:
+    """The cards; `enabled`: whether their buttons work."""
+    return {name: _render_card(overview.get(name), processes, enabled) for name in NAMES}
 
 
-def shown(overview: Overview, processes: Processes, *, steered: bool) -> dict[str, Any]:
-    """A value for each of OUTPUTS; `steered`: whether the buttons do something."""
-    return {name: _shown(name, overview.get(name), processes, steered) for name in NAMES}
+def render_buttons_for_all(overview: Overview, *, enabled: bool) -> dict[str, bool]:
+    """Whether each button for all processes is disabled."""
+    running = any(process["pid"] for process in overview.processes)
+    can_end = enabled and running
+    return {"start": not enabled, "stop": not can_end, "restart": not can_end}
 
 
-def shown_of_all(overview: Overview, *, steered: bool) -> dict[str, bool]:
-    """A value for each of OUTPUTS_OF_ALL."""
-    some = any(process["pid"] for process in overview.processes)
-    return {"start": not steered, "stop": not (steered and some), "restart": not (steered and some)}
-
-
-def _shown(
-    name: str, process: Detail | None, processes: Processes, steered: bool
-) -> dict[str, Any]:
+def _render_card(process: Detail | None, processes: Processes, enabled: bool) -> dict[str, Any]:
     if process is None:
         nothing = dict.fromkeys(("state", "figures", "trouble", "url", "href"), "")
         off = dict.fromkeys(VERBS, True)
         return {**nothing, "hidden": True, "class": "servers-card", "off": off}
-    fell = process["state"] in ("crashed", "failed")
-    url = process["url"]
+    name, state, url = process["name"], process["state"], process["url"]
+    ended = state in ("crashed", "failed")
+    stopped = state == "stopped"
     return {
         "hidden": False,
-        "class": f"servers-card servers-is-{process['state']}",
-        "state": words.state(process),
-        "figures": words.figures(process) if process["pid"] else "",
-        "trouble": words.trouble(process, processes.last_lines(name) if fell else []),
+        "class": f"servers-card servers-is-{state}",
+        "state": text.state(process),
+        "figures": text.figures(process) if process["pid"] else "",
+        "trouble": text.trouble(process, processes.last_lines(name) if ended else []),
         "url": url or "",
-        # Of the others a browser cannot show anything.
+        # A browser can open no other kind of address.
         "href": url if url and url.startswith("http") else None,
-        "off": _off(process, steered),
-    }
-
-
-def _off(process: Detail, steered: bool) -> dict[str, bool]:
-    stopped = process["state"] == "stopped"
-    return {
-        "start": not steered or process["state"] in RUNNING,
-        "stop": not steered or stopped,
-        "restart": not steered or stopped,
+        "off": {
+            "start": not enabled or state in RUNNING,
+            "stop": not enabled or stopped,
+            "restart": not enabled or stopped,
+        },
     }

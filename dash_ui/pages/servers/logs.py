@@ -1,4 +1,4 @@
-"""The Servers page's live output of one process."""
+"""The Servers page's live log of one process."""
 
 import re
 from pathlib import Path
@@ -17,24 +17,23 @@ from supervisor.log_files import last_lines
 from supervisor.process_plan import NAMES, OTHER_LOGS
 
 INTERVAL_MS = 1_000
-WITH_OUTPUT = (*NAMES, *OTHER_LOGS)
+LOG_NAMES = (*NAMES, *OTHER_LOGS)
 COUNTS = (100, 500, 2000)
 PATH = "/servers/output/"
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def panel() -> html.Section:
-    """The output, empty, with its choices."""
+    """The log, empty, with its controls."""
     return html.Section(
         [
-            dcc.Interval(id="servers-output-interval", interval=INTERVAL_MS),
-            dcc.Store(id="servers-output-tick"),
+            *elements.ticker("servers-output", INTERVAL_MS),
             dcc.Store(id="servers-output-mark"),
             html.Span(id="servers-output-scrolled", hidden=True),
             html.H2("Live output", className="h5"),
             html.Div(
                 [
-                    _labelled("Process", _select("servers-output-name", WITH_OUTPUT, "api")),
+                    _labelled("Process", _select("servers-output-name", LOG_NAMES, "api")),
                     _labelled("Last lines", _select("servers-output-count", COUNTS, COUNTS[0])),
                     _labelled(
                         "Only lines with",
@@ -67,8 +66,7 @@ def panel() -> html.Section:
 
 
 def _select(name: str, options: tuple[object, ...], chosen: object) -> dbc.Select:
-    known = [{"label": str(one), "value": str(one)} for one in options]
-    return dbc.Select(id=name, options=known, value=str(chosen), size="sm")
+    return dbc.Select(list(map(str, options)), str(chosen), id=name, size="sm")
 
 
 def _labelled(text: str, control: dbc.Select | dbc.Input) -> html.Div:
@@ -76,7 +74,7 @@ def _labelled(text: str, control: dbc.Select | dbc.Input) -> html.Div:
 
 
 def register(app: dash.Dash, processes: Processes) -> None:
-    """Add the callbacks, and the address that the download is at."""
+    """Add the callbacks and the download URL."""
     elements.register_tick(app, "servers-output")
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction(namespace="koinx", function_name="toTheEnd"),
@@ -102,23 +100,23 @@ def register(app: dash.Dash, processes: Processes) -> None:
     def show(
         _tick: float | None, name: str, count: str, part: str | None, paused: bool, mark: Any
     ) -> tuple[Any, Any, Any, Any]:
-        if name not in WITH_OUTPUT or count not in map(str, COUNTS):
+        if name not in LOG_NAMES or count not in map(str, COUNTS):
             return no_update, f"There is no output of {name!r}.", no_update, no_update
         if paused and dash.ctx.triggered_id in ("servers-output-tick", "servers-output-pause"):
-            said = "Paused: what comes meanwhile is shown once you go on."
-            return no_update, said, no_update, None
+            message = "Paused: what comes meanwhile is shown once you go on."
+            return no_update, message, no_update, None
         log = processes.folder.log(name)
-        found = [name, count, part, *_written(log)]
-        if found == mark:
+        new_mark = [name, count, part, *_version(log)]
+        if new_mark == mark:
             raise PreventUpdate
         lines = last_lines(log, int(count))
-        kept = matching(lines, part or "")
-        address = app.get_relative_path(f"{PATH}{name}")  # type: ignore[no-untyped-call]
-        return "\n".join(kept), described(name, lines, kept, part or ""), address, found
+        matches = matching(lines, part or "")
+        url = app.get_relative_path(f"{PATH}{name}")  # type: ignore[no-untyped-call]
+        return "\n".join(matches), describe(name, lines, matches, part or ""), url, new_mark
 
     @app.server.get(f"{PATH}<name>")
     def download_output(name: str) -> Response:
-        if name not in WITH_OUTPUT:
+        if name not in LOG_NAMES:
             abort(404)
         try:
             data = processes.folder.log(name).read_bytes()
@@ -129,23 +127,23 @@ def register(app: dash.Dash, processes: Processes) -> None:
 
 
 def matching(lines: list[str], part: str) -> list[str]:
-    """The lines that contain `part`, in capitals or not, without their terminal's colours."""
+    """The lines that contain `part`, ignoring case, without terminal colours."""
     plain = (COLOURS.sub("", line) for line in lines)
     return [line for line in plain if part.casefold() in line.casefold()]
 
 
-def _written(log: Path) -> tuple[int, int]:
-    """Other numbers whenever something was written."""
+def _version(log: Path) -> tuple[int, int]:
+    """Size and time of a file, which change whenever it is written."""
     try:
-        found = log.stat()
+        status = log.stat()
     except OSError:
         return 0, 0
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
-def described(name: str, lines: list[str], kept: list[str], part: str) -> str:
-    """What is shown, in words."""
+def describe(name: str, lines: list[str], matches: list[str], part: str) -> str:
+    """Which lines are shown."""
     if not lines:
         return f"{name} has written nothing yet."
-    of_them = f', of which {len(kept):,} contain "{part}"' if part else ""
+    of_them = f', of which {len(matches):,} contain "{part}"' if part else ""
     return f"The last {len(lines):,} lines of {name}{of_them}."

@@ -1,34 +1,35 @@
-"""The Servers page's updates: the last ones with their hops, the next one, and the repairs."""
+"""The Servers page's updates: the newest ones with their hops, the next one, and the repairs."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-import dash_bootstrap_components as dbc
-from dash import Output, dcc, html, no_update
+import dash
+from dash import Input, Output, html
 
-from api_client.updates import Run, Work, durations, seconds
-from dash_ui.auth import read_only
-from dash_ui.components.elements import aria
-from dash_ui.pages.servers import text as words
+from api_client.client import ApiError, Client, Update
+from api_client.updates import Activity, durations, read_activity, seconds
+from dash_ui.components import elements
+from dash_ui.components.elements import aria, partial_update
+from dash_ui.pages.servers import text
 
 INTERVAL_MS = 1_000
 ROWS = 6
-PARTS = ("what", "hops")
-RUN_OUTPUTS = [
-    {
-        "hidden": Output(f"servers-run-{place}", "hidden"),
-        "title": Output(f"servers-run-{place}", "title"),
-        "style": Output(f"servers-run-{place}-bar", "style"),
-        **{part: Output(f"servers-run-{place}-{part}", "children") for part in PARTS},
-    }
-    for place in range(ROWS)
-]
+UPDATE_BUTTON = {"id": "servers-update", "label": "Update now", "message_id": "servers-updated"}
 OUTPUTS = {
     "due": Output("servers-due", "children"),
     "running": Output("servers-progress", "value"),
     "running_hidden": Output("servers-progress-box", "hidden"),
-    "runs": RUN_OUTPUTS,
+    "runs": [
+        {
+            "hidden": Output(f"servers-run-{place}", "hidden"),
+            "title": Output(f"servers-run-{place}", "title"),
+            "style": Output(f"servers-run-{place}-bar", "style"),
+            "what": Output(f"servers-run-{place}-what", "children"),
+            "hops": Output(f"servers-run-{place}-hops", "children"),
+        }
+        for place in range(ROWS)
+    ],
     "none": Output("servers-no-runs", "hidden"),
     "repairs": Output("servers-repairs-text", "children"),
     "repaired": Output("servers-repairs", "value"),
@@ -38,31 +39,22 @@ OUTPUTS = {
 
 def panel() -> html.Section:
     """The updates, empty."""
-    refused = read_only.refusal()
     return html.Section(
         [
-            dcc.Interval(id="servers-work-interval", interval=INTERVAL_MS),
-            dcc.Store(id="servers-work-tick"),
+            *elements.ticker("servers-work", INTERVAL_MS),
             html.Div(
                 [
                     html.H2("Updates", className="h5 m-0"),
-                    dbc.Button(
-                        "Update now",
-                        id="servers-update",
-                        color="primary",
-                        size="sm",
-                        disabled=refused is not None,
-                    ),
-                    html.Span(refused, id="servers-updated", className="small", role="status"),
+                    *elements.update_button(**UPDATE_BUTTON),
                 ],
                 className="koinx-tools",
             ),
             html.P("Reading the API …", id="servers-due", className="mb-2"),
-            _bar("servers-progress", "The update under way"),
+            _progress("servers-progress", "The update under way"),
             html.P("No update yet.", id="servers-no-runs", hidden=True),
             html.Ol([_row(place) for place in range(ROWS)], className="servers-runs"),
             html.H2("Repairs of the history", className="h5"),
-            _bar("servers-repairs", "Repairs that ended"),
+            _progress("servers-repairs", "Repairs that ended"),
             html.P(id="servers-repairs-text", className="small"),
         ],
         className="servers-work",
@@ -70,9 +62,9 @@ def panel() -> html.Section:
     )
 
 
-def _bar(name: str, text: str) -> html.Div:
+def _progress(name: str, label: str) -> html.Div:
     return html.Div(
-        [html.Label(text, htmlFor=name), html.Progress(id=name, max="1", value="0")],
+        [html.Label(label, htmlFor=name), html.Progress(id=name, max="1", value="0")],
         id=f"{name}-box",
         className="servers-progress",
         hidden=True,
@@ -83,7 +75,7 @@ def _row(place: int) -> html.Li:
     return html.Li(
         [
             html.Div(id=f"servers-run-{place}-what", className="servers-run-what"),
-            # The words below say all that it shows.
+            # The text below says everything that the bar shows.
             html.Div(id=f"servers-run-{place}-bar", className="servers-run-bar"),
             html.Div(id=f"servers-run-{place}-hops", className="servers-run-hops"),
         ],
@@ -92,60 +84,72 @@ def _row(place: int) -> html.Li:
     )
 
 
-def shown(work: Work, now: datetime) -> dict[str, Any]:
+def register(app: dash.Dash, client: Client) -> None:
+    """Add the callbacks that show the updates and start one."""
+    elements.register_tick(app, "servers-work")
+    elements.register_update_button(app, client, **UPDATE_BUTTON, busy_label="Updating …")
+
+    @app.callback(
+        output=OUTPUTS,
+        inputs={"_tick": Input("servers-work-tick", "data")},
+        running=[(Output("servers-work-interval", "disabled"), True, False)],
+    )
+    def show(_tick: float | None) -> dict[str, Any]:
+        try:
+            activity = read_activity(client, ROWS)
+        except ApiError as error:
+            return render_outage(f"{error.message} {error.next_step}")
+        return render(activity, datetime.now(UTC))
+
+
+def render(activity: Activity, now: datetime) -> dict[str, Any]:
     """A value for each of OUTPUTS."""
-    under_way = next((one for one in work.runs if one.state == "running"), None)
-    repaired = work.repairs.progress
+    running = next((one for one in activity.updates if one.state == "running"), None)
+    repaired = activity.repairs.progress
     return {
-        "due": words.due(work.readiness, now),
-        "running": f"{under_way.progress:.2f}" if under_way else "0",
-        "running_hidden": under_way is None,
-        "runs": [_shown(work.runs, place) for place in range(ROWS)],
-        "none": bool(work.runs),
-        "repairs": words.repairs(work.repairs),
+        "due": text.due(activity.readiness, now),
+        "running": f"{running.progress:.2f}" if running else "0",
+        "running_hidden": running is None,
+        "runs": [_render_row(activity.updates, place) for place in range(ROWS)],
+        "none": bool(activity.updates),
+        "repairs": text.repairs(activity.repairs),
         "repaired": "0" if repaired is None else f"{repaired:.4f}",
         "repairs_hidden": repaired is None,
     }
 
 
-def outage(said: str) -> dict[str, Any]:
-    """The same while the API gives no answer: what was read stays."""
-    nothing = dict.fromkeys(("hidden", "title", "style", *PARTS), no_update)
-    kept = ("running", "none", "repairs", "repaired", "repairs_hidden")
-    return {
-        **dict.fromkeys(kept, no_update),
-        "due": f"{said} What follows is from before.",
-        "running_hidden": True,
-        "runs": [nothing] * ROWS,
-    }
+def render_outage(message: str) -> dict[str, Any]:
+    """The outputs while the API gives no answer: what was read before stays."""
+    values = {"due": f"{message} What follows is from before.", "running_hidden": True}
+    return dict(partial_update(OUTPUTS, values))
 
 
-def _shown(runs: Sequence[Run], place: int) -> dict[str, Any]:
-    if place >= len(runs):
+def _render_row(updates: Sequence[Update], place: int) -> dict[str, Any]:
+    if place >= len(updates):
         return {"hidden": True, "title": "", "style": {}, "what": "", "hops": ""}
-    run = runs[place]
+    update = updates[place]
     return {
         "hidden": False,
-        "title": run.id,
-        "style": {"background": hop_bar(run.hops)},
-        "what": words.run(run),
-        "hops": hop_times(run.hops),
+        "title": update.id,
+        "style": {"background": hop_bar(update.hops)},
+        "what": text.update(update),
+        "hops": hop_times(update.hops),
     }
 
 
-def hop_times(reached: Mapping[str, datetime]) -> str:
-    """Each hop with its time: "streamed 3 ms · received 12 ms · fetched 1.2 s"."""
-    return " · ".join(f"{name} {seconds(took)}" for name, took in durations(reached))
+def hop_times(hops: Mapping[str, datetime]) -> str:
+    """Each hop with its duration: "streamed 3 ms · received 12 ms · fetched 1.2 s"."""
+    return " · ".join(f"{name} {seconds(duration)}" for name, duration in durations(hops))
 
 
-def hop_bar(reached: Mapping[str, datetime]) -> str:
-    """The hops' shares of the whole time as a CSS background, one stripe a hop."""
-    steps = durations(reached)
-    whole = sum(took for _, took in steps)
-    if not whole:
+def hop_bar(hops: Mapping[str, datetime]) -> str:
+    """Each hop's share of the total time, as a striped CSS background."""
+    steps = durations(hops)
+    total = sum(duration for _, duration in steps)
+    if not total:
         return "none"
     stops, end = [], 0.0
-    for name, took in steps:
-        begin, end = end, end + took * 100 / whole
+    for name, duration in steps:
+        begin, end = end, end + duration * 100 / total
         stops.append(f"var(--koinx-hop-{name}) {begin:.2f}% {end:.2f}%")
     return f"linear-gradient(to right, {', '.join(stops)})"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.harness.system import System
-from dash_ui.auth.login_link import MINUTES, link, use_up
+from dash_ui.auth.login_link import LINK_LIFETIME, create_link, redeem
 from settings import ROOT
 from supervisor.state_dir import Folder
 
@@ -38,7 +38,7 @@ def used_at_once(home: Path, token: str, threads: int) -> int:
 
     def use(_number: int) -> bool:
         gate.wait(30)
-        return use_up(Folder(home), token)
+        return redeem(Folder(home), token)
 
     with ThreadPoolExecutor(threads) as pool:
         return sum(pool.map(use, range(threads)))
@@ -46,40 +46,40 @@ def used_at_once(home: Path, token: str, threads: int) -> int:
 
 @pytest.mark.row("local-stranger")
 def test_a_link_is_good_once(folder: Folder) -> None:
-    token = token_of(link(URL, folder, MINUTES))
-    other = token_of(link(URL, folder, MINUTES))
+    token = token_of(create_link(URL, folder, LINK_LIFETIME))
+    other = token_of(create_link(URL, folder, LINK_LIFETIME))
     assert len(token) >= 43
-    assert use_up(folder, token)
-    assert not use_up(folder, token)
-    assert use_up(folder, other)
+    assert redeem(folder, token)
+    assert not redeem(folder, token)
+    assert redeem(folder, other)
 
 
 def test_one_whose_time_is_over_is_not_good_and_is_cleared_away(folder: Folder) -> None:
-    assert not use_up(folder, token_of(link(URL, folder, OVER)))
-    link(URL, folder, OVER)
-    good = token_of(link(URL, folder, MINUTES))
+    assert not redeem(folder, token_of(create_link(URL, folder, OVER)))
+    create_link(URL, folder, OVER)
+    good = token_of(create_link(URL, folder, LINK_LIFETIME))
     assert len(list(folder.run.glob("link-*"))) == 1
-    assert use_up(folder, good)
+    assert redeem(folder, good)
 
 
 @pytest.mark.parametrize("token", ["", "*", "wrong", "../api_key", "ö\0", "x" * 5000])
 def test_what_is_no_token_is_not_good(folder: Folder, token: str) -> None:
-    good = token_of(link(URL, folder, MINUTES))
-    assert not use_up(folder, token)
-    assert use_up(folder, good)
+    good = token_of(create_link(URL, folder, LINK_LIFETIME))
+    assert not redeem(folder, token)
+    assert redeem(folder, good)
 
 
 def test_of_many_threads_in_several_processes_one_is_told_that_it_is_good(folder: Folder) -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=spawn) as pool:
         for _ in range(20):
-            token = token_of(link(URL, folder, MINUTES))
+            token = token_of(create_link(URL, folder, LINK_LIFETIME))
             told = [pool.submit(used_at_once, folder.home, token, 8) for _ in range(2)]
             assert sum(one.result(60) for one in told) == 1
 
 
 def test_the_token_is_kept_nowhere_and_its_file_is_its_owners_alone(folder: Folder) -> None:
-    token = token_of(link(URL, folder, MINUTES))
+    token = token_of(create_link(URL, folder, LINK_LIFETIME))
     [file] = folder.run.iterdir()
     assert token not in file.name
     assert file.read_bytes() == b""
@@ -88,7 +88,7 @@ def test_the_token_is_kept_nowhere_and_its_file_is_its_owners_alone(folder: Fold
 
 def test_where_none_can_be_left_it_is_said(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="link-"):
-        link(URL, Folder(tmp_path / "nowhere"), MINUTES)
+        create_link(URL, Folder(tmp_path / "nowhere"), LINK_LIFETIME)
 
 
 def test_the_command_prints_one(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_command_prints_one(tmp_path: Path) -> None:
 
     made = printed().stdout.strip()
     assert made.startswith(f"{system.dash}/?token=")
-    assert use_up(Folder(system.home), made.partition("token=")[2])
+    assert redeem(Folder(system.home), made.partition("token=")[2])
     (tmp_path / "file").touch()
     system.environment["KOINX_HOME"] = str(tmp_path / "file")
     refused = printed()

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, expect
 import settings as project
 from bench.harness.browser import checked
 from dash_ui.app import create_app
-from dash_ui.auth.login_link import MINUTES, link
-from dash_ui.auth.read_only import SAID
+from dash_ui.auth.login_link import LINK_LIFETIME, create_link
+from dash_ui.auth.read_only import MESSAGE
 from supervisor.control import Processes
 from supervisor.state_dir import Folder
 from tests.harness.web_server import start, stop
@@ -53,7 +53,9 @@ def api() -> Iterator[Api]:
 def visit(app: Any, home: Folder) -> FlaskClient:
     """A browser that opened the dashboard, with all that its page would send."""
     client: FlaskClient = app.server.test_client()
-    assert client.get(link("", home, MINUTES), follow_redirects=True).status_code == 200
+    assert (
+        client.get(create_link("", home, LINK_LIFETIME), follow_redirects=True).status_code == 200
+    )
     return client
 
 
@@ -100,7 +102,7 @@ def test_no_request_to_any_callback_changes_anything(
     wished = facade.folder.read("wish.json")["serial"] - serial
     assert (wished, api.changes) == ((0, []) if read_only else (1, ["trigger-update"] * 2))
     refused = [answer.text for answer in answers.values() if answer.status_code == 403]
-    assert refused == ([SAID] * 3 if read_only else [])
+    assert refused == ([MESSAGE] * 3 if read_only else [])
     assert len(callbacks) > 8
 
 
@@ -113,13 +115,13 @@ def test_the_pages_show_everything_and_their_buttons_are_off_and_say_so(
     with browser.new_context(base_url=url) as context:
         context.clock.install()
         with checked(context.new_page(), url) as page:
-            page.goto(link(url, facade.folder, MINUTES))
+            page.goto(create_link(url, facade.folder, LINK_LIFETIME))
             expect(page.get_by_role("button", name="Refresh now")).to_be_disabled()
-            expect(page.locator("#market-refreshed-text")).to_have_text(SAID)
+            expect(page.locator("#market-refreshed-text")).to_have_text(MESSAGE)
             page.get_by_role("link", name="Servers", exact=True).click()
             expect(page.locator("#servers-card-api-state")).to_have_text("● running, ready")
-            expect(page.locator("#servers-said")).to_have_text(SAID)
-            expect(page.locator("#servers-updated")).to_have_text(SAID)
+            expect(page.locator("#servers-said")).to_have_text(MESSAGE)
+            expect(page.locator("#servers-updated")).to_have_text(MESSAGE)
             buttons = page.locator("main").get_by_role("button")
             assert buttons.count() >= 3
             for button in buttons.all():

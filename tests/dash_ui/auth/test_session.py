@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from access.login_attempts import GUESSES_PER_MINUTE
 from bench.harness.system import System
 from dash_ui.app import create_app
-from dash_ui.auth.login_link import MINUTES, link
+from dash_ui.auth.login_link import LINK_LIFETIME, create_link
 from dash_ui.auth.session import KEY_FILE
 from settings import ROOT
 from supervisor.state_dir import Folder
@@ -44,9 +44,9 @@ def client(server: Flask) -> FlaskClient:
     return server.test_client()
 
 
-def linked(home: Path, address: str = "/", lasts: timedelta = MINUTES) -> str:
+def linked(home: Path, address: str = "/", lasts: timedelta = LINK_LIFETIME) -> str:
     """The address with a token of a new link."""
-    query = link("", Folder(home), lasts).partition("?")[2]
+    query = create_link("", Folder(home), lasts).partition("?")[2]
     return f"{address}{'&' if '?' in address else '?'}{query}"
 
 

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api_client.client import Update
 from dash_ui.components import format as fmt
+from tests.harness.page_data import coin, never, update
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
@@ -138,3 +140,25 @@ def test_moment_is_in_utc() -> None:
 def test_counted() -> None:
     assert fmt.counted(1, "coin") == "1 coin"
     assert fmt.counted(1_200, "coin") == "1,200 coins"
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (update(), "98 new quotes, 2 left out"),
+        (update(counts={"stored": 1}), "1 new quote"),
+        (update(counts={"stored": 0, "left_out": 0}), "nothing changed"),
+        (update(counts=None), "refreshed"),
+        (None, "refreshed"),
+    ],
+)
+def test_a_refresh_is_told_by_what_it_stored(ended: Update | None, said: str) -> None:
+    assert fmt.update_result(ended) == said
+
+
+def test_only_prices_that_are_not_real_are_called_simulated() -> None:
+    assert fmt.simulated([coin(), never("New")]) == ""
+    made_up, replayed = coin(source="simulator"), coin(source="replay")
+    assert fmt.simulated([coin(), made_up]) == "Simulated market: these prices are made up."
+    assert "recorded ones" in fmt.simulated([replayed])
+    assert fmt.simulated([replayed, made_up]).count("Simulated market") == 2

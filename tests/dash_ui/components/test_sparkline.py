@@ -2,7 +2,7 @@
 
 import pytest
 
-from dash_ui.components.sparkline import change, heights, told
+from dash_ui.components.sparkline import change, describe, encode
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from dash_ui.components.sparkline import change, heights, told
 def test_each_price_has_its_height_and_a_gap_is_one(
     prices: list[float | None], expected: str
 ) -> None:
-    assert heights(prices) == expected
+    assert encode(prices) == expected
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_the_change_is_from_the_first_to_the_last(
 
 
 def test_it_is_told_in_words() -> None:
-    words = told([100.0, None, 90.0, 110.0], "usd")
+    words = describe([100.0, None, 90.0, 110.0], "usd")
     assert words.startswith("7 days: ")
     assert "10" in words
     assert words.endswith("from $90.00 to $110.00")
-    assert told([None], "usd") == "7 days: no prices"
+    assert describe([None], "usd") == "7 days: no prices"

@@ -48,7 +48,7 @@ def drawn(of: Series, with_band: Statistics | None = None, *, log: bool = False)
 def kinds(*points: Point) -> list[tuple[str, list[float]]]:
     return [
         (part.kind, [(one.at - START) / QUARTER for one in part.points])
-        for part in price_figure.stretches(points, QUARTER)
+        for part in price_figure.segments(points, QUARTER)
     ]
 
 

@@ -16,11 +16,11 @@ DOWN = ApiError("The API does not answer.", "Start it.")
 def _shown(
     coins: list[Coin], newest: Update | None = None, trouble: ApiError | None = None
 ) -> dict[str, Any]:
-    return outputs.shown(coins, newest, trouble, now=NOW, unit="share", currency="usd")
+    return outputs.render(coins, newest, trouble, now=NOW, unit="share", currency="usd")
 
 
 def test_every_output_gets_a_value() -> None:
-    for values in (_shown([]), _shown([coin()]), outputs.outage(DOWN, NOW, None)):
+    for values in (_shown([]), _shown([coin()]), outputs.render_outage(DOWN, NOW, None)):
         assert set(values) == set(outputs.OUTPUTS)
 
 
@@ -57,7 +57,7 @@ def test_coins_are_shown_even_if_the_newest_update_is_not_known() -> None:
 
 
 def test_an_outage_keeps_what_was_read_and_says_how_old_it_is() -> None:
-    values = outputs.outage(DOWN, NOW, AS_OF.isoformat())
+    values = outputs.render_outage(DOWN, NOW, AS_OF.isoformat())
     assert values["rows"] is no_update
     assert values["data"] is no_update
     assert values["data_class"] == "koinx-old"
@@ -70,6 +70,6 @@ def test_an_outage_keeps_what_was_read_and_says_how_old_it_is() -> None:
 
 
 def test_an_outage_from_the_start_has_nothing_to_keep() -> None:
-    values = outputs.outage(DOWN, NOW, None)
+    values = outputs.render_outage(DOWN, NOW, None)
     assert values["as_of"] == "No data read yet."
     assert values["alert_next"] == "Start it. The page goes on trying by itself."

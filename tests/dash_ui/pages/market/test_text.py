@@ -3,22 +3,8 @@
 import pytest
 
 from api_client.client import Coin, Update
-from dash_ui.pages.market import text as words
+from dash_ui.pages.market import text
 from tests.harness.page_data import coin, never, update
-
-
-@pytest.mark.parametrize(
-    ("ended", "said"),
-    [
-        (update(), "98 new quotes, 2 left out"),
-        (update(counts={"stored": 1}), "1 new quote"),
-        (update(counts={"stored": 0, "left_out": 0}), "nothing changed"),
-        (update(counts=None), "refreshed"),
-        (None, "refreshed"),
-    ],
-)
-def test_a_refresh_is_told_by_what_it_stored(ended: Update | None, said: str) -> None:
-    assert words.changed(ended) == said
 
 
 @pytest.mark.parametrize(
@@ -48,7 +34,7 @@ def test_a_refresh_is_told_by_what_it_stored(ended: Update | None, said: str) ->
     ],
 )
 def test_the_newest_update_is_told_by_its_state(newest: Update | None, said: str) -> None:
-    assert words.last_update(newest) == said
+    assert text.last_update(newest) == said
 
 
 FAILED = update(state="failed", counts=None, error="no network")
@@ -69,7 +55,7 @@ STALE = coin(freshness="stale", age_seconds=3 * 3_600)
 def test_the_gravest_concern_is_named_with_its_cure(
     known: list[Coin], newest: float | None, last: Update | None, what: str, cure: str
 ) -> None:
-    said = words.concern(known, newest, last)
+    said = text.concern(known, newest, last)
     assert said[0].startswith(what)
     assert said[1].startswith(cure)
     assert bool(said[0]) == bool(what)
@@ -77,16 +63,8 @@ def test_the_gravest_concern_is_named_with_its_cure(
 
 def test_coins_are_counted_by_freshness_the_freshest_first() -> None:
     coins = [never("New"), coin(), STALE, coin("Pepe")]
-    assert words.count(coins) == "4 coins: 2 fresh, 1 stale, 1 without a quote"
-    assert words.count(coins[1:2]) == "1 coin: 1 fresh"
-
-
-def test_only_prices_that_are_not_real_are_called_simulated() -> None:
-    assert words.simulated([coin(), never("New")]) == ""
-    made_up, replayed = coin(source="simulator"), coin(source="replay")
-    assert words.simulated([coin(), made_up]) == "Simulated market: these prices are made up."
-    assert "recorded ones" in words.simulated([replayed])
-    assert words.simulated([replayed, made_up]).count("Simulated market") == 2
+    assert text.count(coins) == "4 coins: 2 fresh, 1 stale, 1 without a quote"
+    assert text.count(coins[1:2]) == "1 coin: 1 fresh"
 
 
 @pytest.mark.parametrize(
@@ -99,4 +77,4 @@ def test_only_prices_that_are_not_real_are_called_simulated() -> None:
     ],
 )
 def test_what_became_of_a_coin(state: str, successor: str | None, said: str) -> None:
-    assert words.fate(coin(state=state, successor=successor)) == said
+    assert text.fate(coin(state=state, successor=successor)) == said

@@ -3,7 +3,7 @@
 import pytest
 
 import settings as project
-from dash_ui.pages.servers.actions import ALL, carry_out
+from dash_ui.pages.servers.actions import ALL, handle_action
 from supervisor.control import Processes
 from supervisor.state_dir import Folder
 from tests.supervisor.test_control import facade, settings, until_ready, wait_ready
@@ -24,11 +24,11 @@ def renewed(facade: Processes, name: str, pid: int | None) -> bool:
 
 def test_stop_start_and_restart_of_one(facade: Processes, settings: project.Settings) -> None:
     before = wait_ready(facade, facade.up(settings), "mongodb", "api")
-    assert carry_out(facade, "stop", "api") == "stop api: asked for."
+    assert handle_action(facade, "stop", "api") == "stop api: asked for."
     until(lambda: state(facade, "api") == "stopped")
-    assert carry_out(facade, "start", "api") == "start api: asked for."
+    assert handle_action(facade, "start", "api") == "start api: asked for."
     until_ready(facade, "api")
-    assert carry_out(facade, "restart", "mongodb") == "restart mongodb: asked for."
+    assert handle_action(facade, "restart", "mongodb") == "restart mongodb: asked for."
     until(
         lambda: (
             (p := facade.overview().get("mongodb"))
@@ -39,11 +39,13 @@ def test_stop_start_and_restart_of_one(facade: Processes, settings: project.Sett
 
 def test_restart_stop_and_start_of_all(facade: Processes, settings: project.Settings) -> None:
     before = wait_ready(facade, facade.up(settings), "mongodb", "api")
-    assert carry_out(facade, "restart", ALL).startswith("restart all: asked for.")
+    assert handle_action(facade, "restart", ALL).startswith("restart all: asked for.")
     until(lambda: all(renewed(facade, name, before[name]["pid"]) for name in before))
-    assert carry_out(facade, "stop", ALL).startswith("stop all: asked for. The dashboard itself")
+    assert handle_action(facade, "stop", ALL).startswith(
+        "stop all: asked for. The dashboard itself"
+    )
     until(lambda: state(facade, "api") == state(facade, "mongodb") == "stopped")
-    assert carry_out(facade, "start", ALL) == "start all: asked for."
+    assert handle_action(facade, "start", ALL) == "start all: asked for."
     until_ready(facade, "api")
 
 
@@ -52,7 +54,7 @@ def test_what_is_not_offered_is_refused(
     facade: Processes, settings: project.Settings, verb: str, name: str
 ) -> None:
     serial = facade.up(settings)
-    said = carry_out(facade, verb, name)
+    said = handle_action(facade, verb, name)
     assert said == (f"{verb} {name}: allowed are start, stop, restart of all, mongodb, api.")
     wait_ready(facade, serial, "api")
     assert facade.overview().serial == serial
@@ -60,11 +62,11 @@ def test_what_is_not_offered_is_refused(
 
 def test_where_nothing_was_started_nothing_is(folder: Folder) -> None:
     nobody = Processes(folder.home)
-    assert carry_out(nobody, "start", ALL) == "Nothing was started from here: ./koinx up does."
+    assert handle_action(nobody, "start", ALL) == "Nothing was started from here: ./koinx up does."
     assert not nobody.supervised()
 
 
 def test_a_fault_is_told_in_words(folder: Folder, facade: Processes) -> None:
     folder.write("wish.json", {"settings": {"API_PORT": "many"}})
-    assert carry_out(facade, "start", "api").startswith("start api: ")
+    assert handle_action(facade, "start", "api").startswith("start api: ")
     folder.write("wish.json", {})

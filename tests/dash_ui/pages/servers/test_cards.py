@@ -18,9 +18,9 @@ def processes(tmp_path: Path) -> Processes:
     return found
 
 
-def shown(processes: Processes, process: Detail, *, steered: bool = True) -> dict[str, Any]:
+def shown(processes: Processes, process: Detail, *, enabled: bool = True) -> dict[str, Any]:
     overview = Overview(1, None, [process], None)
-    found: dict[str, Any] = cards.shown(overview, processes, steered=steered)[process["name"]]
+    found: dict[str, Any] = cards.render(overview, processes, enabled=enabled)[process["name"]]
     return found
 
 
@@ -46,7 +46,7 @@ def test_a_button_is_off_where_it_would_do_nothing(
     processes: Processes, state: str, off: dict[str, bool]
 ) -> None:
     assert shown(processes, a_process(state=state))["off"] == off
-    assert all(shown(processes, a_process(state=state), steered=False)["off"].values())
+    assert all(shown(processes, a_process(state=state), enabled=False)["off"].values())
 
 
 def test_only_an_address_that_a_browser_can_show_is_a_link(processes: Processes) -> None:
@@ -58,7 +58,7 @@ def test_only_an_address_that_a_browser_can_show_is_a_link(processes: Processes)
 def test_a_process_that_these_settings_do_not_call_for_is_hidden(processes: Processes) -> None:
     overview = Overview(1, None, [a_process()], None)
     hidden = {
-        name: one["hidden"] for name, one in cards.shown(overview, processes, steered=True).items()
+        name: one["hidden"] for name, one in cards.render(overview, processes, enabled=True).items()
     }
     assert not hidden.pop("api")
     assert all(hidden.values())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dash_ui.pages.servers.logs import described, matching
+from dash_ui.pages.servers.logs import describe, matching
 
 LINES = ["INFO one", "\x1b[31mERROR\x1b[0m two", "info [three]"]
 
@@ -22,8 +22,8 @@ def test_lines_that_contain_the_text_without_colours(part: str, kept: list[str])
 
 
 def test_what_is_shown_in_words() -> None:
-    assert described("api", LINES, LINES, "") == "The last 3 lines of api."
-    assert described("api", LINES, LINES[:1], "one") == (
+    assert describe("api", LINES, LINES, "") == "The last 3 lines of api."
+    assert describe("api", LINES, LINES[:1], "one") == (
         'The last 3 lines of api, of which 1 contain "one".'
     )
-    assert described("api", [], [], "") == "api has written nothing yet."
+    assert describe("api", [], [], "") == "api has written nothing yet."

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from api_client.updates import Readiness, Repairs, Run
-from dash_ui.pages.servers import text as words
+from api_client.client import Update
+from api_client.updates import Readiness, Repairs
+from dash_ui.pages.servers import text as servers_text
 from supervisor.control import Detail, Overview
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -42,16 +43,16 @@ def a_process(**known: Any) -> Detail:
     ],
 )
 def test_a_state_has_a_sign_and_the_contract_s_word(known: dict[str, Any], text: str) -> None:
-    assert words.state(a_process(**known)) == text
+    assert servers_text.state(a_process(**known)) == text
 
 
 def test_figures_and_what_is_missing_of_them() -> None:
     assert (
-        words.figures(a_process())
+        servers_text.figures(a_process())
         == "up 1 min · 1 restart · CPU 1.2 % · memory 125\N{NO-BREAK SPACE}MB"
     )
     unknown = a_process(uptime_s=None, restarts=0, cpu_percent=None, rss_bytes=None)
-    assert words.figures(unknown) == "up n/a · 0 restarts · CPU n/a · memory n/a"
+    assert servers_text.figures(unknown) == "up n/a · 0 restarts · CPU n/a · memory n/a"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_figures_and_what_is_missing_of_them() -> None:
     [(512, "512 bytes"), (2048, "2.0 kB"), (9 * 1024**2, "9.0 MB"), (3 * 1024**3, "3.0 GB")],
 )
 def test_a_size(count: int, text: str) -> None:
-    assert words.size(count).replace("\N{NO-BREAK SPACE}", " ") == text
+    assert servers_text.size(count).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
 @pytest.mark.parametrize(
@@ -76,11 +77,11 @@ def test_a_size(count: int, text: str) -> None:
     ],
 )
 def test_how_it_ended_with_its_last_words(code: int | None, lines: list[str], text: str) -> None:
-    assert words.trouble(a_process(state="crashed", exit_code=code), lines) == text
+    assert servers_text.trouble(a_process(state="crashed", exit_code=code), lines) == text
 
 
 def test_no_trouble_no_words() -> None:
-    assert words.trouble(a_process(), ["a line"]) == ""
+    assert servers_text.trouble(a_process(), ["a line"]) == ""
 
 
 @pytest.mark.parametrize(
@@ -97,12 +98,12 @@ def test_what_keeps_the_states_from_being_trusted(
     problem: str | None, supervised: bool, silence: float | None, text: str
 ) -> None:
     overview = Overview(1, problem, [a_process()], None)
-    said = words.concern(overview, supervised=supervised, silence=silence)
+    said = servers_text.concern(overview, supervised=supervised, silence=silence)
     assert said.startswith(text)
     assert bool(said) == bool(text)
 
 
-def a_run(**known: Any) -> Run:
+def an_update(**known: Any) -> Update:
     hops = {"streamed": NOW, "finished": NOW + timedelta(seconds=0.25)}
     ended = NOW + timedelta(seconds=0.25)
     fields: dict[str, Any] = {
@@ -111,13 +112,14 @@ def a_run(**known: Any) -> Run:
         "state": "done",
         "stage": "ended",
         "progress": 1.0,
+        "slot": None,
         "received_at": NOW,
         "finished_at": ended,
         "hops": hops,
         "counts": {"stored": 1200},
         "error": None,
     }
-    return Run(**fields | known)
+    return Update(**fields | known)
 
 
 @pytest.mark.parametrize(
@@ -139,21 +141,21 @@ def a_run(**known: Any) -> Run:
     ],
 )
 def test_an_update_in_a_line(known: dict[str, Any], text: str) -> None:
-    assert words.run(a_run(**known)) == text
+    assert servers_text.update(an_update(**known)) == text
 
 
 def test_when_the_next_update_is_due_and_what_it_will_want() -> None:
     due = NOW + timedelta(minutes=3)
-    assert words.due(Readiness(due, {}, 0), NOW) == (
+    assert servers_text.due(Readiness(due, {}, 0), NOW) == (
         "The next update is due at 2026-11-23 02:03:00 UTC, in 3 min."
     )
-    assert words.due(Readiness(due, {"redis": "does not answer"}, 2), NOW).endswith(
+    assert servers_text.due(Readiness(due, {"redis": "does not answer"}, 2), NOW).endswith(
         "in 3 min. Events that nobody has taken yet: 2. Not ready for it: redis: does not answer."
     )
 
 
 def test_how_far_the_repairs_are() -> None:
-    assert words.repairs(Repairs(3, 2, 1_200, 1, 0.995)) == (
+    assert servers_text.repairs(Repairs(3, 2, 1_200, 1, 0.995)) == (
         "1,201 of 1,206 repairs ended (99 %): 1,200 done, 1 failed, 2 running, 3 waiting."
     )
-    assert words.repairs(Repairs(0, 0, 0, 0, None)).startswith("No repairs yet")
+    assert servers_text.repairs(Repairs(0, 0, 0, 0, None)).startswith("No repairs yet")

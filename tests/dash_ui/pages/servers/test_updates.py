@@ -6,22 +6,25 @@ from typing import Any
 import pytest
 from dash import no_update
 
-from api_client.updates import Readiness, Repairs, Run, Work
+from api_client.client import Update
+from api_client.updates import Activity, Readiness, Repairs
 from dash_ui.pages.servers import updates
 from tests.api_client.test_updates import reached
-from tests.dash_ui.pages.servers.test_text import NOW, a_run
+from tests.dash_ui.pages.servers.test_text import NOW, an_update
 
 READINESS = Readiness(NOW + timedelta(minutes=1), {}, 0)
 
 
-def shown(*runs: Run, repairs: Repairs | None = None) -> dict[str, Any]:
-    found = Work(list(runs), READINESS, repairs or Repairs(0, 0, 0, 0, None))
-    return updates.shown(found, NOW)
+def shown(*runs: Update, repairs: Repairs | None = None) -> dict[str, Any]:
+    found = Activity(list(runs), READINESS, repairs or Repairs(0, 0, 0, 0, None))
+    return updates.render(found, NOW)
 
 
 def test_the_last_updates_and_the_progress_of_the_one_under_way() -> None:
-    under_way = a_run(id="u2", state="running", stage="fetching", progress=0.4, finished_at=None)
-    found = shown(under_way, a_run())
+    under_way = an_update(
+        id="u2", state="running", stage="fetching", progress=0.4, finished_at=None
+    )
+    found = shown(under_way, an_update())
     assert (found["running"], found["running_hidden"]) == ("0.40", False)
     assert [row["title"] for row in found["runs"]] == ["u2", "u1", "", "", "", ""]
     assert [row["hidden"] for row in found["runs"]] == [False, False, True, True, True, True]
@@ -37,12 +40,12 @@ def test_before_the_first_update_and_the_first_repair() -> None:
 
 
 def test_how_far_the_repairs_are() -> None:
-    found = shown(a_run(), repairs=Repairs(1, 0, 3, 0, 0.75))
+    found = shown(an_update(), repairs=Repairs(1, 0, 3, 0, 0.75))
     assert (found["repaired"], found["repairs_hidden"]) == ("0.7500", False)
 
 
 def test_an_outage_leaves_what_was_read_and_says_that_it_is_old() -> None:
-    found = updates.outage("The API does not answer.")
+    found = updates.render_outage("The API does not answer.")
     assert found["due"] == "The API does not answer. What follows is from before."
     assert set(found) == set(updates.OUTPUTS)
     assert all(value is no_update for row in found["runs"] for value in row.values())
