@@ -172,7 +172,7 @@ def test_an_update_now_with_its_hops_and_when_the_next_is_due(page: Page) -> Non
     before = rows.count()
     page.get_by_role("button", name="Update now").click()
     expect(page.locator("#servers-updated")).to_have_text(
-        re.compile(r"^\d\d:\d\d:\d\d UTC: (\d+ new quotes?|nothing changed)")
+        re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: (\d+ new quotes?|nothing changed)")
     )
     expect(rows).to_have_count(before + 1)
     expect(rows.first).to_contain_text("● done")
