@@ -26,7 +26,7 @@ COPY tasks tasks
 COPY api api
 COPY dash_ui dash_ui
 # What the Docs page shows.
-COPY README.md .env.example ./
+COPY README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md .env.example ./
 COPY docs docs
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 KOINX_ENV_FILE=
 USER koinx

@@ -20,7 +20,7 @@ WORDS = {
     "failing": (
         "updates fail",
         "It is tried again each minute of its slot, and in the next one. Should that not help, "
-        'README.md says what the reason means: "When something is wrong".',
+        "docs/troubleshooting.md says what the reason means.",
     ),
     "stale": (
         "no update ends well any more",

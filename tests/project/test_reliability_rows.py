@@ -37,10 +37,11 @@ def names(source: str) -> Iterator[tuple[str, bool]]:
 def marked() -> dict[str, set[str]]:
     """The names by the test file that they stand in."""
     found = {}
-    for file in sorted((ROOT / "tests").glob("test_*.py")):
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        path = str(file.relative_to(ROOT))
         marks = list(names(file.read_text()))
-        assert all(on_test for _, on_test in marks), f"{file.name}: a mark stands on no test"
-        found[file.name] = {name for name, _ in marks}
+        assert all(on_test for _, on_test in marks), f"{path}: a mark stands on no test"
+        found[path] = {name for name, _ in marks}
     return found
 
 
@@ -48,7 +49,7 @@ def test_each_row_is_named_once() -> None:
     page = PAGE.read_text()
     found = rows(page)
     assert len(found) == len(set(found)) >= 24
-    table = page.partition("## The rows")[2].partition("\n## ")[0]
+    table = page.partition("## Failures")[2].partition("\n## ")[0]
     assert len(found) == table.count("\n|") - 2, "a row without a name"
 
 

@@ -1,6 +1,7 @@
 """The README and the guides: which there are, and where their links lead on the dashboard."""
 
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,9 @@ from dash_ui.pages.docs.markdown import Document, Target, rendered
 PAGE = "/guide"
 FILES = "/guide-file"
 README = "README.md"
-# What the texts show or name beside each other.
+# Texts that a guide links to, but that the list of guides leaves out.
+LINKED = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+# Other files that the texts show or link to.
 BESIDE = (".env.example", "docs/dashboard.png", "docs/openapi.json")
 TEXTS = (".example",)
 
@@ -35,15 +38,23 @@ class Guides:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        # By the file's path in the project, the README first.
-        self._names = {README: ""} | {
-            f"docs/{file.name}": file.stem for file in sorted((root / "docs").glob("*.md"))
-        }
+        # The name of each text by its path in the project, the README first.
+        self._names = {README: ""} | self._stems(root.glob("docs/*.md"))
+        self._listed = tuple(self._names)
+        self._names |= self._stems(root.glob("docs/decisions/*.md"))
+        self._names |= {file: Path(file).stem.lower() for file in LINKED}
         self.read = cache(self._read)
 
+    def _stems(self, files: Iterable[Path]) -> dict[str, str]:
+        return {file.relative_to(self._root).as_posix(): file.stem for file in sorted(files)}
+
     def all(self) -> list[Guide]:
-        """All that are there, the README first."""
-        return [self.read(name) for file, name in self._names.items() if self._is_there(file)]
+        """The README and the guides, in the order in which the page lists them."""
+        return [self.read(self._names[file]) for file in self._listed if self._is_there(file)]
+
+    def names(self) -> list[str]:
+        """The name of every text that can be read, listed or not."""
+        return [name for file, name in self._names.items() if self._is_there(file)]
 
     def _is_there(self, file: str) -> bool:
         return (self._root / file).is_file()

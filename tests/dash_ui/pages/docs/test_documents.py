@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from dash_ui.pages.docs.documents import FILES, PAGE, Guides, UnknownGuide
+from dash_ui.pages.docs.documents import FILES, LINKED, PAGE, Guides, UnknownGuide
 from settings import ROOT
 
 
@@ -28,13 +28,20 @@ def test_the_readme_comes_first_and_every_file_of_docs_follows(guides: Guides) -
     found = {guide.name: guide.title for guide in guides.all()}
     assert list(found) == ["", *sorted(file.stem for file in (ROOT / "docs").glob("*.md"))]
     assert found[""] == "KoinX"
-    assert found["api"] == "The API, for an analyst"
+    assert found["api"] == "The API"
+
+
+def test_decisions_and_the_texts_beside_the_readme_can_be_read_too(guides: Guides) -> None:
+    assert {"contributing", "security", "changelog", "0002-ledger-as-inbox"} <= set(guides.names())
+    assert guides.read("contributing").title == "Contributing"
+    links = addresses(guides.read("architecture").document.parts)
+    assert "/guide/0002-ledger-as-inbox" in links
 
 
 def test_no_link_of_a_guide_is_dead(guides: Guides) -> None:
     app = Flask("guides")
     guides.serve_files(app)
-    for guide in guides.all():
+    for guide in map(guides.read, guides.names()):
         for leads in addresses(guide.document.parts):
             path, _, anchor = leads.partition("#")
             if leads.startswith(FILES):
@@ -93,4 +100,4 @@ def test_where_the_texts_are_missing_there_are_none(tmp_path: Path) -> None:
 def test_the_image_of_docker_holds_the_texts() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     copied = {word for line in lines if line.startswith("COPY ") for word in line.split()}
-    assert {"README.md", ".env.example", "docs"} <= copied
+    assert {"README.md", ".env.example", "docs", *LINKED} <= copied
