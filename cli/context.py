@@ -15,7 +15,7 @@ def in_force(processes: Processes) -> Settings:
     What was changed since they were started is not among it.
     """
     if any(process["pid"] for process in processes.overview().processes):
-        home = {"KOINX_HOME": str(processes.folder.home), "KOINX_ENV_FILE": ""}
+        home = {"KOINX_HOME": str(processes.state_dir.home), "KOINX_ENV_FILE": ""}
         return project.load(home)
     return project.load()
 

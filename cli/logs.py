@@ -16,7 +16,7 @@ def show(processes: Processes, names: Sequence[str], count: int) -> None:
     """The last `count` lines of each log."""
     for name in names:
         mark = f"{prefix(name, names)} " if len(names) > 1 else ""
-        for line in last_lines(processes.folder.log(name), count):
+        for line in last_lines(processes.state_dir.log(name), count):
             say(mark + line)
 
 
@@ -25,14 +25,14 @@ def follow(processes: Processes, *, names: Sequence[str] = NAMES, keep: bool = F
 
     `keep` starts the supervisor anew should it die, and ends with the processes.
     """
-    tails = {name: Tail(processes.folder.log(name)) for name in names}
+    tails = {name: Tail(processes.state_dir.log(name)) for name in names}
     while True:
         for name, tail in tails.items():
             mark = f"{prefix(name, names)} " if len(names) > 1 else ""
             for line in tail.lines():
                 say(mark + line)
         if keep:
-            if read_wish(processes.folder).down:
+            if read_wish(processes.state_dir).down:
                 return
             processes.ensure_supervisor()
         time.sleep(PAUSE)

@@ -199,7 +199,7 @@ def _url(processes: Processes, options: argparse.Namespace) -> int:
         say(process_plan.local_url(settings.api_host, settings.api_port))
     else:
         dashboard = process_plan.local_url(settings.dash_host, settings.dash_port)
-        say(create_link(dashboard, processes.folder, LINK_LIFETIME))
+        say(create_link(dashboard, processes.state_dir, LINK_LIFETIME))
     return 0
 
 

@@ -8,7 +8,7 @@ from supervisor import ports
 from supervisor.control import Detail, Processes
 from supervisor.embedded import servers
 from supervisor.process_identity import sessions
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 
 MARKETS = {"demo": "simulated prices", "replay": "recorded pages", "live": "live prices"}
 FOR_A_NEW_MONGOD = 350 * MEGABYTE  # it takes 315 MB at once: its journal, its operation log
@@ -39,20 +39,20 @@ def _market(settings: Settings) -> str:
 
 
 def _folder(settings: Settings, processes: Processes) -> list[str]:
-    home = processes.folder.home
+    home = processes.state_dir.home
     try:
-        processes.folder.make()
-        for folder in (processes.folder.run, processes.folder.logs, processes.folder.data):
+        processes.state_dir.create()
+        for folder in (processes.state_dir.run, processes.state_dir.logs, processes.state_dir.data):
             tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         return [
             f"KOINX_HOME={home} cannot be written ({error.strerror}): "
             "make room there, or set KOINX_HOME to another folder"
         ]
-    return room_complaints(settings, processes.folder)
+    return room_complaints(settings, processes.state_dir)
 
 
-def room_complaints(settings: Settings, folder: Folder) -> list[str]:
+def room_complaints(settings: Settings, folder: StateDir) -> list[str]:
     """A line for each disk under a home, which is there, without room for a start."""
     own = [data_folder(settings, name) for name in servers.embedded(settings)]
     mongodb = data_folder(settings, "mongodb")
@@ -83,14 +83,16 @@ def port_complaints(settings: Settings, running: list[Detail]) -> list[str]:
     return [
         complaint
         for setting, host, port in wanted
-        if (complaint := ports.complaint(setting, host, port)) and not _is_ours(port, running)
+        if (complaint := ports.problem(setting, host, port)) and not _is_ours(port, running)
     ]
 
 
 def _is_ours(port: int, running: list[Detail]) -> bool:
     ours = {process["pid"] for process in running if process["pid"]}
     by_session = sessions()
-    return any(pid in by_session.get(leader, ()) for leader in ours for pid in ports.holders(port))
+    return any(
+        pid in by_session.get(leader, ()) for leader in ours for pid in ports.listeners(port)
+    )
 
 
 def server_complaints(settings: Settings) -> list[str]:

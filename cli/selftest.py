@@ -19,9 +19,9 @@ from bridge.connection import Connection
 from bridge.events import REQUESTED, MalformedEvent, UpdateRequested
 from cli.output import complain, paint, say
 from settings import Settings
-from supervisor.celery_client import Broker
+from supervisor.celery_client import CeleryClient
 from supervisor.control import Processes
-from supervisor.health_checks import FRESH
+from supervisor.health_checks import HEARTBEAT_TIMEOUT
 
 TASK, QUEUE = "tasks.schedule.publish_update", "maintenance"
 SERVER_SECONDS = 3.0
@@ -81,7 +81,7 @@ class Way:
         self._processes = processes
         self._settings = settings
         self._client = client
-        self._broker = Broker(settings.server("redis_url"), SERVER_SECONDS)
+        self._broker = CeleryClient(settings.server("redis_url"), SERVER_SECONDS)
         self._begun = time.monotonic()
         self._text = ""  # what the API said last, when it was no update
         self._ahead = ""  # the hop that is waited for
@@ -152,7 +152,7 @@ class Way:
         age = _age(file)
         if age is None and not is_ours:
             return f"beat runs elsewhere: it leaves no {file}"
-        if age is None or age > FRESH:
+        if age is None or age > HEARTBEAT_TIMEOUT:
             seen = "never" if age is None else f"{age:.0f} s ago"
             raise Broken("scheduled", "beat", f"left its last sign of life {seen}")
         return f"beat lives: its sign is {age:.1f} s old"

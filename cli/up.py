@@ -19,7 +19,7 @@ from settings import Settings
 from settings.disk_space import Room
 from supervisor import process_plan
 from supervisor.control import Detail, Overview, Processes
-from supervisor.process import ended
+from supervisor.process import describe_exit
 
 PATIENCE = 60.0  # seconds until all must be ready
 FIRST_UPDATE = 10.0  # seconds that the first update is waited for
@@ -117,7 +117,7 @@ def await_ready(processes: Processes, serial: int, names: Sequence[str], patienc
 def tell_end(processes: Processes, process: Detail) -> None:
     """Say what state a process is in, with the last lines that it wrote."""
     name, code = process["name"], process["exit_code"]
-    with_code = f" ({ended(code)})" if code is not None else ""
+    with_code = f" ({describe_exit(code)})" if code is not None else ""
     tried = "is not ready" if process["state"] in ("starting", "running") else process["state"]
     complain(f"{name}: {tried}{with_code}; its last lines:")
     for line in processes.last_lines(name, LAST_LINES) or ["(it wrote nothing)"]:
@@ -145,7 +145,7 @@ def tell_link(url: str, processes: Processes, lasts: timedelta) -> None:
         say(f"dashboard  {url}  (opens with a link: ./koinx url dashboard)")
         return
     try:
-        made = create_link(url, processes.folder, lasts)
+        made = create_link(url, processes.state_dir, lasts)
     except OSError as error:
         complain(f"there is no link to the dashboard: {plain(error)}")
         return

@@ -13,7 +13,7 @@ from dash_ui.auth.csrf import reject_cross_site_requests
 from dash_ui.auth.read_only import make_read_only
 from dash_ui.auth.session import require_login
 from dash_ui.compression import compress_responses, dated_asset
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 
 LOOPBACK = ("127.0.0.1", "localhost")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
@@ -88,7 +88,7 @@ def create_app(
     )
     if password is None or host not in EVERYWHERE:
         app.server.config["TRUSTED_HOSTS"] = [*LOOPBACK, host]
-    require_login(app.server, Folder(home) if home else None, password)
+    require_login(app.server, StateDir(home) if home else None, password)
     reject_cross_site_requests(app.server, api_key or app.server.secret_key)
     _guard(app)
     compress_responses(app.server)

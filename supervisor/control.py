@@ -1,4 +1,4 @@
-"""Start, stop and watch the processes: what the command line and the dashboard call."""
+"""Starts, stops and watches processes on behalf of the command line and the dashboard."""
 
 import os
 import signal
@@ -14,21 +14,21 @@ from typing import Any, Literal, TypedDict, cast
 import settings as project
 from settings import ROOT, Settings
 from supervisor import desired_state, log_files, process_plan
-from supervisor.desired_state import Wish
+from supervisor.desired_state import DesiredState
 from supervisor.process import environment
 from supervisor.process_identity import Identity
-from supervisor.state_dir import STATE_FILE, SUPERVISOR_FILE, SUPERVISOR_LOCK, Folder
+from supervisor.state_dir import STATE_FILE, SUPERVISOR_FILE, SUPERVISOR_LOCK, StateDir
 from supervisor.supervisor import supervise
 
-POLL = 0.05
-STILL = 10.0  # seconds without a sign of life after which a supervisor counts as frozen
-LAUNCHES = 3  # tries to start a supervisor
+POLL_INTERVAL = 0.05
+FROZEN_AFTER = 10.0  # seconds without a change of state in which a supervisor must write one
+MAX_LAUNCHES = 3  # attempts to start a supervisor
 
 State = Literal["running", "starting", "stopped", "crashed", "failed"]
 
 
 class Process(TypedDict):
-    """One process as `status --json` shows it; null where there is no such figure."""
+    """One process as `status --json` shows it; null where a value is unknown."""
 
     name: str
     state: State
@@ -42,9 +42,9 @@ class Process(TypedDict):
 
 
 class Detail(Process):
-    """A process with what the dashboard shows besides.
+    """A process with what only the dashboard shows.
 
-    `exit_code` is null for one that another supervisor had started: nobody told us.
+    `exit_code` is null for a process that another supervisor had started.
     """
 
     exit_code: int | None
@@ -53,7 +53,7 @@ class Detail(Process):
 
 @dataclass(frozen=True)
 class Overview:
-    """All processes at one moment; `serial` is the wish that the supervisor last read."""
+    """All processes at one moment; `serial` is the request that the supervisor last read."""
 
     serial: int
     problem: str | None
@@ -61,29 +61,29 @@ class Overview:
     prepare: Detail | None
 
     def get(self, name: str) -> Detail | None:
-        """The process of this name."""
+        """Returns the process of this name."""
         return next((p for p in self.processes if p["name"] == name), None)
 
 
 class SupervisorError(Exception):
-    """The supervisor cannot be had; says why."""
+    """The supervisor cannot be started; the text says why."""
 
 
 class Processes:
-    """The processes of one home. A wish returns its serial, which its `Overview`s will carry."""
+    """The processes of one home. A request returns its serial, which later `Overview`s carry."""
 
     def __init__(self, home: Path | None = None) -> None:
-        self.folder = Folder(home or project.home())
-        self._launched = 0
+        self.state_dir = StateDir(home or project.home())
+        self._launches = 0
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def supervised(self) -> bool:
-        """Whether a supervisor runs."""
-        return self.folder.is_locked(SUPERVISOR_LOCK)
+        """Returns whether a supervisor is running."""
+        return self.state_dir.is_locked(SUPERVISOR_LOCK)
 
     def overview(self) -> Overview:
-        """What the supervisor wrote last; without one, what of it is still true."""
-        state = self.folder.read(STATE_FILE)
+        """Returns what the supervisor published last; without one, what of that is still true."""
+        state = self.state_dir.read(STATE_FILE)
         supervised = self.supervised()
         prepare = state.get("prepare")
         return Overview(
@@ -94,68 +94,71 @@ class Processes:
         )
 
     def up(self, settings: Settings) -> int:
-        """Run all processes that these settings call for, each with these settings."""
+        """Runs all processes that these settings need, each with these settings."""
         names = process_plan.names(settings)
-        return self._wish(lambda wish: wish.up(names, settings.environment()))
+        return self._request(lambda state: state.up(names, settings.environment()))
 
     def start(self, name: str, settings: Settings) -> int:
-        """Run one process, with what it needs.
+        """Runs one process, with what it needs.
 
-        `settings` count only where nothing runs: else it gets those that the others have.
+        `settings` count only if nothing is running: otherwise it gets those of the others.
         """
 
-        def starting(wish: Wish) -> Wish:
-            if wish.down or not wish.settings:
-                wish = replace(wish, settings=settings.environment(), wanted=())
-            return wish.start([*process_plan.needs(name, settings), name])
+        def start(state: DesiredState) -> DesiredState:
+            if state.down or not state.settings:
+                state = replace(state, settings=settings.environment(), wanted=())
+            return state.start([*process_plan.needs(name, settings), name])
 
-        return self._wish(starting)
+        return self._request(start)
 
     def start_all(self, settings: Settings) -> int:
-        """Run all processes; `settings` count only where nothing runs."""
+        """Runs all processes; `settings` count only if nothing is running."""
         return self.up(self.settings() or settings)
 
     def settings(self) -> Settings | None:
-        """What the processes were started with, before the embedded servers; None if none runs."""
-        wish = desired_state.read(self.folder)
-        if wish.down or not wish.settings:
+        """Returns the settings of `up` or `start`; None if nothing was started.
+
+        The addresses of the embedded servers are not among them.
+        """
+        state = desired_state.read(self.state_dir)
+        if state.down or not state.settings:
             return None
-        return project.load(wish.settings | {"KOINX_ENV_FILE": ""}, running=False)
+        return project.load(state.settings | {"KOINX_ENV_FILE": ""}, running=False)
 
     def stop(self, name: str) -> int:
-        """End one process."""
-        return self._wish(lambda wish: wish.stop(name))
+        """Stops one process."""
+        return self._request(lambda state: state.stop(name))
 
     def restart(self, name: str, settings: Settings) -> int:
-        """End one process, then run it again; one that does not run is started."""
+        """Stops one process, then runs it again; starts it if it is not running."""
         if self.settings() is None:
             return self.start(name, settings)
-        return self._wish(lambda wish: wish.restart(name))
+        return self._request(lambda state: state.restart(name))
 
     def down(self) -> None:
-        """End all processes, then the supervisor; returns when none is left."""
-        if not self.folder.run.is_dir():
+        """Stops all processes, then the supervisor; returns when none is left."""
+        if not self.state_dir.run.is_dir():
             return
-        serial = self._change(lambda wish: wish.stop_all())
-        mark, since = b"", time.monotonic()
+        serial = self._change(lambda state: state.stop_all())
+        last_state, since = b"", time.monotonic()
         while True:
             if not self.supervised():
                 overview = self.overview()
                 if overview.serial == serial and not any(p["pid"] for p in overview.processes):
-                    self._await_supervisors_end()
+                    self._await_supervisor_exit()
                     return
-                # Nobody is there to do it: its lock is ours for as long as this takes.
-                supervise(self.folder, threading.Event())
-            if (now_written := self._written()) != mark:
-                mark, since = now_written, time.monotonic()
-            elif time.monotonic() - since > STILL:
-                self._kill_supervisor()
-            time.sleep(POLL)
+                # No supervisor is left: this process takes the lock and does it.
+                supervise(self.state_dir, threading.Event())
+            if (state := self._published()) != last_state:
+                last_state, since = state, time.monotonic()
+            elif time.monotonic() - since > FROZEN_AFTER and (supervisor := self._supervisor_id()):
+                supervisor.signal(signal.SIGKILL)
+            time.sleep(POLL_INTERVAL)
 
     def wait(self, serial: int, timeout: float) -> Iterator[Overview]:
-        """Overviews that know of wish `serial`, again and again for `timeout` seconds.
+        """Yields overviews that know of request `serial`, repeatedly for `timeout` seconds.
 
-        Keeps a supervisor running meanwhile; raises SupervisorError if it does not.
+        Keeps a supervisor running in the meantime; raises SupervisorError if that fails.
         """
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -163,78 +166,72 @@ class Processes:
             overview = self.overview()
             if overview.serial >= serial:
                 yield overview
-            time.sleep(POLL)
+            time.sleep(POLL_INTERVAL)
 
     def ensure_supervisor(self) -> None:
-        """Start a supervisor if none runs; it goes on when this process ends."""
+        """Starts a supervisor if none is running; it survives this process."""
         if self.supervised():
-            self._launched = 0
+            self._launches = 0
             return
         if self._supervisor is not None and self._supervisor.poll() is None:
             return
-        if self._launched == LAUNCHES:
-            said = " / ".join(log_files.last_lines(self.folder.log("supervisor"), 3))
-            raise SupervisorError(f"the supervisor does not start: {said}")
-        self._launched += 1
-        self.folder.make()
-        with self.folder.log("supervisor").open("ab") as log:
+        if self._launches == MAX_LAUNCHES:
+            output = " / ".join(self.last_lines("supervisor", 3))
+            raise SupervisorError(f"the supervisor does not start: {output}")
+        self._launches += 1
+        self.state_dir.create()
+        with self.state_dir.log("supervisor").open("ab") as log:
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisor"],
                 cwd=ROOT,
-                env=environment(self.folder.home) | {"KOINX_ENV_FILE": ""},
+                env=environment(self.state_dir.home) | {"KOINX_ENV_FILE": ""},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        # Somebody has to take note of its end, or it stays behind as a zombie.
+        # Without a wait for its exit it would stay behind as a zombie.
         threading.Thread(target=self._supervisor.wait, daemon=True).start()
 
     def last_lines(self, name: str, count: int = 10) -> list[str]:
-        """The end of a process's output."""
-        return log_files.last_lines(self.folder.log(name), count)
+        """Returns the last lines of a process's output."""
+        return log_files.last_lines(self.state_dir.log(name), count)
 
-    def _wish(self, change: Callable[[Wish], Wish]) -> int:
+    def _request(self, change: Callable[[DesiredState], DesiredState]) -> int:
         serial = self._change(change)
         self.ensure_supervisor()
         return serial
 
-    def _change(self, change: Callable[[Wish], Wish]) -> int:
-        self.folder.make()
-        with desired_state.changing(self.folder) as held:
-            held.wish = change(held.wish)
-        return held.wish.serial
+    def _change(self, change: Callable[[DesiredState], DesiredState]) -> int:
+        self.state_dir.create()
+        return desired_state.update(self.state_dir, change)
 
-    def _written(self) -> bytes:
+    def _published(self) -> bytes:
         try:
-            return (self.folder.run / STATE_FILE).read_bytes()
+            return (self.state_dir.run / STATE_FILE).read_bytes()
         except OSError:
             return b""
 
-    def _kill_supervisor(self) -> None:
-        if supervisor := self._last_supervisor():
-            supervisor.signal(signal.SIGKILL)
-
-    def _await_supervisors_end(self) -> None:
-        # It gives its lock back a moment before it is gone.
-        deadline = time.monotonic() + STILL
-        while (supervisor := self._last_supervisor()) and supervisor.alive():
+    def _await_supervisor_exit(self) -> None:
+        # It releases its lock a moment before it is gone.
+        deadline = time.monotonic() + FROZEN_AFTER
+        while (supervisor := self._supervisor_id()) and supervisor.alive():
             if time.monotonic() > deadline:
                 supervisor.signal(signal.SIGKILL)
-            time.sleep(POLL)
+            time.sleep(POLL_INTERVAL)
 
-    def _last_supervisor(self) -> Identity | None:
-        found = Identity.from_record(self.folder.read(SUPERVISOR_FILE))
-        return found if found and found.pid != os.getpid() else None
+    def _supervisor_id(self) -> Identity | None:
+        identity = Identity.from_record(self.state_dir.read(SUPERVISOR_FILE))
+        return identity if identity and identity.pid != os.getpid() else None
 
 
 def _detail(record: dict[str, Any], supervised: bool) -> Detail:
     detail = {key: record.get(key) for key in Detail.__annotations__}
-    found = Identity.from_record(record.get("identity"))
     if not supervised:
-        # Nobody asks it any more whether it is ready.
+        # Nothing checks any more whether it is ready.
         detail["ready"] = False
-        if found is None or not found.alive():
-            nothing = dict.fromkeys(("pid", "url", "uptime_s", "cpu_percent", "rss_bytes"))
-            detail |= nothing | {"state": "stopped"}
+        identity = Identity.from_record(record.get("identity"))
+        if identity is None or not identity.alive():
+            unknown = dict.fromkeys(("pid", "url", "uptime_s", "cpu_percent", "rss_bytes"))
+            detail |= unknown | {"state": "stopped"}
     return cast(Detail, detail)

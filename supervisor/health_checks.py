@@ -1,4 +1,4 @@
-"""Whether a process answers, asked the way its users ask it."""
+"""Health checks: ask a process for an answer the way its users do."""
 
 import contextlib
 import json
@@ -13,28 +13,28 @@ from urllib.parse import urlsplit
 
 from supervisor.embedded.replica_set import is_primary
 
-EAGER = 0.1  # seconds between two looks at what does not answer yet
+RETRY_INTERVAL = 0.1  # seconds between checks of a process that does not answer yet
 TIMEOUT = 2.0
-FRESH = 15.0  # seconds that a heartbeat is good for
-IDLE = 30.0  # seconds without a task, though there was one, until a worker is taken for wedged
+HEARTBEAT_TIMEOUT = 15.0
+IDLE_TIMEOUT = 30.0  # seconds without a task, though one was waiting, that show a wedged worker
 
 Check = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """How to ask: `kind` names one of `KINDS`, `target` is the address, file or worker to ask.
+    """How to check a process: `kind` names one of `CHECKS`, `target` what to ask there.
 
-    What answers is asked again every `calm` seconds.
+    A process that answers is checked again every `interval` seconds.
     """
 
     kind: str
     target: str
-    calm: float = 2.0
+    interval: float = 2.0
 
     def check(self) -> Check:
-        """A function that asks once; it answers False, or raises, when there is no good answer."""
-        return KINDS[self.kind](self.target)
+        """Returns a function that checks once; it returns False, or raises, on failure."""
+        return CHECKS[self.kind](self.target)
 
 
 def _http(url: str) -> Check:
@@ -49,23 +49,25 @@ def _http(url: str) -> Check:
     return check
 
 
-def _ask(url: str, request: bytes, ended: Callable[[bytes], bool]) -> bytes:
-    """Send lines of a text protocol and read until the answer `ended`, the end or the limit."""
+def _exchange(url: str, request: bytes, is_complete: Callable[[bytes], bool]) -> bytes:
+    """Sends lines of a text protocol; reads until the answer is complete, or the stream ends."""
     address = urlsplit(url)
     with socket.create_connection((address.hostname or "", address.port or 0), TIMEOUT) as server:
         server.settimeout(TIMEOUT)
         server.sendall(request)
-        heard = b""
-        while not ended(heard) and (part := server.recv(65536)):
-            heard += part
-        return heard
+        received = b""
+        while not is_complete(received) and (part := server.recv(65536)):
+            received += part
+        return received
 
 
 def _redis(url: str) -> Check:
     secret = urlsplit(url).password
     lines = [*([f"AUTH {secret}"] if secret else []), "PING"]
     request = "".join(f"{line}\r\n" for line in lines).encode()
-    return lambda: b"+PONG" in _ask(url, request, lambda heard: heard.count(b"\n") == len(lines))
+    return lambda: (
+        b"+PONG" in _exchange(url, request, lambda received: received.count(b"\n") == len(lines))
+    )
 
 
 def _nats(url: str) -> Check:
@@ -74,8 +76,8 @@ def _nats(url: str) -> Check:
     request = f"CONNECT {json.dumps(options)}\r\nPING\r\n".encode()
 
     def check() -> bool:
-        heard = _ask(url, request, lambda heard: b"PONG\r\n" in heard)
-        greeting, _, rest = heard.partition(b"\r\n")
+        received = _exchange(url, request, lambda received: b"PONG\r\n" in received)
+        greeting, _, rest = received.partition(b"\r\n")
         features = json.loads(greeting.removeprefix(b"INFO "))
         return b"PONG" in rest and features.get("jetstream") is True
 
@@ -83,51 +85,53 @@ def _nats(url: str) -> Check:
 
 
 def _worker(target: str) -> Check:
-    """`target` is the node's name, the broker's URL and the heartbeat's file, with spaces between.
+    """`target` is the node's name, the broker's URL and the heartbeat file, separated by spaces.
 
-    A worker that answers may have stopped taking tasks. It is taken for wedged when it began none
-    for IDLE seconds in which there always was one for it: beat runs, which gives it one every 5 s,
-    or messages wait.
+    A worker that answers may have stopped taking tasks. It counts as wedged when it started none
+    for IDLE_TIMEOUT seconds in which one was always waiting: beat, which queues one every 5 s, is
+    running, or messages are in its queues.
     """
-    from supervisor.celery_client import Broker  # noqa: PLC0415 - a third of a second, in this thread alone
+    # Celery takes a third of a second to import; only this thread waits for it.
+    from supervisor.celery_client import CeleryClient  # noqa: PLC0415
 
     node, url, file = target.split(" ", 2)
-    broker = Broker(url, TIMEOUT)
-    begins, beat = _change(Path(file)), _heartbeat(str(Path(file).with_name("beat.json")), FRESH)
+    client = CeleryClient(url, TIMEOUT)
+    took_task = _change(Path(file))
+    beat_runs = _heartbeat(str(Path(file).with_name("beat.json")))
     idle_since = time.monotonic()
 
     def check() -> bool:
         nonlocal idle_since
-        waiting = broker.waiting(node)
-        if begins() or not (beat() or waiting):
+        waiting = client.queue_length(node)
+        if took_task() or not (beat_runs() or waiting):
             idle_since = time.monotonic()
-        return waiting is not None and time.monotonic() - idle_since < IDLE
+        return waiting is not None and time.monotonic() - idle_since < IDLE_TIMEOUT
 
     return check
 
 
-def _heartbeat(file: str, within: float) -> Check:
-    """The file's content changes; what it held before the first look proves nothing."""
-    beats = _change(Path(file))
-    changed: float | None = None
+def _heartbeat(file: str) -> Check:
+    """Checks that the file's content keeps changing; its content at first proves nothing."""
+    has_changed = _change(Path(file))
+    changed_at: float | None = None
 
     def check() -> bool:
-        nonlocal changed
-        if beats():
-            changed = time.monotonic()
-        return changed is not None and time.monotonic() - changed < within
+        nonlocal changed_at
+        if has_changed():
+            changed_at = time.monotonic()
+        return changed_at is not None and time.monotonic() - changed_at < HEARTBEAT_TIMEOUT
 
     return check
 
 
 def _change(path: Path) -> Check:
-    """Whether the file's content is another than at the last look."""
-    seen = _content(path)
+    """Checks whether the file's content has changed since the last check."""
+    content = _content(path)
 
     def check() -> bool:
-        nonlocal seen
-        before, seen = seen, _content(path) or seen
-        return seen != before
+        nonlocal content
+        before, content = content, _content(path) or content
+        return content != before
 
     return check
 
@@ -139,39 +143,39 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-KINDS: dict[str, Callable[[str], Check]] = {
+CHECKS: dict[str, Callable[[str], Check]] = {
     "http": _http,
     "redis": _redis,
     "nats": _nats,
     "mongodb": lambda url: lambda: is_primary(url),
     "worker": _worker,
-    "heartbeat": lambda file: _heartbeat(file, FRESH),
+    "heartbeat": _heartbeat,
 }
 
 
-class Watch(threading.Thread):
-    """Asks again and again, in a thread of its own: a server that hangs must not hold the loop."""
+class HealthMonitor(threading.Thread):
+    """Checks one process repeatedly, in its own thread: a hang must not block the supervisor."""
 
     def __init__(self, probe: Probe) -> None:
-        super().__init__(name=f"watch {probe.kind}", daemon=True)
+        super().__init__(name=f"{probe.kind} health", daemon=True)
         self._probe = probe
-        self._ended = threading.Event()
+        self._stopped = threading.Event()
         self.ready = False
         self.last_answer: float | None = None  # on the monotonic clock
 
     def run(self) -> None:
-        """Until `end()`."""
+        """Checks until `stop()`."""
         check = self._probe.check()
-        while not self._ended.is_set():
+        while not self._stopped.is_set():
             try:
                 self.ready = check()
-            except Exception:  # whatever goes wrong here: it did not answer
+            except Exception:  # whatever went wrong, there was no good answer
                 self.ready = False
             if self.ready:
                 self.last_answer = time.monotonic()
-            self._ended.wait(self._probe.calm if self.ready else EAGER)
+            self._stopped.wait(self._probe.interval if self.ready else RETRY_INTERVAL)
 
-    def end(self) -> None:
-        """Ask no more; does not wait for the question that is under way."""
-        self._ended.set()
+    def stop(self) -> None:
+        """Stops checking; does not wait for a check in progress."""
+        self._stopped.set()
         self.ready = False

@@ -1,4 +1,4 @@
-"""The processes' log files: keep them small, read their ends, follow them."""
+"""The processes' log files: rotates them, reads their last lines, follows them."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,27 +8,27 @@ from pathlib import Path
 from logs.formatters import readable
 
 MAX_BYTES = 10 * 1024 * 1024
-KEPT = 3
+BACKUPS = 3
 BLOCK = 64 * 1024
 
 
 def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
-    """Put a log that grew past `max_bytes` aside as `.1`, `.2`, `.3` and empty it.
+    """Moves the content of a log larger than `max_bytes` to `.1` (then `.2`, `.3`).
 
-    Copied, then truncated: the process goes on appending to the file that it opened.
+    The log is copied, then truncated: the process keeps appending to the file that it opened.
     """
     copy = path.with_name(f"{path.name}.new")
     try:
         if path.stat().st_size <= max_bytes:
             return
         shutil.copyfile(path, copy)
-        for number in range(KEPT, 1, -1):
+        for number in range(BACKUPS, 1, -1):
             older = path.with_name(f"{path.name}.{number - 1}")
             if older.exists():
                 older.replace(path.with_name(f"{path.name}.{number}"))
         copy.replace(path.with_name(f"{path.name}.1"))
     except OSError:
-        # No room for a copy: all is kept as it is until there is.
+        # No room for a copy: everything stays as it is until there is.
         with suppress(OSError):
             copy.unlink()
         return
@@ -37,7 +37,7 @@ def rotate(path: Path, max_bytes: int = MAX_BYTES) -> None:
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """The last lines of a log, made for people to read; [] if there is none."""
+    """Returns the last `count` lines of a log in readable form; [] if there is no log."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
@@ -51,18 +51,18 @@ def last_lines(path: Path, count: int) -> list[str]:
         return []
     if not count or not data:
         return []
-    # Not splitlines(): what somebody sent may hold other ends of lines than ours.
-    found = data.decode(errors="replace").removesuffix("\n").split("\n")[-count:]
-    return [line for one in found for line in readable(one)]
+    # Not splitlines(): text from outside may contain other line separators.
+    lines = data.decode(errors="replace").removesuffix("\n").split("\n")[-count:]
+    return [shown for line in lines for shown in readable(line)]
 
 
 class Tail:
-    """Follows one log from where it ends now (or `start`), over its rotations, for people."""
+    """Follows one log from its current end (or from `start`), across rotations."""
 
     def __init__(self, path: Path, start: int | None = None) -> None:
         self._path = path
-        self._rest = b""
-        self._at = self._size() if start is None else start
+        self._incomplete = b""
+        self._position = self._size() if start is None else start
 
     def _size(self) -> int:
         try:
@@ -71,16 +71,16 @@ class Tail:
             return 0
 
     def lines(self) -> Iterator[str]:
-        """The whole lines that came since the last call."""
+        """Yields the complete lines written since the last call, in readable form."""
         size = self._size()
-        if size < self._at:
-            self._at, self._rest = 0, b""
-        if size == self._at:
+        if size < self._position:
+            self._position, self._incomplete = 0, b""
+        if size == self._position:
             return
         with self._path.open("rb") as file:
-            file.seek(self._at)
-            data = file.read(size - self._at)
-        self._at += len(data)
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        for line in whole:
+            file.seek(self._position)
+            data = file.read(size - self._position)
+        self._position += len(data)
+        *complete, self._incomplete = (self._incomplete + data).split(b"\n")
+        for line in complete:
             yield from readable(line.decode(errors="replace"))

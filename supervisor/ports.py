@@ -1,4 +1,4 @@
-"""Which TCP ports are free, and who holds one that is not."""
+"""Finds free TCP ports, and the processes that hold the others."""
 
 import errno
 import secrets
@@ -7,16 +7,16 @@ from contextlib import suppress
 
 import psutil
 
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 
 FILE = "ports.json"
-# Below the range from which systems take ports for outgoing connections, which could come between
-# a server's end and its next start.
-CHOICE = range(20_000, 32_000)
+# Below the range that systems use for outgoing connections: one of those could take the port
+# between a server's stop and its next start.
+CANDIDATES = range(20_000, 32_000)
 
 
-def refusal(host: str, port: int) -> OSError | None:
-    """Why nobody could listen there now; None if it is free."""
+def bind_error(host: str, port: int) -> OSError | None:
+    """Returns why a server cannot listen there now; None if it can."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -31,13 +31,13 @@ def refusal(host: str, port: int) -> OSError | None:
 
 
 def is_busy(host: str, port: int) -> bool:
-    """Whether somebody listens there already."""
-    error = refusal(host, port)
+    """Returns whether another process listens there already."""
+    error = bind_error(host, port)
     return error is not None and error.errno == errno.EADDRINUSE
 
 
-def holders(port: int) -> list[int]:
-    """The pids that listen on a port; empty where the system does not tell."""
+def listeners(port: int) -> list[int]:
+    """Returns the pids that listen on a port; [] where the system does not tell."""
     try:
         connections = psutil.net_connections(kind="tcp")
     except (psutil.Error, OSError):
@@ -54,47 +54,48 @@ def holders(port: int) -> list[int]:
     )
 
 
-def complaint(setting: str, host: str, port: int) -> str | None:
-    """Why `setting` (API_PORT, DASH_PORT) cannot be had, with the cure; None if it can."""
-    error = refusal(host, port)
+def problem(setting: str, host: str, port: int) -> str | None:
+    """Explains why `setting` (API_PORT, DASH_PORT) cannot be used, and the fix; None if it can."""
+    error = bind_error(host, port)
     if error is None:
         return None
     if error.errno == errno.EADDRINUSE:
         return (
-            f"{setting}={port} is in use by {_named(holders(port))}: "
-            f"set {setting} to a free port, or stop it"
+            f"{setting}={port} is in use by {_process_name(listeners(port))}: "
+            f"set {setting} to a free port, or stop that process"
         )
     if error.errno == errno.EACCES:
-        return f"{setting}={port} may not be used by this account: set a port above 1023"
+        return f"{setting}={port} needs more rights than this account has: set a port above 1023"
     name = setting.replace("_PORT", "_HOST")
-    return f"{name}={host} is no address of this machine ({error.strerror})"
+    return f"{name}={host} is not an address of this machine ({error.strerror})"
 
 
-def _named(pids: list[int]) -> str:
+def _process_name(pids: list[int]) -> str:
     for pid in pids:
         with suppress(psutil.Error):
             return f"{psutil.Process(pid).name()} (pid {pid})"
     return "another process"
 
 
-class KeptPorts:
-    """A loopback port for each embedded server, chosen once, then the same at every start."""
+class PortStore:
+    """Assigns each embedded server a loopback port and keeps it for later starts."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
+    def __init__(self, state_dir: StateDir) -> None:
+        self._state_dir = state_dir
 
     def get(self, name: str) -> int:
-        """The port of a server."""
-        port = self._folder.read(FILE).get(name)
-        return port if isinstance(port, int) else self.renew(name)
+        """Returns a server's port; assigns one at the first call."""
+        port = self._state_dir.read(FILE).get(name)
+        return port if isinstance(port, int) else self.reassign(name)
 
-    def renew(self, name: str) -> int:
-        """Another port, since a stranger holds the kept one."""
-        kept = self._folder.read(FILE)
-        taken = set(kept.values())
-        choice = (
-            port for port in secrets.SystemRandom().sample(CHOICE, len(CHOICE)) if port not in taken
+    def reassign(self, name: str) -> int:
+        """Assigns another port, because a foreign process holds the current one."""
+        assigned = self._state_dir.read(FILE)
+        shuffled = secrets.SystemRandom().sample(CANDIDATES, len(CANDIDATES))
+        port = next(
+            port
+            for port in shuffled
+            if port not in assigned.values() and bind_error("127.0.0.1", port) is None
         )
-        port = next(port for port in choice if refusal("127.0.0.1", port) is None)
-        self._folder.write(FILE, kept | {name: port})
+        self._state_dir.write(FILE, assigned | {name: port})
         return port

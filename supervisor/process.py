@@ -1,4 +1,4 @@
-"""One process's life under the supervisor: start, watch, end, and start again."""
+"""The life of one process under the supervisor: start, watch, stop, restart with backoff."""
 
 import logging
 import os
@@ -14,102 +14,97 @@ from logs.redaction import plain
 from settings import NAMES as SETTINGS
 from settings import ROOT
 from supervisor import ports, process_identity
-from supervisor.health_checks import Watch
+from supervisor.health_checks import HealthMonitor
 from supervisor.process_identity import Identity
-from supervisor.process_spec import Spec
-from supervisor.state_dir import Folder
+from supervisor.process_spec import ProcessSpec
+from supervisor.state_dir import StateDir
 
 log = logging.getLogger("supervisor")
 
-MAX_STARTS = 5  # in a row that never got ready
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-LONGEST_OF_WORKING = 2.0  # the longest pause of one that was ready, or was killed by another
+MAX_STARTS = 5  # in a row that never became ready
+FIRST_BACKOFF, MAX_BACKOFF = 0.5, 30.0
+MAX_BACKOFF_IF_WORKING = 2.0  # for a process that was ready, or was killed from outside
 KILLED = (-signal.SIGKILL, -signal.SIGTERM)
-CALM_AFTER = 60.0  # seconds of being ready after which the pauses begin small again
+BACKOFF_RESET = 60.0  # seconds of being ready after which the backoff starts over
 
-# A new title would be written over the environment by which identity.find() and members() know it.
-UNCLOBBERED = {"SPT_NOENV": "1"}  # read by setproctitle, which Celery uses where it is installed
+# A new process title would overwrite the environment by which process_identity recognises it.
+KEEP_ENVIRONMENT = {"SPT_NOENV": "1"}  # for setproctitle, which Celery uses where it is installed
 
 
-class Managed:
-    """Holds what is known of one process. All its methods return at once.
+class ManagedProcess:
+    """One process and everything known about it. All methods return at once.
 
-    Written by the supervisor: `spec` (None: not called for any more), `wanted`, `asked`,
-    `restart_asked`.
+    The supervisor writes `spec` (None: no longer needed), `wanted` and `restart_requested`.
     """
 
-    def __init__(self, name: str, folder: Folder) -> None:
+    def __init__(self, name: str, state_dir: StateDir) -> None:
         self.name = name
-        self.spec: Spec | None = None
+        self.spec: ProcessSpec | None = None
         self.wanted = False
-        self.restart_asked = False
+        self.restart_requested = False
         self.identity: Identity | None = None
-        self.fingerprint: str | None = None  # of what runs, or ran last
+        self.fingerprint: str | None = None  # of the running process, or of the last one
         self.exit_code: int | None = None
         self.restarts = 0
         self.failed = False
-        self.done: str | None = None  # the fingerprint with which a `once` did its work
+        self.completed: str | None = None  # the fingerprint with which a oneshot did its work
         self.cpu_percent: float | None = None
         self.rss_bytes: int | None = None
         self._cpu_seconds: tuple[float, float] | None = None
-        self._folder = folder
+        self._state_dir = state_dir
         self._child: subprocess.Popen[bytes] | None = None
-        self._watch: Watch | None = None
+        self._monitor: HealthMonitor | None = None
         self._was_ready = False
         self._ready_since: float | None = None
-        self._able_since = 0.0  # since when it could answer: started, and all its needs ready
-        self._ending: float | None = None  # when its patience is over
+        self._answerable_since = 0.0  # since when it was started and all that it needs was ready
+        self._kill_at: float | None = None  # set while it is stopping
         self._restarting = False
         self._stuck = False
         self._unready_starts = 0
-        self._pause = FIRST_PAUSE
+        self._backoff = FIRST_BACKOFF
         self._next_start = 0.0
 
     @property
     def stage(self) -> int:
-        """When it is to end, among others; what nothing calls for any more ends as a server."""
+        """When to stop it, relative to others; without a spec it stops with the servers."""
         return self.spec.stage if self.spec else 3
 
     @property
     def alive(self) -> bool:
-        """Whether it, or something that it left behind, still runs."""
+        """Whether the process, or another one of its session, is still running."""
         return self.identity is not None
 
     @property
-    def outdated(self) -> bool:
-        """Whether it runs with other settings than are asked for now."""
-        return self.alive and (self.spec is None or self.spec.fingerprint != self.fingerprint)
-
-    @property
-    def must_end(self) -> bool:
-        """Whether it runs and should not, or not so."""
+    def must_stop(self) -> bool:
+        """Whether it runs, but should not run or should run with another spec."""
+        outdated = self.spec is None or self.spec.fingerprint != self.fingerprint
         return self.alive and (
-            not self.wanted or self.outdated or self.restart_asked or self._restarting
+            not self.wanted or outdated or self.restart_requested or self._restarting
         )
 
     @property
     def ready(self) -> bool:
-        """Whether it answers, in the form that is asked for now."""
-        if self.spec and self.spec.once:
-            return self.done == self.spec.fingerprint
-        return bool(self._watch and self._watch.ready) and not self.must_end
+        """Whether it answers, with the current spec."""
+        if self.spec and self.spec.oneshot:
+            return self.completed == self.spec.fingerprint
+        return bool(self._monitor and self._monitor.ready) and not self.must_stop
 
     @property
-    def startable(self) -> bool:
+    def can_start(self) -> bool:
         """Whether it is time to start it."""
         return (
             self.wanted
             and self.spec is not None
-            and not (self.alive or self.failed or (self.spec.once and self.ready))
+            and not (self.alive or self.failed or (self.spec.oneshot and self.ready))
             and time.monotonic() >= self._next_start
         )
 
     @property
     def state(self) -> str:
-        """In the words of `status`."""
-        if self._ending is not None and not self.wanted:
+        """The state that `./koinx status` shows."""
+        if self._kill_at is not None and not self.wanted:
             return "running"
-        if self._ending is None and self._is_running():
+        if self._kill_at is None and self.alive and self._monitor is not None:
             return "running" if self._was_ready else "starting"
         if not self.wanted:
             return "stopped"
@@ -117,143 +112,147 @@ class Managed:
             return "failed"
         return "crashed" if time.monotonic() < self._next_start else "starting"
 
-    def _is_running(self) -> bool:
-        return self.identity is not None and self._watch is not None
-
-    def forgive(self) -> None:
-        """Forget the failures: somebody asked for it."""
+    def reset_backoff(self) -> None:
+        """Forgets earlier failures, so that the next start is immediate."""
         self.failed = False
         self._unready_starts = 0
-        self._pause = FIRST_PAUSE
+        self._backoff = FIRST_BACKOFF
         self._next_start = 0.0
 
     def start(self) -> None:
-        """Start it; a refusal of the system counts as a start that never got ready."""
+        """Starts it; an error of the system counts as a start that never became ready."""
         assert self.spec is not None
-        spec = self.spec
-        self.fingerprint, self.restart_asked, self._restarting = spec.fingerprint, False, False
+        self.fingerprint = self.spec.fingerprint
+        self.restart_requested = self._restarting = False
         self.exit_code, self._was_ready, self._ready_since = None, False, None
-        self._able_since = time.monotonic()
+        self._answerable_since = time.monotonic()
         try:
-            self._child = self._popen(spec)
+            self._child = self._popen(self.spec)
         except OSError as error:
-            log.warning("it cannot be started: %s", plain(error), extra={"of": self.name})
-            self._fall()
+            log.warning("start failed: %s", plain(error), extra={"of": self.name})
+            self._record_failure()
             return
         pid = self._child.pid
-        self.identity = Identity.of(pid) or Identity(pid, 0, "")  # over already
-        self._begin_watch()
+        self.identity = Identity.of(pid) or Identity(pid, 0, "")  # it has exited already
+        self._start_monitor()
 
-    def adopt(self, found: Identity, fingerprint: str | None, restarts: int) -> None:
-        """Take over what another supervisor started."""
-        self.identity, self.fingerprint, self.restarts = found, fingerprint, restarts
-        self._able_since = time.monotonic()
-        self._begin_watch()
+    def adopt(self, identity: Identity, fingerprint: str | None, restarts: int) -> None:
+        """Takes over a process that another supervisor started."""
+        self.identity, self.fingerprint, self.restarts = identity, fingerprint, restarts
+        self._answerable_since = time.monotonic()
+        self._start_monitor()
 
-    def _popen(self, spec: Spec) -> subprocess.Popen[bytes]:
+    def _popen(self, spec: ProcessSpec) -> subprocess.Popen[bytes]:
         if spec.address and ports.is_busy(*spec.address):
             setting = "API_PORT" if spec.name == "api" else "DASH_PORT"
-            raise OSError(ports.complaint(setting, *spec.address) or "its port is in use")
+            raise OSError(ports.problem(setting, *spec.address) or "its port is in use")
         for folder in spec.folders:
             Path(folder).mkdir(parents=True, exist_ok=True)
         for path, text in spec.files.items():
-            self._folder.write_text(Path(path), text)
-        with self._folder.log(self.name).open("ab") as log:
+            self._state_dir.write_text(Path(path), text)
+        with self._state_dir.log(self.name).open("ab") as log:
             return subprocess.Popen(
                 spec.command,
                 cwd=ROOT,
-                env=environment(self._folder.home)
+                env=environment(self._state_dir.home)
                 | spec.environment
-                | {process_identity.AS: f"{self.name}:{spec.fingerprint}", **UNCLOBBERED},
+                | {process_identity.AS: f"{self.name}:{spec.fingerprint}", **KEEP_ENVIRONMENT},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
 
-    def _begin_watch(self) -> None:
+    def _start_monitor(self) -> None:
         if self.spec and self.spec.probe:
-            self._watch = Watch(self.spec.probe)
-            self._watch.start()
+            self._monitor = HealthMonitor(self.spec.probe)
+            self._monitor.start()
+
+    def _stop_monitor(self) -> None:
+        if self._monitor:
+            self._monitor.stop()
+        self._monitor = None
 
     def stop(self) -> None:
-        """Ask it to end."""
-        if self._ending is None and self.identity is not None:
-            self._restarting = self._restarting or self.restart_asked
-            self.restart_asked = False
-            self._ending = time.monotonic() + (self.spec.patience if self.spec else 10)
-            self._end_watch()
+        """Asks it to stop."""
+        if self._kill_at is None and self.identity is not None:
+            self._restarting = self._restarting or self.restart_requested
+            self.restart_requested = False
+            self._kill_at = time.monotonic() + (self.spec.stop_timeout if self.spec else 10)
+            self._stop_monitor()
             self.identity.signal(signal.SIGTERM)
 
-    def _end_watch(self) -> None:
-        if self._watch:
-            self._watch.end()
-        self._watch = None
-
-    def observe(self, needs_ready: bool) -> None:
-        """See what has become of it since the last look."""
+    def poll(self, needs_ready: bool) -> None:
+        """Updates what is known of the process; kills it when its stop timeout is over."""
         if self.identity is None:
             return
         now = time.monotonic()
-        # A child is dead when it was reaped: looked at in another way it might be missed.
+        # A child is dead once it was reaped; any other way of asking might miss its exit.
         if self._child.poll() is None if self._child else self.identity.alive():
-            if self._ending is not None and now > self._ending:
-                process_identity.end(process_identity.members(self.identity, self._folder.home))
-            self._look_at_readiness(now, needs_ready)
+            if self._kill_at is not None and now > self._kill_at:
+                process_identity.kill(self._session())
+            self._check_readiness(now, needs_ready)
             return
-        # Granian's workers go on serving when their parent is killed, and a second start would
-        # bind its port beside them: nothing of the old session may be left.
-        if left := process_identity.members(self.identity, self._folder.home):
-            process_identity.end(left)
+        # Granian's workers keep serving when their parent is killed, and a second start would bind
+        # its port beside them: nothing of the old session may be left.
+        if left := self._session():
+            process_identity.kill(left)
             return
-        self.exit_code = self._child.returncode if self._child else None
-        asked_for = self._ending is not None and not self._stuck
-        self.identity, self._child, self._ending, self._stuck = None, None, None, False
-        self.cpu_percent = self.rss_bytes = self._cpu_seconds = None
-        self._end_watch()
-        if self.spec and self.spec.once and self.exit_code == 0:
-            self.done = self.fingerprint
-            self.forgive()
-        elif self.wanted and not asked_for:
-            self._fall()
-        self._restarting = False
-        self.restart_asked = False
+        self._record_exit()
 
-    def _look_at_readiness(self, now: float, needs_ready: bool) -> None:
-        if self._watch and self._watch.ready:
+    def _session(self) -> list[Identity]:
+        assert self.identity is not None
+        return process_identity.session_members(self.identity, self._state_dir.home)
+
+    def _record_exit(self) -> None:
+        self.exit_code = self._child.returncode if self._child else None
+        requested = self._kill_at is not None and not self._stuck
+        self.identity, self._child, self._kill_at, self._stuck = None, None, None, False
+        self.cpu_percent = self.rss_bytes = self._cpu_seconds = None
+        self._stop_monitor()
+        if self.spec and self.spec.oneshot and self.exit_code == 0:
+            self.completed = self.fingerprint
+            self.reset_backoff()
+        elif self.wanted and not requested:
+            self._record_failure()
+        self._restarting = self.restart_requested = False
+
+    def _check_readiness(self, now: float, needs_ready: bool) -> None:
+        if self._monitor and self._monitor.ready:
             self._was_ready = True
             self._unready_starts = 0
             self._ready_since = self._ready_since or now
-            if now - self._ready_since > CALM_AFTER:
-                self._pause = FIRST_PAUSE
+            if now - self._ready_since > BACKOFF_RESET:
+                self._backoff = FIRST_BACKOFF
         else:
             self._ready_since = None
         if not needs_ready:
-            self._able_since = now
+            self._answerable_since = now
         limit = self.spec.stuck_after if self.spec else None
-        answered = max((self._watch and self._watch.last_answer) or 0, self._able_since)
-        if limit and self._ending is None and now - answered > limit:
-            log.warning("no answer for %.0f s: it is started anew", limit, extra={"of": self.name})
+        last_answer = (self._monitor and self._monitor.last_answer) or 0
+        unanswered = now - max(last_answer, self._answerable_since)
+        if limit and self._kill_at is None and unanswered > limit:
+            log.warning("no answer for %.0f s: restarting", limit, extra={"of": self.name})
             self._stuck = self._restarting = True
 
-    def _fall(self) -> None:
-        """Count a failure: when is the next start, if ever."""
-        # A long pause is for a start that goes wrong. Kills that come one after the other say
-        # nothing about the start, and everything that needs this process waits for it.
+    def _record_failure(self) -> None:
+        """Counts a failure and sets the time of the next start, if there is to be one."""
+        # A long pause is for a start that goes wrong. A series of kills says nothing about the
+        # start, and everything that needs this process waits for it.
         works = self._was_ready or self.exit_code in KILLED
         if not works:
             self._unready_starts += 1
         self.failed = self._unready_starts >= MAX_STARTS
-        self.restarts += not self.failed and not (self.spec and self.spec.once)
-        pause = min(self._pause, LONGEST_OF_WORKING) if works else self._pause
+        self.restarts += not self.failed and not (self.spec and self.spec.oneshot)
+        pause = min(self._backoff, MAX_BACKOFF_IF_WORKING) if works else self._backoff
         self._next_start = time.monotonic() + pause
-        self._pause = min(pause * 2, LONGEST_PAUSE)
+        self._backoff = min(pause * 2, MAX_BACKOFF)
 
     def measure(self, pids: Iterable[int]) -> None:
-        """Add up what the processes of its session use."""
+        """Adds up the CPU and memory use of the processes of its session."""
         if self.identity is None:
             return
-        used = list(process_identity.usage(list(pids)))
+        used = list(process_identity.usage(pids))
         now, seconds = time.monotonic(), sum(cpu for cpu, _ in used)
         if self._cpu_seconds:
             then, before = self._cpu_seconds
@@ -262,35 +261,35 @@ class Managed:
         self.rss_bytes = sum(rss for _, rss in used)
 
     def record(self) -> dict[str, Any]:
-        """What `status` shows, and what the next supervisor needs to take over."""
-        alive = self.identity
+        """Returns what `status` shows, and what the next supervisor needs to take over."""
+        identity = self.identity
         return {
             "name": self.name,
             "state": self.state,
             "ready": self.ready,
-            "pid": alive.pid if alive else None,
-            "url": self.spec.url if self.spec and alive else None,
-            "uptime_s": round(alive.age(), 1) if alive else None,
+            "pid": identity.pid if identity else None,
+            "url": self.spec.url if self.spec and identity else None,
+            "uptime_s": round(identity.age(), 1) if identity else None,
             "restarts": self.restarts,
-            "restarting": self.restart_asked or self._restarting,
+            "restarting": self.restart_requested or self._restarting,
             "cpu_percent": self.cpu_percent,
             "rss_bytes": self.rss_bytes,
             "exit_code": self.exit_code,
             "fingerprint": self.fingerprint,
-            "identity": alive.record() if alive else None,
+            "identity": identity.record() if identity else None,
         }
 
 
 def environment(home: Path) -> dict[str, str]:
-    """This process's environment without any setting, but for the home."""
+    """Returns this process's environment with `KOINX_HOME`, but without any other setting."""
     ours = {*SETTINGS, "KOINX_ENV_FILE", process_identity.AS}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
-    kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    return kept | {"KOINX_HOME": str(home)}
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
+    return inherited | {"PATH": path, "KOINX_HOME": str(home)}
 
 
-def ended(code: int) -> str:
-    """How a process ended, by its exit code."""
+def describe_exit(code: int) -> str:
+    """Describes how a process ended, by its exit code."""
     try:
         return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     except ValueError:

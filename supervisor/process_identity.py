@@ -1,9 +1,9 @@
-"""Tell a process apart from any other that has, or had, its pid."""
+"""Identifies a process reliably, although the system reuses pids."""
 
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -12,15 +12,16 @@ from typing import Any
 
 import psutil
 
-AS = "SUPERVISED_AS"  # in the environment of each process that a supervisor starts: as what
+AS = "SUPERVISED_AS"  # in the environment of each supervised process: `name:fingerprint`
 
 
 @dataclass(frozen=True)
 class Identity:
-    """A process by pid, start and boot: a pid alone is given to another in time.
+    """A process by pid, start time and boot: the system gives a pid to another process in time.
 
-    Never by its command line, which a process may change (setproctitle). `started` counts clock
-    ticks since boot where the system tells, else seconds since 1970: only good for comparing.
+    The command line does not count, because a process may change it (setproctitle). `started`
+    counts clock ticks since boot where the system tells them, else seconds since 1970: it is only
+    good for comparing.
     """
 
     pid: int
@@ -29,7 +30,7 @@ class Identity:
 
     @classmethod
     def of(cls, pid: int) -> "Identity | None":
-        """Who has `pid` now; None for nobody, a zombie, or one that may not be looked at."""
+        """Identifies the process that has `pid` now; None if none can be inspected."""
         try:
             process = psutil.Process(pid)
             if process.status() == psutil.STATUS_ZOMBIE:
@@ -40,9 +41,9 @@ class Identity:
 
     @classmethod
     def from_record(cls, record: Any) -> "Identity | None":
-        """What `record()` wrote; None if it is something else.
+        """Reads what `record()` wrote; None if it is something else.
 
-        Version 0.1 wrote no boot: what it started is of this one if the ticks agree.
+        Version 0.1 wrote no boot: its processes are of this boot if the ticks agree.
         """
         try:
             boot = record.get("boot", _boot())
@@ -51,15 +52,15 @@ class Identity:
             return None
 
     def record(self) -> dict[str, Any]:
-        """The identity as JSON can hold it."""
+        """Returns the identity in a form that JSON can hold."""
         return asdict(self)
 
     def alive(self) -> bool:
-        """Whether this very process still runs."""
+        """Returns whether this very process is still running."""
         return Identity.of(self.pid) == self
 
     def age(self) -> float:
-        """Seconds since the process started."""
+        """Returns the seconds since the process started."""
         with suppress(OSError, ValueError):
             uptime = float(Path("/proc/uptime").read_text().split()[0])
             return max(0.0, uptime - self.started / os.sysconf("SC_CLK_TCK"))
@@ -68,14 +69,14 @@ class Identity:
         return 0.0
 
     def signal(self, number: int) -> bool:
-        """Send a signal to this very process; False, and nothing sent, if it is gone."""
+        """Sends a signal to this very process; returns False, and sends nothing, if it is gone."""
         with suppress(OSError):
             if not hasattr(os, "pidfd_open"):
                 if not self.alive():
                     return False
                 os.kill(self.pid, number)
                 return True
-            # Between the look and the signal the pid could go to another; a descriptor cannot.
+            # Before the signal another process could get the pid; a descriptor stays the same.
             descriptor = os.pidfd_open(self.pid)
             try:
                 if self.alive():
@@ -91,13 +92,13 @@ def _started(process: psutil.Process) -> float:
         stat = Path(f"/proc/{process.pid}/stat").read_bytes()
     except OSError:
         return process.create_time()
-    # create_time() is by the wall clock and moves when that is set; the ticks do not.
+    # create_time() follows the wall clock and moves when that is set; the ticks do not.
     return float(stat.rpartition(b")")[2].split()[19])
 
 
 @cache
 def _boot() -> str:
-    """The system's name for the time since it was started, for which its ticks count."""
+    """Returns the id of the current boot, since which the system counts ticks."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -105,7 +106,7 @@ def _boot() -> str:
 
 
 def sessions() -> dict[int, list[int]]:
-    """All pids by the session that they are in."""
+    """Groups all pids by their session."""
     found: dict[int, list[int]] = {}
     for pid in psutil.pids():
         with suppress(OSError):
@@ -113,22 +114,22 @@ def sessions() -> dict[int, list[int]]:
     return found
 
 
-def members(leader: Identity, home: Path) -> list[Identity]:
-    """Who is in the session that `leader` began, the leader too, as far as they are ours.
+def session_members(leader: Identity, home: Path) -> list[Identity]:
+    """Finds the processes of the session that `leader` started, including the leader.
 
-    After the leader's end its pid may have become another's session. So a member counts only if
-    its environment names our home, and nobody counts if a stranger leads.
+    Once the leader has exited, its pid may name the session of a foreign process. Then a member
+    counts only if its environment names our home, and none counts if the leader's pid is in use.
     """
-    found = [who for pid in sessions().get(leader.pid, []) if (who := Identity.of(pid))]
+    members = [one for pid in sessions().get(leader.pid, []) if (one := Identity.of(pid))]
     if leader.alive():
-        return found
+        return members
     if Identity.of(leader.pid) is not None:
         return []
-    return [who for who in found if _environment(who.pid).get("KOINX_HOME") == str(home)]
+    return [one for one in members if _environment(one.pid).get("KOINX_HOME") == str(home)]
 
 
-def find(home: Path) -> dict[str, tuple[Identity, str]]:
-    """By name who was started by a supervisor of this home, and the fingerprint of its spec."""
+def find_supervised(home: Path) -> dict[str, tuple[Identity, str]]:
+    """Finds the processes that a supervisor of this home started, with their fingerprints."""
     found = {}
     for pid in sessions():
         identity, environment = Identity.of(pid), _environment(pid)
@@ -139,21 +140,21 @@ def find(home: Path) -> dict[str, tuple[Identity, str]]:
 
 
 def _environment(pid: int) -> dict[str, str]:
-    """With what a process was started; {} if it may not be looked at."""
+    """Returns a process's environment; {} if it cannot be inspected."""
     try:
         return psutil.Process(pid).environ()
     except (psutil.Error, OSError):
         return {}
 
 
-def end(identities: list[Identity]) -> None:
-    """Kill each of them."""
+def kill(identities: list[Identity]) -> None:
+    """Kills each of them."""
     for identity in identities:
         identity.signal(signal.SIGKILL)
 
 
-def usage(pids: list[int]) -> Iterator[tuple[float, int]]:
-    """Processor seconds used so far and bytes of memory held, for each that still runs."""
+def usage(pids: Iterable[int]) -> Iterator[tuple[float, int]]:
+    """Yields the CPU seconds used and the bytes of memory held by each running process."""
     for pid in pids:
         with suppress(psutil.Error, OSError):
             process = psutil.Process(pid)

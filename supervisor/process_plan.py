@@ -1,4 +1,4 @@
-"""Which processes there are, and how each is started with given settings."""
+"""Plans the processes: which ones given settings need, and how each is started."""
 
 import hashlib
 import socket
@@ -10,36 +10,37 @@ from settings import Settings
 from settings.open_files import connections
 from supervisor.embedded import servers
 from supervisor.health_checks import Probe
-from supervisor.process_spec import Spec
+from supervisor.process_spec import ProcessSpec
 
 NAMES = ("mongodb", "nats", "redis", "market", "api", "worker", "beat", "dashboard")
-OTHER_LOGS = ("prepare", "supervisor")  # these have a log, but are none of the listed processes
+OTHER_LOGS = ("prepare", "supervisor")  # they have a log, but `status` does not list them
 SERVERS = ("mongodb", "nats", "redis", "market")
 NEEDY = ("api", "worker", "beat")
 API_KEY_FILE = "api_key"
-# What a process does not read is kept from it, so that it is not restarted for that.
-FOR_THE_WEB = ("API_", "DASH_", "LOCAL_")
-FOR_THE_MARKET = ("SIMULATOR_",)
-FOR_THE_BACKEND = ("MONGODB_", "NATS_", "REDIS_", "COINGECKO_")
-# A page's files have megabytes, and glibc keeps what such took: in an area for each thread, and in
-# larger pieces the more it has seen. So: few areas, and what is large goes back at once.
-THRIFTY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
-FOR_THE_WORKER = ("WEBHOOK_",)
+# Prefixes of settings. A process does not get those that it does not read, so that a change of them
+# does not restart it.
+WEB = ("API_", "DASH_", "LOCAL_")
+SIMULATOR = ("SIMULATOR_",)
+BACKEND = ("MONGODB_", "NATS_", "REDIS_", "COINGECKO_")
+WORKER = ("WEBHOOK_",)
+# A page's files take megabytes, and glibc keeps freed memory: in one arena per thread, and in
+# larger blocks the more it has seen. So: few arenas, and large blocks go back at once.
+SAVE_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072"}
 
 
 def names(settings: Settings) -> list[str]:
-    """The processes that these settings call for, in the order in which they are shown."""
-    ours = servers.embedded(settings)
+    """Returns the processes that these settings need, in the order in which `status` shows them."""
+    embedded = servers.embedded(settings)
     return [
         name
         for name in NAMES
-        if (name in ours or name not in servers.EMBEDDED)
+        if (name in embedded or name not in servers.EMBEDDED)
         and (name != "market" or settings.market != "live")
     ]
 
 
 def needs(name: str, settings: Settings) -> list[str]:
-    """The processes that must run so that this one can."""
+    """Returns the processes that this one needs in order to run."""
     if name not in NEEDY:
         return []
     return [server for server in names(settings) if server in SERVERS]
@@ -48,9 +49,9 @@ def needs(name: str, settings: Settings) -> list[str]:
 def resolved(
     settings: Settings, port: Callable[[str], int], secret: Callable[[str], str]
 ) -> dict[str, str]:
-    """The settings as environment, with the addresses of the embedded servers filled in.
+    """Returns the settings as environment variables, with the embedded servers' addresses.
 
-    `secret` gives the kept one of a name.
+    `port` and `secret` return the stored ones of a name.
     """
     environment = settings.environment()
     environment.setdefault("API_KEY", secret(API_KEY_FILE))
@@ -60,7 +61,7 @@ def resolved(
     if settings.market != "live":
         environment["COINGECKO_API_URL"] = f"http://{servers.HOST}:{port('market')}/api/v3"
         environment["COINPAPRIKA_API_URL"] = f"http://{servers.HOST}:{port('market')}/v1"
-        # A key is for CoinGecko alone.
+        # The key is only for CoinGecko itself.
         environment.pop("COINGECKO_API_KEY", None)
         environment.pop("COINGECKO_PLAN", None)
     return environment
@@ -68,8 +69,8 @@ def resolved(
 
 def plan(
     settings: Settings, port: Callable[[str], int], secret: Callable[[str], str]
-) -> dict[str, Spec]:
-    """All specs by name; raises ServerMissingError when a server has no program here."""
+) -> dict[str, ProcessSpec]:
+    """Returns all specs by name; raises ServerMissingError if a server's program is missing."""
     environment = resolved(settings, port, secret)
     wanted = names(settings)
     specs = [
@@ -90,14 +91,14 @@ def plan(
 
 
 def local_url(host: str, port: int) -> str:
-    """Where this machine finds a server that listens on `host`."""
+    """Returns the URL at which this machine reaches a server that listens on `host`."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     return f"http://{host}:{port}"
 
 
 def node_name(settings: Settings) -> str:
-    """The worker's name among all that share its Redis: one for each home and host."""
+    """Returns the worker's node name, which is unique per home and host on a shared Redis."""
     digest = hashlib.sha256(str(settings.koinx_home).encode()).hexdigest()[:8]
     return f"koinx-{digest}@{socket.gethostname()}"
 
@@ -108,19 +109,19 @@ def _environment(values: dict[str, str], *without: str) -> dict[str, str]:
 
 
 def _python(*arguments: object) -> tuple[str, ...]:
-    # `-m` rather than the programs in bin/: those carry the path at which they were installed.
+    # `-m` rather than the scripts in bin/: those contain the path at which they were installed.
     return (sys.executable, "-m", *map(str, arguments))
 
 
 def _celery(*arguments: object) -> tuple[str, ...]:
-    # Quiet: without room for its banner it would not start.
+    # Quiet: on a full disk it could not write its banner, and would not start.
     return _python("celery", "-A", "tasks", "--quiet", *arguments)
 
 
-def _market(settings: Settings, port: int, key: str) -> Spec:
+def _market(settings: Settings, port: int, key: str) -> ProcessSpec:
     replay = settings.simulator_replay
     url = f"http://{servers.HOST}:{port}"
-    return Spec(
+    return ProcessSpec(
         name="market",
         command=_python(
             *("simulator", "--port", port, "--seed", settings.simulator_seed),
@@ -131,32 +132,34 @@ def _market(settings: Settings, port: int, key: str) -> Spec:
         probe=Probe("http", f"{url}/ping"),
         url=url,
         address=(servers.HOST, port),
-        movable=True,
+        port_is_movable=True,
         stage=3,
     )
 
 
-def _prepare(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]) -> Spec:
+def _prepare(
+    settings: Settings, environment: dict[str, str], needs: tuple[str, ...]
+) -> ProcessSpec:
     embedded = servers.embedded(settings)
     own = (f"--own={name}" for name in ("nats", "redis") if name in embedded)
-    return Spec(
+    return ProcessSpec(
         name="prepare",
         command=_python("cli.migrate", *own),
-        environment=_environment(environment, *FOR_THE_WEB, *FOR_THE_MARKET, *FOR_THE_WORKER),
+        environment=_environment(environment, *WEB, *SIMULATOR, *WORKER),
         needs=needs,
         stuck_after=60,
-        once=True,
+        oneshot=True,
     )
 
 
-def _granian(name: str, address: tuple[str, int], app: str, *options: object) -> Spec:
+def _granian(name: str, address: tuple[str, int], app: str, *options: object) -> ProcessSpec:
     host, port = address
     url = local_url(host, port)
-    return Spec(
+    return ProcessSpec(
         name=name,
         command=_python(
             *("granian", "--interface", "wsgi", "--host", host, "--port", port, *options),
-            # Who opens connections and asks nothing holds a place for 5 s, of 4096 in a process.
+            # A client that opens a connection and sends nothing holds one of 4096 slots for 5 s.
             *("--http", 1, "--backpressure", connections(), "--http1-header-read-timeout", 5000),
             *("--http1-buffer-size", 65_536, "--log-config", "logs/granian.json"),
             *("--respawn-failed-workers", "--respawn-interval", 0.5, "--no-ws", app),
@@ -167,57 +170,56 @@ def _granian(name: str, address: tuple[str, int], app: str, *options: object) ->
     )
 
 
-def _api(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]) -> Spec:
-    # As many requests and as many listeners as a process takes, and threads left for /health.
+def _api(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]) -> ProcessSpec:
+    # Enough threads for all requests and listeners of a process, and some left for /health.
     options = ("--workers", settings.api_workers, "--blocking-threads", 512)
     address = (settings.api_host, settings.api_port)
     return replace(
         _granian("api", address, "api.wsgi:app", *options, "--workers-kill-timeout", 10),
-        environment=_environment(environment, "DASH_", *FOR_THE_MARKET, *FOR_THE_WORKER),
+        environment=_environment(environment, "DASH_", *SIMULATOR, *WORKER),
         needs=needs,
         stage=2,
-        patience=15,
+        stop_timeout=15,
     )
 
 
-def _worker(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]) -> Spec:
+def _worker(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]) -> ProcessSpec:
     node = node_name(settings)
-    return Spec(
+    return ProcessSpec(
         name="worker",
         command=_celery(
             *("worker", "-Q", "updates,maintenance"),
             *("--concurrency", 3, "--without-gossip", "--without-mingle"),
             *("-n", node.partition("@")[0] + "@%h", "-l", "INFO"),
         ),
-        environment=_environment(environment, *FOR_THE_WEB, *FOR_THE_MARKET),
+        environment=_environment(environment, *WEB, *SIMULATOR),
         probe=Probe(
             "worker",
             f"{node} {environment['REDIS_URL']} {settings.run_folder / 'worker.json'}",
-            calm=5,
+            interval=5,
         ),
         needs=needs,
         stage=1,
-        patience=35,
+        stop_timeout=35,
         stuck_after=30,
     )
 
 
-def _beat(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]) -> Spec:
-    return Spec(
+def _beat(settings: Settings, environment: dict[str, str], needs: tuple[str, ...]) -> ProcessSpec:
+    return ProcessSpec(
         name="beat",
         command=_celery("beat", "-l", "INFO"),
-        environment=_environment(environment, *FOR_THE_WEB, *FOR_THE_MARKET, *FOR_THE_WORKER),
-        probe=Probe("heartbeat", str(settings.run_folder / "beat.json"), calm=1),
+        environment=_environment(environment, *WEB, *SIMULATOR, *WORKER),
+        probe=Probe("heartbeat", str(settings.run_folder / "beat.json"), interval=1),
         needs=needs,
         stuck_after=30,
     )
 
 
-def _dashboard(settings: Settings, environment: dict[str, str]) -> Spec:
+def _dashboard(settings: Settings, environment: dict[str, str]) -> ProcessSpec:
     options = ("--workers", 1, "--blocking-threads", 32, "--workers-kill-timeout", 5)
     address = (settings.dash_host, settings.dash_port)
     return replace(
         _granian("dashboard", address, "dash_ui.wsgi:server", *options),
-        environment=_environment(environment, *FOR_THE_BACKEND, *FOR_THE_MARKET, *FOR_THE_WORKER)
-        | THRIFTY,
+        environment=_environment(environment, *BACKEND, *SIMULATOR, *WORKER) | SAVE_MEMORY,
     )

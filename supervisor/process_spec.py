@@ -1,4 +1,4 @@
-"""What the supervisor has to know of one process."""
+"""How the supervisor starts, checks and stops one process."""
 
 import hashlib
 import json
@@ -9,35 +9,27 @@ from supervisor.health_checks import Probe
 
 
 @dataclass(frozen=True)
-class Spec:
-    """One process: how it is started, asked and ended.
-
-    `environment` is added to the supervisor's own. `files` (path to text) and `folders` are made
-    before each start. `needs` must be ready first. When several are to be ended, lower `stage`s
-    end first; `patience` is how many seconds lie between SIGTERM and SIGKILL. What was not ready
-    for `stuck_after` seconds although all its needs were is started anew. `movable`: another port
-    may be chosen when a stranger holds this one. `once`: it does its work and exits with 0.
-    `spoilt_by_full_disk`: once a write failed for lack of room, all do until it is started anew.
-    """
+class ProcessSpec:
+    """One process, as the supervisor manages it."""
 
     name: str
     command: tuple[str, ...]
     probe: Probe | None = None
-    environment: dict[str, str] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-    folders: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)  # added to the supervisor's own
+    files: dict[str, str] = field(default_factory=dict)  # path to text, written before each start
+    folders: tuple[str, ...] = ()  # created before each start
     url: str | None = None
     address: tuple[str, int] | None = None
-    movable: bool = False
-    needs: tuple[str, ...] = ()
-    stage: int = 0
-    patience: float = 10
-    stuck_after: float | None = None
-    once: bool = False
-    spoilt_by_full_disk: bool = False
+    port_is_movable: bool = False  # another port is chosen if a foreign process holds this one
+    needs: tuple[str, ...] = ()  # must be ready first
+    stage: int = 0  # lower stages stop first
+    stop_timeout: float = 10  # seconds from SIGTERM to SIGKILL
+    stuck_after: float | None = None  # restarted when not ready for so many s though all needs are
+    oneshot: bool = False  # does its work, then exits with 0
+    restart_after_full_disk: bool = False  # one failed write makes all later ones fail
 
     @cached_property
     def fingerprint(self) -> str:
-        """The same for two specs exactly when one need not be restarted to become the other."""
+        """Differs exactly when a process must be restarted to get from one spec to another."""
         text = json.dumps([self.command, self.environment, self.files], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

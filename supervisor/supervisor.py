@@ -1,4 +1,4 @@
-"""Keep running what is wished for: `python -m supervisor.supervisor`."""
+"""The supervisor: keeps the desired processes running (`python -m supervisor.supervisor`)."""
 
 import logging
 import os
@@ -10,273 +10,283 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-import logs as logbook
+import logs
 import settings as project
 from logs.redaction import plain
 from settings import Settings
 from supervisor import desired_state, log_files, process_identity, process_plan
-from supervisor.disk_monitor import Disks
+from supervisor.desired_state import DesiredState
+from supervisor.disk_monitor import DiskMonitor
 from supervisor.embedded.servers import ServerMissingError
-from supervisor.ports import KeptPorts, is_busy
-from supervisor.process import Managed
+from supervisor.ports import PortStore, is_busy
+from supervisor.process import ManagedProcess
 from supervisor.process_identity import Identity
-from supervisor.process_spec import Spec
-from supervisor.state_dir import OTHERS, STATE_FILE, SUPERVISOR_FILE, SUPERVISOR_LOCK, Folder
+from supervisor.process_spec import ProcessSpec
+from supervisor.state_dir import OTHERS, STATE_FILE, SUPERVISOR_FILE, SUPERVISOR_LOCK, StateDir
 
 TICK = 0.1
-EVERY = 1.0  # seconds between two measurements, and at most between two writings of the state
-ROTATE_EVERY = 10.0
+MEASURE_INTERVAL = 1.0  # seconds; also the longest time between two writes of the state
+ROTATE_INTERVAL = 10.0
 
-# The standard library's: the command imports this, and is to be quick.
+# The standard library's logger: the command line imports this module, and must start fast.
 log = logging.getLogger("supervisor")
-Plan = Callable[[Settings, Callable[[str], int], Callable[[str], str]], dict[str, Spec]]
+Plan = Callable[[Settings, Callable[[str], int], Callable[[str], str]], dict[str, ProcessSpec]]
 
 
 class Supervisor:
-    """Compares, ten times a second, what is wished for with what runs, and acts on it.
+    """Compares desired and actual state ten times a second, and acts on the difference.
 
-    `plan` says which processes given settings call for; tests hand in a small one.
+    `plan` turns settings into the specs of all processes; tests pass a small one.
     """
 
-    def __init__(self, folder: Folder, plan: Plan = process_plan.plan) -> None:
-        self._folder = folder
+    def __init__(self, state_dir: StateDir, plan: Plan = process_plan.plan) -> None:
+        self._state_dir = state_dir
         self._plan = plan
-        self._ports = KeptPorts(folder)
-        self._disks = Disks(folder)
-        self._wish = desired_state.Wish()
-        self._wish_mark: object = None
-        self._managed: dict[str, Managed] = {}
+        self._ports = PortStore(state_dir)
+        self._disks = DiskMonitor(state_dir)
+        self._desired = DesiredState()
+        self._file_version: object = None  # of the desired state last read
+        self._processes: dict[str, ManagedProcess] = {}
         self._problem: str | None = None
-        self._written: object = None
+        self._published: object = None
         self._measured = self._rotated = float("-inf")
-        self._resolved: dict[str, str] = {}
         self._take_over()
 
-    def run(self, ended: threading.Event) -> None:
-        """Until `ended` is set, which leaves the processes running, or all were wished away."""
-        said = ""
-        while not ended.is_set():
+    def run(self, stopped: threading.Event) -> None:
+        """Runs until `stopped` is set, which leaves the processes running, or `down` is done."""
+        last_error = ""
+        while not stopped.is_set():
             try:
                 if self.tick():
                     return
-            except OSError as error:  # a full disk must not end what keeps all the others alive
-                if plain(error) != said:
-                    log.warning(said := plain(error))
-            ended.wait(TICK)
+            except OSError as error:  # a full disk must not end the one that keeps others alive
+                if plain(error) != last_error:
+                    log.warning(last_error := plain(error))
+            stopped.wait(TICK)
 
     def tick(self) -> bool:
-        """One comparison; True once a `down` is carried out."""
-        self._read_wish()
-        for managed in self._managed.values():
-            managed.observe(self._needs_ready(managed))
-        self._disks.look(self._managed.values())
-        self._ask_for_prepare()
+        """Compares and acts once; returns True when a `down` is complete."""
+        self._read_desired_state()
+        for process in self._processes.values():
+            process.poll(self._needs_ready(process))
+        self._disks.check(self._processes.values())
+        for process in self._processes.values():
+            if process.spec and process.spec.oneshot:
+                process.wanted = self._is_awaited(process)
         self._stop()
         self._start()
-        self._managed = {
-            name: managed
-            for name, managed in self._managed.items()
-            if managed.alive or managed.spec is not None
+        self._processes = {
+            name: process
+            for name, process in self._processes.items()
+            if process.alive or process.spec is not None
         }
         self._measure()
-        over = self._wish.down and not any(m.alive for m in self._managed.values())
-        if over:
-            (self._folder.run / project.RUNNING_FILE).unlink(missing_ok=True)
+        done = self._desired.down and not any(p.alive for p in self._processes.values())
+        if done:
+            (self._state_dir.run / project.RUNNING_FILE).unlink(missing_ok=True)
         self._publish()
-        return over
+        return done
 
-    def _read_wish(self) -> None:
+    def _read_desired_state(self) -> None:
         try:
-            status = (self._folder.run / desired_state.FILE).stat()
+            status = (self._state_dir.run / desired_state.FILE).stat()
         except OSError:
             return
-        mark = (status.st_mtime_ns, status.st_ino)
-        if mark == self._wish_mark:
+        version = (status.st_mtime_ns, status.st_ino)
+        if version == self._file_version:
             return
-        before, found, self._wish_mark = self._wish, desired_state.read(self._folder), mark
-        if not found.serial:
-            log.warning("%s is damaged: the wish before it counts", desired_state.FILE)
+        before, desired = self._desired, desired_state.read(self._state_dir)
+        self._file_version = version
+        if not desired.serial:
+            log.warning("%s is damaged: keeping the desired state before it", desired_state.FILE)
             return
-        self._wish = found
-        log.info("wish", extra={"number": self._wish.serial, "wanted": list(self._wish.wanted)})
-        self._make_plan()
-        for name, managed in self._managed.items():
-            managed.wanted = name in self._wish.wanted
-            if self._wish.asked.get(name, 0) > before.asked.get(name, 0):
-                managed.forgive()
-            if self._wish.restarts.get(name, 0) > before.restarts.get(name, 0):
-                managed.restart_asked = managed.alive
-        prepare = self._managed.get("prepare")
-        if prepare and self._wish.rounds > before.rounds and self._waiting_for(prepare):
-            prepare.done = None
-            prepare.forgive()
+        self._desired = desired
+        log.info("desired state read", extra={"serial": desired.serial, "wanted": desired.wanted})
+        self._update_plan()
+        for name, process in self._processes.items():
+            process.wanted = name in desired.wanted
+            if desired.asked.get(name, 0) > before.asked.get(name, 0):
+                process.reset_backoff()
+            if desired.restarts.get(name, 0) > before.restarts.get(name, 0):
+                process.restart_requested = process.alive
+        prepare = self._processes.get("prepare")
+        if prepare and desired.rounds > before.rounds and self._is_awaited(prepare):
+            prepare.completed = None
+            prepare.reset_backoff()
 
-    def _make_plan(self) -> None:
-        """Bring every spec up to what the settings and the ports are now."""
-        if not self._wish.settings:
+    def _update_plan(self) -> None:
+        """Brings every spec up to date with the settings and the ports."""
+        if not self._desired.settings:
             return
-        environment = self._wish.settings | {"KOINX_ENV_FILE": ""}
+        environment = self._desired.settings | {"KOINX_ENV_FILE": ""}
         try:
             values = project.load(environment, running=False)
-            known = self._ports.get, self._folder.kept_secret
-            plan = self._plan(values, *known)
-            self._resolved = process_plan.resolved(values, *known)
+            sources = self._ports.get, self._state_dir.secret
+            plan = self._plan(values, *sources)
+            running_settings = process_plan.resolved(values, *sources)
         except (project.SettingsError, ServerMissingError, OSError) as error:
             self._problem = plain(error)
-            log.error("no plan", extra={"reason": plain(error)})  # noqa: TRY400 - the reason says it all
+            log.error("planning failed", extra={"reason": self._problem})  # noqa: TRY400 - no traceback needed
             return
         self._problem = None
         for name in plan:
-            if name not in self._managed:
-                self._managed[name] = Managed(name, self._folder)
-                self._managed[name].wanted = name in self._wish.wanted
-        in_order = [*plan, *(name for name in self._managed if name not in plan)]
-        self._managed = {name: self._managed[name] for name in in_order}
-        for name, managed in self._managed.items():
-            managed.spec = plan.get(name)
-        if not self._wish.down:
-            with suppress(OSError):  # who reads it then finds the settings of before
-                self._folder.write(project.RUNNING_FILE, self._resolved)
+            if name not in self._processes:
+                self._processes[name] = ManagedProcess(name, self._state_dir)
+                self._processes[name].wanted = name in self._desired.wanted
+        in_order = [*plan, *(name for name in self._processes if name not in plan)]
+        self._processes = {name: self._processes[name] for name in in_order}
+        for name, process in self._processes.items():
+            process.spec = plan.get(name)
+        if not self._desired.down:
+            with suppress(OSError):  # readers then find the settings of before
+                self._state_dir.write(project.RUNNING_FILE, running_settings)
 
-    def _needs_ready(self, managed: Managed) -> bool:
-        """Whether all that it needs is ready; what somebody stopped is not waited for."""
-        needs = managed.spec.needs if managed.spec else ()
+    def _needs_ready(self, process: ManagedProcess) -> bool:
+        """Returns whether all that it needs is ready, apart from what a user has stopped."""
+        needs = process.spec.needs if process.spec else ()
         return all(
             other.ready or not other.wanted
-            for other in map(self._managed.get, needs)
+            for other in map(self._processes.get, needs)
             if other is not None
         )
 
-    def _waiting_for(self, prepare: Managed) -> bool:
-        """Whether something is to be started that needs the preparation."""
+    def _is_awaited(self, oneshot: ManagedProcess) -> bool:
+        """Returns whether a process that needs this one is about to start."""
         return any(
-            managed.wanted and (not managed.alive or managed.must_end)
-            for managed in self._managed.values()
-            if managed.spec and prepare.name in managed.spec.needs
+            process.wanted and (not process.alive or process.must_stop)
+            for process in self._processes.values()
+            if process.spec and oneshot.name in process.spec.needs
         )
 
-    def _ask_for_prepare(self) -> None:
-        for managed in self._managed.values():
-            if managed.spec and managed.spec.once:
-                managed.wanted = self._waiting_for(managed)
-
     def _stop(self) -> None:
-        ending = [managed for managed in self._managed.values() if managed.must_end]
-        first = min((managed.stage for managed in ending), default=0)
-        for managed in ending:
-            if managed.stage == first:
-                managed.stop()
+        stopping = [process for process in self._processes.values() if process.must_stop]
+        stage = min((process.stage for process in stopping), default=0)
+        for process in stopping:
+            if process.stage == stage:
+                process.stop()
 
     def _start(self) -> None:
-        for name, managed in list(self._managed.items()):
-            if not managed.startable or not self._needs_ready(managed):
+        for name, process in list(self._processes.items()):
+            if not process.can_start or not self._needs_ready(process):
                 continue
-            if self._disks.hold(managed):
+            if self._disks.blocks_start(process):
                 continue
-            if any(m.must_end and m.spec and name in m.spec.needs for m in self._managed.values()):
+            if any(
+                other.must_stop and other.spec and name in other.spec.needs
+                for other in self._processes.values()
+            ):
                 # What still runs with the settings of before must not meet the new server: it
                 # would work on another market's queue.
                 continue
-            spec = managed.spec
-            if spec and spec.movable and spec.address and is_busy(*spec.address):
+            spec = process.spec
+            if spec and spec.port_is_movable and spec.address and is_busy(*spec.address):
                 log.warning(
-                    "its port was taken by another", extra={"of": name, "port": spec.address[1]}
+                    "port taken by a foreign process",
+                    extra={"of": name, "port": spec.address[1]},
                 )
-                self._ports.renew(name)
-                self._make_plan()
+                self._ports.reassign(name)
+                self._update_plan()
                 return
-            managed.start()
-            log.info(
-                "started", extra={"of": name, "its_pid": managed.identity and managed.identity.pid}
-            )
+            process.start()
+            pid = process.identity and process.identity.pid
+            log.info("process started", extra={"of": name, "its_pid": pid})
             # At once: a supervisor that is killed now must leave the pid behind.
             self._publish()
 
     def _measure(self) -> None:
         now = time.monotonic()
-        if now - self._measured > EVERY:
+        if now - self._measured > MEASURE_INTERVAL:
             self._measured = now
-            found = process_identity.sessions()
-            for managed in self._managed.values():
-                if managed.identity:
-                    managed.measure(found.get(managed.identity.pid, []))
-        if now - self._rotated > ROTATE_EVERY:
+            sessions = process_identity.sessions()
+            for process in self._processes.values():
+                if process.identity:
+                    process.measure(sessions.get(process.identity.pid, []))
+        if now - self._rotated > ROTATE_INTERVAL:
             self._rotated = now
-            for path in self._folder.logs.glob("*.log"):
+            for path in self._state_dir.logs.glob("*.log"):
                 log_files.rotate(path)
 
     def _publish(self) -> None:
-        records = [managed.record() for managed in self._managed.values()]
+        records = {name: process.record() for name, process in self._processes.items()}
+        prepare = records.pop("prepare", None)
         content = {
-            "serial": self._wish.serial,
-            "rounds": self._wish.rounds,
-            "restarts": self._wish.restarts,
+            "serial": self._desired.serial,
+            "rounds": self._desired.rounds,
+            "restarts": self._desired.restarts,
             "problem": self._problem,
-            "processes": [r for r in records if r["name"] != "prepare"],
-            "prepare": next((r for r in records if r["name"] == "prepare"), None),
-            "prepared": self._managed["prepare"].done if "prepare" in self._managed else None,
+            "processes": list(records.values()),
+            "prepare": prepare,
+            "prepared": self._processes["prepare"].completed if prepare else None,
         }
-        state = [(r["name"], r["state"], r["ready"], r["pid"], r["restarts"]) for r in records]
-        mark = (self._wish.serial, self._problem, state, self._measured)
-        if mark != self._written:
-            with suppress(OSError):  # a full disk must not end what keeps all the others alive
-                self._folder.write(STATE_FILE, content)
-                self._written = mark
+        states = [
+            (r["name"], r["state"], r["ready"], r["pid"], r["restarts"])
+            for r in (*records.values(), *([prepare] if prepare else []))
+        ]
+        version = (self._desired.serial, self._problem, states, self._measured)
+        if version != self._published:
+            with suppress(OSError):  # a full disk must not end the one that keeps others alive
+                self._state_dir.write(STATE_FILE, content)
+                self._published = version
 
     def _take_over(self) -> None:
-        """Go on with what runs already, on the word of the last state and of each process."""
-        state = self._folder.read(STATE_FILE)
-        wish = desired_state.read(self._folder)
-        # What was asked for while no supervisor ran is to be seen as new.
-        self._wish = replace(
-            wish,
-            rounds=state.get("rounds", wish.rounds),
-            restarts=state.get("restarts", wish.restarts),
+        """Adopts what runs already, as the last state and each process's environment tell."""
+        state = self._state_dir.read(STATE_FILE)
+        desired = desired_state.read(self._state_dir)
+        # Requests made while no supervisor was running must count as new.
+        self._desired = replace(
+            desired,
+            rounds=state.get("rounds", desired.rounds),
+            restarts=state.get("restarts", desired.restarts),
         )
-        self._make_plan()
+        self._update_plan()
         records = [*state.get("processes", []), *filter(None, [state.get("prepare")])]
         for record in records:
-            name = record["name"]
-            managed = self._managed.setdefault(name, Managed(name, self._folder))
-            managed.wanted = name in self._wish.wanted
-            found = Identity.from_record(record.get("identity"))
-            if found and (found.alive() or process_identity.members(found, self._folder.home)):
-                managed.adopt(found, record.get("fingerprint"), record.get("restarts", 0))
-                managed.restart_asked = record.get("restarting", False)
-                log.info("taken over", extra={"of": name, "its_pid": found.pid})
-        # A supervisor that was killed between a start and its note left it in no record.
-        for name, (lost, fingerprint) in process_identity.find(self._folder.home).items():
-            managed = self._managed.setdefault(name, Managed(name, self._folder))
-            if not managed.alive:
-                managed.adopt(lost, fingerprint, 0)
-                log.info("found", extra={"of": name, "its_pid": lost.pid})
-        if "prepare" in self._managed and any(m.alive for m in self._managed.values()):
-            self._managed["prepare"].done = state.get("prepared")
+            process = self._process(record["name"])
+            process.wanted = process.name in desired.wanted
+            identity = Identity.from_record(record.get("identity"))
+            if identity and (
+                identity.alive() or process_identity.session_members(identity, self._state_dir.home)
+            ):
+                process.adopt(identity, record.get("fingerprint"), record.get("restarts", 0))
+                process.restart_requested = record.get("restarting", False)
+                log.info("process adopted", extra={"of": process.name, "its_pid": identity.pid})
+        # A supervisor that was killed between a start and its record left it in no state file.
+        supervised = process_identity.find_supervised(self._state_dir.home)
+        for name, (identity, fingerprint) in supervised.items():
+            process = self._process(name)
+            if not process.alive:
+                process.adopt(identity, fingerprint, 0)
+                log.info("unrecorded process adopted", extra={"of": name, "its_pid": identity.pid})
+        if "prepare" in self._processes and any(p.alive for p in self._processes.values()):
+            self._processes["prepare"].completed = state.get("prepared")
+
+    def _process(self, name: str) -> ManagedProcess:
+        return self._processes.setdefault(name, ManagedProcess(name, self._state_dir))
 
 
 def main() -> int:
-    """Supervise the home that the environment names, unless another does already."""
-    logbook.set_up("supervisor")
-    ended = threading.Event()
+    """Supervises the home that the environment names, unless another supervisor does."""
+    logs.set_up("supervisor")
+    stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: stopped.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.umask(OTHERS)
-    return supervise(Folder(project.home()), ended)
+    return supervise(StateDir(project.home()), stopped)
 
 
-def supervise(folder: Folder, ended: threading.Event, plan: Plan = process_plan.plan) -> int:
-    """Hold the lock and run; 1 if another supervisor holds it."""
-    folder.make()
-    folder.tighten()
-    with folder.locked(SUPERVISOR_LOCK, wait=2) as held:
-        if not held:
-            log.info("another supervisor runs", extra={"home": str(folder.home)})
+def supervise(state_dir: StateDir, stopped: threading.Event, plan: Plan = process_plan.plan) -> int:
+    """Runs a supervisor under the home's lock; returns 1 if another one holds it."""
+    state_dir.create()
+    state_dir.restrict_permissions()
+    with state_dir.locked(SUPERVISOR_LOCK, wait=2) as locked:
+        if not locked:
+            log.info("another supervisor is running", extra={"home": str(state_dir.home)})
             return 1
-        me = Identity.of(os.getpid())
-        folder.write(SUPERVISOR_FILE, me.record() if me else {})
-        Supervisor(folder, plan).run(ended)
-        log.info("ended")
+        identity = Identity.of(os.getpid())
+        state_dir.write(SUPERVISOR_FILE, identity.record() if identity else {})
+        Supervisor(state_dir, plan).run(stopped)
+        log.info("supervisor stopped")
     return 0
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from settings import Settings
 from supervisor.health_checks import Probe
-from supervisor.process_spec import Spec
-from supervisor.state_dir import STATE_FILE, Folder
+from supervisor.process_spec import ProcessSpec
+from supervisor.state_dir import STATE_FILE, StateDir
 from supervisor.supervisor import supervise
 
 DEATH = "die"
@@ -47,23 +47,23 @@ PROGRAMS = {
 }
 
 
-def spec(folder: Folder, kind: str) -> Spec:
+def spec(folder: StateDir, kind: str) -> ProcessSpec:
     """How one of KINDS is started."""
     beats = str(folder.run / f"{kind}.beats")
-    return Spec(
+    return ProcessSpec(
         name=kind,
         # The last words tell them apart, and from those of another home.
         command=(sys.executable, "-I", "-S", "-c", PROGRAMS[kind], beats),
-        probe=Probe("heartbeat", beats, calm=0.1) if kind == "plain" else None,
-        patience=PATIENCE,
+        probe=Probe("heartbeat", beats, interval=0.1) if kind == "plain" else None,
+        stop_timeout=PATIENCE,
     )
 
 
-class MortalFolder(Folder):
+class MortalFolder(StateDir):
     """Kills whoever writes the first note of a new pid, if `run/die` is there."""
 
     def write(self, name: str, value: dict[str, Any]) -> None:
-        """As a Folder does, unless it is time to die."""
+        """As a StateDir does, unless it is time to die."""
         if name == STATE_FILE and _pids(value) - _pids(self.read(STATE_FILE)):
             try:
                 (self.run / DEATH).unlink()
@@ -82,7 +82,7 @@ def main() -> int:
     """Supervises the small processes of the home that the command line names."""
     folder = MortalFolder(Path(sys.argv[1]))
 
-    def plan(_settings: Settings, _port: object, _secret: object) -> dict[str, Spec]:
+    def plan(_settings: Settings, _port: object, _secret: object) -> dict[str, ProcessSpec]:
         return {kind: spec(folder, kind) for kind in KINDS}
 
     return supervise(folder, threading.Event(), plan)

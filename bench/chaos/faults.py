@@ -17,7 +17,7 @@ from bench.harness.services import wait_until
 from bench.harness.system import System
 from supervisor.control import Processes
 from supervisor.process_identity import Identity
-from supervisor.state_dir import SUPERVISOR_FILE, Folder
+from supervisor.state_dir import SUPERVISOR_FILE, StateDir
 
 KINDS = ("kill", "freeze", "restart")
 # Target, and the process of `./koinx status` that it is, or is a child of.
@@ -126,7 +126,7 @@ def strike(system: System, blow: Blow, ask: Callable[[], None]) -> Iterator[Stru
 
 def _victim(system: System, blow: Blow) -> Identity | None:
     if blow.target == "supervisor":
-        record = Folder(system.home).read(SUPERVISOR_FILE)
+        record = StateDir(system.home).read(SUPERVISOR_FILE)
         found = Identity.from_record(record)
         return found if found and found.alive() else None
     leader = leaders(system).get(PROCESSES[blow.target])

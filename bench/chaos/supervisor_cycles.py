@@ -31,9 +31,10 @@ from bench.harness.services import wait_until
 from settings import ROOT
 from supervisor import desired_state
 from supervisor.control import Overview, Processes
+from supervisor.desired_state import DesiredState
 from supervisor.process import environment
 from supervisor.process_identity import AS
-from supervisor.state_dir import STATE_FILE, Folder
+from supervisor.state_dir import STATE_FILE, StateDir
 
 PATIENCE = 60.0
 EVENTS = ("nothing", "kill", "nothing", "die unnoted", "nothing", "reuse")
@@ -46,8 +47,8 @@ class Cycles:
     def __init__(self, home: Path, seed: int) -> None:
         self.counts: Counter[str] = Counter()
         self.left: list[str] = []
-        self._folder = Folder(home)
-        self._folder.make()
+        self._folder = StateDir(home)
+        self._folder.create()
         self._processes = Processes(home)
         self._chance = random.Random(seed)
         self._strangers: list[Stranger] = []
@@ -65,7 +66,7 @@ class Cycles:
         self.counts[f"event: {event}"] += 1
         if event == "die unnoted":
             (self._folder.run / dummy_processes.DEATH).touch()
-        self._wish(
+        self._request(
             lambda old: old.up(list(dummy_processes.KINDS), {"KOINX_HOME": str(self._folder.home)})
         )
         if event == "die unnoted":
@@ -80,7 +81,7 @@ class Cycles:
         elif event == "reuse":
             self._reuse()
         for kind in self._chance.sample(dummy_processes.KINDS, len(dummy_processes.KINDS)):
-            self._wish(lambda old, kind=kind: old.stop(kind))  # type: ignore[misc]
+            self._request(lambda old, kind=kind: old.stop(kind))  # type: ignore[misc]
         self._until(_all_stopped, "all to be stopped")
         self.counts["cycles"] += len(dummy_processes.KINDS)
         self._look(number)
@@ -121,10 +122,8 @@ class Cycles:
         self._supervisor.kill()
         self._supervisor.wait()
 
-    def _wish(self, change: Callable[[desired_state.Wish], desired_state.Wish]) -> None:
-        with desired_state.changing(self._folder) as held:
-            held.wish = change(held.wish)
-        self._serial = held.wish.serial
+    def _request(self, change: Callable[[DesiredState], DesiredState]) -> None:
+        self._serial = desired_state.update(self._folder, change)
 
     def _until(self, condition: Callable[[Overview], bool], what: str) -> Overview:
         def look() -> Overview | None:

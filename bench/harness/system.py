@@ -17,7 +17,7 @@ from dash_ui.auth.login_link import LINK_LIFETIME, create_link
 from settings import NAMES, ROOT, Settings, load
 from settings.disk_space import Server
 from supervisor.embedded.servers import EMBEDDED
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 
 
 class System:
@@ -76,7 +76,7 @@ class System:
 
     def link(self, path: str = "/") -> str:
         """An address of the dashboard, with a token as `./koinx status` makes it."""
-        return create_link(self.dash, Folder(self.home), LINK_LIFETIME).replace("/?", f"{path}?")
+        return create_link(self.dash, StateDir(self.home), LINK_LIFETIME).replace("/?", f"{path}?")
 
     def let_in(self, context: BrowserContext) -> None:
         """Gives a browser a session of the dashboard; none of its pages or files is loaded."""

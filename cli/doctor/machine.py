@@ -12,7 +12,7 @@ from settings import ROOT, Settings
 from settings.disk_space import MEGABYTE, disks
 from supervisor import ports
 from supervisor.control import Detail
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 
 OWN_PROGRAMS = {"API_PORT": "api.wsgi:app", "DASH_PORT": "dash_ui.wsgi:server"}
 
@@ -24,7 +24,7 @@ def addresses(settings: Settings, running: list[Detail]) -> list[Finding]:
     for name, program in OWN_PROGRAMS.items():
         port = getattr(settings, name.lower())
         text = next((line for line in complaints if name in line), None)
-        pids = ports.holders(port) if text else []
+        pids = ports.listeners(port) if text else []
         if text and not any(_is_ours(pid, program, settings.koinx_home) for pid in pids):
             problem, _, cure = text.partition(": ")
             found.append(fault("ports", problem, cure))
@@ -46,7 +46,7 @@ def _is_ours(pid: int, program: str, home: Path) -> bool:
     return False
 
 
-def home(settings: Settings | None, folder: Folder, *, runs: bool) -> list[Finding]:
+def home(settings: Settings | None, folder: StateDir, *, runs: bool) -> list[Finding]:
     """`KOINX_HOME` and the disks that it is on; nothing is made or changed there."""
     place = _existing(folder.home)
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):

@@ -53,7 +53,7 @@ def examine(processes: Processes) -> list[Finding]:
     except SettingsError as error:
         found += [_wrong(line) for line in error.errors]
     settings = context.in_force(processes) if runs else configured
-    found += machine.home(settings, processes.folder, runs=runs)
+    found += machine.home(settings, processes.state_dir, runs=runs)
     if settings is None:
         text = "ports, servers and source were not looked at: the settings do not say which"
         return [*found, Finding("settings", "idle", text)]

@@ -24,7 +24,7 @@ from settings.disk_space import Server
 from settings.home_claim import HOME_KEY, KEY, SHOWN, TAKE_OVER, OtherHome, check
 from supervisor.control import Overview
 from supervisor.embedded import servers
-from supervisor.embedded.mongod import mongod, why_none
+from supervisor.embedded.mongod import mongod, why_unavailable
 
 SECONDS = 2.0
 NATS_SECONDS = 5.0  # to connect, and for two questions
@@ -115,7 +115,7 @@ def _stand_in(*, own: bool) -> list[Finding]:
     """A note where no mongod runs and SecantusDB stands in."""
     if own or mongod():
         return []
-    return [Finding("mongodb", "note", f"SecantusDB stands in, far slower. {why_none()}")]
+    return [Finding("mongodb", "note", f"SecantusDB stands in, far slower. {why_unavailable()}")]
 
 
 def _described(hello: dict[str, Any], info: dict[str, Any], where: str) -> str:

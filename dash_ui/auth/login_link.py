@@ -12,7 +12,7 @@ from pathlib import Path
 from logs.redaction import plain
 from settings import load_or_exit
 from supervisor.process_plan import local_url
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 
 PARAMETER = "token"
 # What `up` prints stays in its terminal, and is clicked whenever the day begins.
@@ -21,7 +21,7 @@ STARTUP_LINK_LIFETIME = timedelta(days=1)
 LINK_LIFETIME = timedelta(minutes=10)
 
 
-def create_link(url: str, folder: Folder, lasts: timedelta) -> str:
+def create_link(url: str, folder: StateDir, lasts: timedelta) -> str:
     """A new link to the dashboard at `url`; OSError if it cannot be left for the dashboard.
 
     What is left is an empty file, named after the token's hash and its end in Unix time.
@@ -36,7 +36,7 @@ def create_link(url: str, folder: Folder, lasts: timedelta) -> str:
     return f"{url}/?{PARAMETER}={token}"
 
 
-def redeem(folder: Folder, token: str) -> bool:
+def redeem(folder: StateDir, token: str) -> bool:
     """Whether the token is good, which it is no more; of several who ask at once one is told so."""
     for file in folder.run.glob(f"link-{_digest(token)}-*"):
         with suppress(FileNotFoundError):
@@ -56,9 +56,9 @@ def _lasts(file: Path) -> bool:
 def main() -> None:
     """Print a link to the dashboard that runs with these settings."""
     settings = load_or_exit()
-    folder = Folder(settings.koinx_home)
+    folder = StateDir(settings.koinx_home)
     try:
-        folder.make()
+        folder.create()
         url = local_url(settings.dash_host, settings.dash_port)
         print(create_link(url, folder, LINK_LIFETIME))
     except OSError as error:

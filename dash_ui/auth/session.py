@@ -12,7 +12,7 @@ from access.local_calls import is_forwarded, is_https
 from access.login_attempts import GUESSES_PER_MINUTE, Guesses
 from dash_ui.auth.login_link import PARAMETER, redeem
 from settings.model import is_loopback
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 
 OPEN_PATHS = ("/health",)
 KEY_FILE = "dashboard_key"  # what sessions are signed with; without it nobody is known any more
@@ -57,7 +57,7 @@ FORWARDED = (
 NO_PASSWORD = ("This dashboard needs its password", "It is DASH_PASSWORD in the settings.")
 
 
-def require_login(server: Flask, folder: Folder | None, password: str | None) -> None:
+def require_login(server: Flask, folder: StateDir | None, password: str | None) -> None:
     """Every request but the health check comes with a session, or with the password if one is set.
 
     A link, which somebody left in `folder`, is exchanged for a session: a signed cookie. The
@@ -119,10 +119,10 @@ class Sessions(SecureCookieSessionInterface):
         return is_https(request.scheme, dict(request.headers))
 
 
-def _with_sessions(server: Flask, folder: Folder, password: str | None) -> Folder | None:
+def _with_sessions(server: Flask, folder: StateDir, password: str | None) -> StateDir | None:
     try:
-        folder.make()
-        key = folder.kept_secret(KEY_FILE)
+        folder.create()
+        key = folder.secret(KEY_FILE)
     except OSError:
         if password is None:
             raise
@@ -145,7 +145,7 @@ def _with_sessions(server: Flask, folder: Folder, password: str | None) -> Folde
     return folder
 
 
-def _has_session(folder: Folder | None) -> bool:
+def _has_session(folder: StateDir | None) -> bool:
     return folder is not None and session.get("known") is True
 
 

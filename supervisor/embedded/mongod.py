@@ -1,4 +1,4 @@
-"""Which mongod runs on this machine; where none does, why not."""
+"""Finds a mongod that runs on this machine, or explains why none does."""
 
 import os
 import platform
@@ -12,10 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from logs.redaction import plain
-from supervisor.process import ended
+from supervisor.process import describe_exit
 
-ELSEWHERE = "set MONGODB_URI to a MongoDB of your own"
-# Debian's and Ubuntu's packages; the rest of a mongod's libraries is on every machine.
+USE_YOUR_OWN = "set MONGODB_URI to a MongoDB of your own"
+# The Debian and Ubuntu packages of libraries that mongod needs and not every machine has.
 PACKAGES = {
     "libcrypto.so.3": "libssl3",
     "libcurl.so.4": "libcurl4",
@@ -29,13 +29,13 @@ MISSING = re.compile(r"^\s*(\S+) => not found", re.MULTILINE)
 
 @lru_cache
 def mongod() -> str | None:
-    """The program: from PATH, else from the installed package; None if neither runs here."""
-    found = (shutil.which("mongod"), packaged())
-    return next((one for one in found if one and fault(one) is None), None)
+    """Returns the mongod on PATH, or else of the installed package; None if neither runs here."""
+    programs = (shutil.which("mongod"), packaged())
+    return next((one for one in programs if one and startup_error(one) is None), None)
 
 
 def packaged() -> str | None:
-    """The mongod of whichever package this platform has; None if there is none."""
+    """Returns the mongod of the installed package; None if this platform has no package."""
     program = Path(sysconfig.get_path("purelib")) / "fiftyone" / "db" / "bin" / "mongod"
     if not program.is_file():
         return None
@@ -44,47 +44,47 @@ def packaged() -> str | None:
     return str(program)
 
 
-def has_stand_in() -> bool:
-    """Whether this platform has SecantusDB, which is some 60 times slower."""
+def has_secantus() -> bool:
+    """Returns whether SecantusDB, which is about 60 times slower, is installed."""
     return find_spec("secantus") is not None
 
 
-def why_none() -> str:
-    """Why there is no mongod here, and what to do."""
+def why_unavailable() -> str:
+    """Explains why no mongod runs here, and what to do."""
     program = packaged()
     if program is None:
         here = f"{platform.system()} on {platform.machine()}"
-        return f"no package has a MongoDB for {here}: {ELSEWHERE}"
-    return fault(program) or f"{program} is running now: run the command again"
+        return f"no package provides MongoDB for {here}: {USE_YOUR_OWN}"
+    return startup_error(program) or f"{program} is running now: run the command again"
 
 
-def fault(program: str) -> str | None:
-    """Why a program cannot even tell its version, and what to do; None if it can."""
+def startup_error(program: str) -> str | None:
+    """Explains why a program cannot even print its version; None if it can."""
     try:
         outcome = _run(program, "--version")
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"MongoDB cannot start ({plain(error)}): {ELSEWHERE}"
+        return f"MongoDB cannot start ({plain(error)}): {USE_YOUR_OWN}"
     if outcome.returncode == 0:
         return None
-    if missing := _missing(program):
+    if missing := _missing_libraries(program):
         packages = sorted({PACKAGES[one] for one in missing if one in PACKAGES})
-        whole = len(packages) and all(one in PACKAGES for one in missing)
-        install = f"apt install {' '.join(packages)} (Debian, Ubuntu), or " if whole else ""
+        all_known = all(one in PACKAGES for one in missing)
+        install = f"apt install {' '.join(packages)} (Debian, Ubuntu), or " if all_known else ""
         return (
             f"MongoDB cannot start because this machine lacks {', '.join(missing)}: "
-            f"{install}{ELSEWHERE}"
+            f"{install}{USE_YOUR_OWN}"
         )
     if outcome.returncode == -signal.SIGILL:
         lacks = INSTRUCTIONS.get(platform.machine(), "instructions that it needs")
-        return f"MongoDB cannot start because this processor lacks {lacks}: {ELSEWHERE}"
-    said = (outcome.stderr.strip().splitlines() or [ended(outcome.returncode)])[-1]
-    return f"MongoDB cannot start ({said}): {ELSEWHERE}"
+        return f"MongoDB cannot start because this processor lacks {lacks}: {USE_YOUR_OWN}"
+    message = (outcome.stderr.strip().splitlines() or [describe_exit(outcome.returncode)])[-1]
+    return f"MongoDB cannot start ({message}): {USE_YOUR_OWN}"
 
 
-def _missing(program: str) -> list[str]:
-    """The libraries that a program wants and this machine does not have."""
+def _missing_libraries(program: str) -> list[str]:
+    """Returns the libraries that a program needs and this machine lacks."""
     try:
-        # The system's loader lists them all; started, the program tells of the first alone.
+        # The dynamic loader lists them all; the program itself would only name the first.
         listed = _run(program, LD_TRACE_LOADED_OBJECTS="1").stdout
     except (OSError, subprocess.TimeoutExpired):
         return []

@@ -1,4 +1,4 @@
-"""Make the embedded mongod the only member of its replica set, with the one user that it has."""
+"""Initiates the embedded mongod's replica set of one member, and creates its user."""
 
 import socket
 from contextlib import closing, suppress
@@ -6,27 +6,27 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 NAME = "koinx"
-BY_KEY = "__system"  # who has the key of a replica set may do all
+KEY_USER = "__system"  # the holder of a replica set's key has all rights
 INVALID_CONFIGURATION = 93  # this server's address is not among the members
 NOT_YET_INITIATED = 94
-KNOWN_ALREADY = 51003
+USER_EXISTS = 51003
 
 
 def is_primary(url: str) -> bool:
-    """Whether the server takes writes from the user of `url`; mends what keeps it from that.
+    """Returns whether the server accepts writes from the user of `url`; repairs it if it does not.
 
-    The password of `url` is the key of the replica set as well.
+    The password in `url` is also the key of the replica set.
     """
     address = urlsplit(url)
-    # The driver looks every half second; a refused connection says at once that it is too early.
+    # The driver retries every half second; a refused connection shows at once that it is too early.
     socket.create_connection((address.hostname or "", address.port or 0), timeout=1).close()
-    from pymongo.errors import OperationFailure  # noqa: PLC0415 - takes long, `status` needs it not
+    from pymongo.errors import OperationFailure  # noqa: PLC0415 - slow, and `status` does not need it
 
     with closing(_client(address, address.username, "admin")) as client, suppress(OperationFailure):
         if client.admin.command("hello").get("isWritablePrimary"):
             return True
-    with closing(_client(address, BY_KEY, "local")) as client:
-        _mend(client, address)
+    with closing(_client(address, KEY_USER, "local")) as client:
+        _repair(client, address)
     return False
 
 
@@ -46,8 +46,8 @@ def _client(address: SplitResult, user: str | None, source: str) -> Any:
     )
 
 
-def _mend(client: Any, address: SplitResult) -> None:
-    """Give the server a configuration with its present address; a primary its user."""
+def _repair(client: Any, address: SplitResult) -> None:
+    """Configures the replica set with the server's current address; on a primary, sets the user."""
     from pymongo.errors import OperationFailure  # noqa: PLC0415
 
     if client.admin.command("hello").get("isWritablePrimary"):
@@ -55,7 +55,7 @@ def _mend(client: Any, address: SplitResult) -> None:
         try:
             client.admin.command("createUser", address.username, **user)
         except OperationFailure as error:
-            if error.code != KNOWN_ALREADY:
+            if error.code != USER_EXISTS:
                 raise
             client.admin.command("updateUser", address.username, **user)
         return

@@ -1,6 +1,6 @@
-"""SecantusDB in the place of a mongod that does not run here.
+"""Runs SecantusDB where no mongod runs.
 
-Its own command can ask for a password only after a start without one, in which a user is made.
+Its own command can require a password only after a start without one that creates a user.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT."""
+    """Serves until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m supervisor.embedded.secantus")
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--user", required=True)
     parser.add_argument("--password-file", type=Path, required=True)
     options = parser.parse_args(arguments)
-    # Only machines without a mongod have the package.
+    # The package is installed only on machines without a mongod.
     from secantus import SecantusDBServer  # noqa: PLC0415
     from secantus.auth import SCRAM_SHA_256, derive_credentials  # noqa: PLC0415
 
@@ -27,12 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.host, options.port, options.storage, require_auth=True, enable_test_commands=False
     )
     user, password = options.user, options.password_file.read_text().strip()
-    known = derive_credentials(password, mechanism=SCRAM_SHA_256, username=user)
+    credentials = derive_credentials(password, mechanism=SCRAM_SHA_256, username=user)
     record = {
         "_id": f"admin.{user}",
         "user": user,
         "db": "admin",
-        "credentials": known.to_doc(),
+        "credentials": credentials.to_doc(),
         "roles": [{"role": "root", "db": "admin"}],
         "mechanisms": [SCRAM_SHA_256],
     }

@@ -75,7 +75,7 @@ def test_dashboard_and_supervisor_killed_leave_the_rest_to_the_next_ones(
     page = opened(context, "/servers")
     expect(state(page, "api")).to_have_text(READY)
     before, processes = pids(system), Processes(system.home)
-    os.kill(processes.folder.read(SUPERVISOR_FILE)["pid"], signal.SIGKILL)
+    os.kill(processes.state_dir.read(SUPERVISOR_FILE)["pid"], signal.SIGKILL)
     kill_all_of(system, "dashboard")
     wait_until(lambda: not processes.supervised(), "the supervisor to be gone")
     assert all(one and Identity.of(one) for one in before)

@@ -239,12 +239,12 @@ def sent(
 
 
 def serial(system: System) -> int:
-    found = Processes(system.home).folder.read("wish.json")["serial"]
+    found = Processes(system.home).state_dir.read("wish.json")["serial"]
     return int(found)
 
 
 def test_a_supervisor_that_is_gone_is_named_and_brought_back(page: Page, system: System) -> None:
-    supervisor = Processes(system.home).folder.read("supervisor.json")["pid"]
+    supervisor = Processes(system.home).state_dir.read("supervisor.json")["pid"]
     os.kill(supervisor, signal.SIGKILL)
     expect(page.locator("#servers-alert")).to_contain_text(
         "No supervisor runs", timeout=TRUE_WITHIN_MS

@@ -73,8 +73,8 @@ def test_logs_and_up_show_what_a_request_held_and_do_not_carry_it_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], written: str
 ) -> None:
     processes = Processes(tmp_path)
-    processes.folder.make()
-    log = processes.folder.log("api")
+    processes.state_dir.create()
+    log = processes.state_dir.log("api")
     log.write_text(f"{written}\n", encoding="utf-8", errors="surrogatepass")
     logs.show(processes, ["api"], 10)
     said = capsys.readouterr().out

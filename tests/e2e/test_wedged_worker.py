@@ -13,7 +13,7 @@ import pytest
 from bench.harness.services import wait_until
 from settings import ROOT, Settings
 from supervisor import health_checks
-from supervisor.celery_client import Broker
+from supervisor.celery_client import CeleryClient
 from supervisor.health_checks import Check, Probe
 from tasks import heartbeat, schedule
 
@@ -26,8 +26,8 @@ def worker(
     environment: None, redis: str, database: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[psutil.Process]:
     """One that takes maintenance alone, and that has answered; 3 s of idleness are too many."""
-    monkeypatch.setattr(health_checks, "IDLE", IDLE)
-    monkeypatch.setattr(health_checks, "FRESH", IDLE / 3)
+    monkeypatch.setattr(health_checks, "IDLE_TIMEOUT", IDLE)
+    monkeypatch.setattr(health_checks, "HEARTBEAT_TIMEOUT", IDLE / 3)
     command = "celery -A tasks worker -Q maintenance --concurrency 1 --without-gossip -n wedged@%h"
     with (
         (tmp_path / "log").open("wb") as log,
@@ -37,7 +37,7 @@ def worker(
     ):
         family = [psutil.Process(started.pid)]
         try:
-            broker = Broker(redis, 2)
+            broker = CeleryClient(redis, 2)
             wait_until(lambda: broker.ping([NODE]), "the worker to answer", 20)
             family += family[0].children()
             yield family[0]
@@ -83,7 +83,7 @@ def test_it_is_seen_although_it_answers(
 
     # Then it still answers, but is not ready
     wait_until(lambda: not ready(), "the worker to be taken for wedged", 20)
-    assert Broker(redis, 2).ping([NODE])
+    assert CeleryClient(redis, 2).ping([NODE])
     child.resume()
     some_task()
     wait_until(ready, "the worker to be ready again", 20)

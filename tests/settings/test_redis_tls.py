@@ -16,7 +16,7 @@ from cli.doctor import source
 from quota.limiter import RedisCounts
 from settings import Settings
 from settings.redis_tls import verifying
-from supervisor.celery_client import Broker
+from supervisor.celery_client import CeleryClient
 from tests.e2e.test_tls import listens
 from tests.harness import tls
 
@@ -50,7 +50,7 @@ def counts(url: str) -> None:
 
 
 def broker(url: str) -> None:
-    Broker(url, 3).ping(within=0.1)
+    CeleryClient(url, 3).ping(timeout=0.1)
 
 
 def celery(url: str, *, backend: bool) -> None:

@@ -7,13 +7,13 @@ import redis as redis_client
 from kombu.exceptions import OperationalError
 
 from bench.harness.services import free_port
-from supervisor.celery_client import Broker
+from supervisor.celery_client import CeleryClient
 
 
 def test_a_task_waits_in_its_queue_while_no_worker_answers(redis: str) -> None:
-    broker = Broker(redis, 2)
-    assert broker.ping(within=0.1) == []
-    name = broker.send("some.task", "some-queue", expires=5)
+    client = CeleryClient(redis, 2)
+    assert client.ping(timeout=0.1) == []
+    name = client.send("some.task", "some-queue", expires=5)
     with redis_client.Redis.from_url(redis) as client:
         [message] = client.lrange("some-queue", 0, -1)
     headers = json.loads(message)["headers"]
@@ -22,8 +22,8 @@ def test_a_task_waits_in_its_queue_while_no_worker_answers(redis: str) -> None:
 
 
 def test_a_redis_that_is_not_there_is_an_error() -> None:
-    broker = Broker(f"redis://127.0.0.1:{free_port()}/0", 1)
+    client = CeleryClient(f"redis://127.0.0.1:{free_port()}/0", 1)
     with pytest.raises(OperationalError):
-        broker.ping()
+        client.ping()
     with pytest.raises(OperationalError):
-        broker.send("some.task", "some-queue", 5)
+        client.send("some.task", "some-queue", 5)

@@ -13,8 +13,8 @@ import settings as project
 from supervisor import control, desired_state, log_files, process_plan
 from supervisor.control import Processes
 from supervisor.process_identity import Identity
-from supervisor.process_spec import Spec
-from supervisor.state_dir import STATE_FILE, SUPERVISOR_FILE, Folder
+from supervisor.process_spec import ProcessSpec
+from supervisor.state_dir import STATE_FILE, SUPERVISOR_FILE, StateDir
 from supervisor.supervisor import supervise
 from tests.supervisor.test_supervisor import (
     folder,
@@ -29,7 +29,7 @@ __all__ = ["folder"]
 
 
 @pytest.fixture
-def facade(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Processes]:
+def facade(folder: StateDir, monkeypatch: pytest.MonkeyPatch) -> Iterator[Processes]:
     """The facade of a home with two small processes, `mongodb` and `api`."""
     small = plan_of(
         steady(folder, "mongodb", stage=3), steady(folder, "api", needs=("mongodb",), stage=2)
@@ -56,7 +56,7 @@ def facade(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Processe
 
 
 @pytest.fixture
-def settings(folder: Folder) -> project.Settings:
+def settings(folder: StateDir) -> project.Settings:
     environment = {"KOINX_HOME": str(folder.home), "KOINX_ENV_FILE": ""}
     return project.load(environment, running=False)
 
@@ -113,7 +113,7 @@ def test_stop_restart_and_start_of_one(facade: Processes, settings: project.Sett
 
 
 def test_down_leaves_nothing_and_may_be_said_twice(
-    facade: Processes, settings: project.Settings, folder: Folder
+    facade: Processes, settings: project.Settings, folder: StateDir
 ) -> None:
     wait_ready(facade, facade.up(settings), "mongodb", "api")
     facade.down()
@@ -130,11 +130,11 @@ def test_down_where_nothing_ever_ran(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("fate", [signal.SIGKILL, signal.SIGSTOP])
 def test_down_does_the_stopping_itself_without_a_supervisor(
-    folder: Folder, fate: signal.Signals, monkeypatch: pytest.MonkeyPatch
+    folder: StateDir, fate: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "STILL", 0.5)
-    with desired_state.changing(folder) as held:
-        held.wish = held.wish.up(["first", "second"], {"KOINX_HOME": str(folder.home)})
+    monkeypatch.setattr(control, "FROZEN_AFTER", 0.5)
+    environment = {"KOINX_HOME": str(folder.home)}
+    desired_state.update(folder, lambda state: state.up(["first", "second"], environment))
     facade = Processes(folder.home)
     with supervisor_process(folder) as supervisor:
         try:
@@ -154,7 +154,7 @@ def test_down_does_the_stopping_itself_without_a_supervisor(
 
 
 def test_a_supervisor_that_does_not_start_is_told(
-    folder: Folder, settings: project.Settings, monkeypatch: pytest.MonkeyPatch
+    folder: StateDir, settings: project.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
     facade = Processes(folder.home)
@@ -168,7 +168,7 @@ def test_start_all_keeps_the_settings_that_are_in_force(
 ) -> None:
     wait_ready(facade, facade.up(settings), "mongodb", "api")
     facade.start_all(settings.model_copy(update={"coins": "other"}))
-    assert desired_state.read(facade.folder).settings["COINS"] == settings.coins
+    assert desired_state.read(facade.state_dir).settings["COINS"] == settings.coins
 
 
 def test_a_log_is_put_aside_when_it_grew(tmp_path: Any) -> None:
@@ -197,7 +197,7 @@ def test_a_tail_goes_on_over_a_rotation(tmp_path: Any) -> None:
     assert list(tail.lines()) == ["new"]
 
 
-def test_damaged_files_are_as_none(folder: Folder) -> None:
+def test_damaged_files_are_as_none(folder: StateDir) -> None:
     for name in (STATE_FILE, SUPERVISOR_FILE, desired_state.FILE):
         (folder.run / name).write_text("{not json")
     facade = Processes(folder.home)
@@ -213,4 +213,4 @@ def test_an_identity_is_more_than_a_pid() -> None:
     assert Identity.from_record(me.record()) == me
     assert Identity.from_record({"pid": "x"}) is None
     assert 0 < me.age() < time.monotonic() + 1
-    assert isinstance(Spec(name="a", command=("b",)).fingerprint, str)
+    assert isinstance(ProcessSpec(name="a", command=("b",)).fingerprint, str)

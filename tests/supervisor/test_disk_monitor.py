@@ -8,19 +8,19 @@ import pytest
 
 from settings.disk_space import MEGABYTE
 from supervisor.health_checks import Probe
-from supervisor.process_spec import Spec
-from supervisor.state_dir import Folder
+from supervisor.process_spec import ProcessSpec
+from supervisor.state_dir import StateDir
 from tests.harness.small_disk import SmallDisk, small_disk
 from tests.supervisor.test_supervisor import (
     Running,
     folder,
     plan_of,
     process,
+    request_up,
     run,
     short_pauses,
     steady,
     until,
-    wish_up,
 )
 
 __all__ = ["folder", "run", "short_pauses"]
@@ -42,10 +42,10 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 def test_a_start_waits_for_room_and_uses_no_try(
-    folder: Folder, run: Running, disk: SmallDisk, caplog: pytest.LogCaptureFixture
+    folder: StateDir, run: Running, disk: SmallDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
     disk.fill()
-    wish_up(folder, "first", "second")
+    request_up(folder, "first", "second")
     run(plan_of(steady(folder, "first", folders=(str(disk.folder),)), steady(folder, "second")))
     until(lambda: process(folder, "second").get("ready"))
     first = process(folder, "first")
@@ -57,18 +57,18 @@ def test_a_start_waits_for_room_and_uses_no_try(
 
 
 def test_what_was_given_up_meanwhile_is_started_once_there_is_room(
-    folder: Folder, run: Running, disk: SmallDisk
+    folder: StateDir, run: Running, disk: SmallDisk
 ) -> None:
     # Given a program that ends where it finds little room, and a disk that is short but not full
     file = str(folder.run / "first.beats")
-    first = Spec(
+    first = ProcessSpec(
         name="first",
         command=(sys.executable, "-c", NEEDS_ROOM, file, str(disk.folder)),
-        probe=Probe("heartbeat", file, calm=0.1),
+        probe=Probe("heartbeat", file, interval=0.1),
         folders=(str(disk.folder),),
     )
     disk.fill(leave=int(1.5 * MEGABYTE))
-    wish_up(folder, "first")
+    request_up(folder, "first")
     run(plan_of(first))
     until(lambda: process(folder, "first").get("state") == "failed")
     disk.clear()
@@ -77,11 +77,15 @@ def test_what_was_given_up_meanwhile_is_started_once_there_is_room(
 
 @pytest.mark.parametrize("spoilt", [True, False])
 def test_what_a_full_disk_spoilt_is_started_anew_once_there_is_room(
-    folder: Folder, run: Running, disk: SmallDisk, caplog: pytest.LogCaptureFixture, spoilt: bool
+    folder: StateDir, run: Running, disk: SmallDisk, caplog: pytest.LogCaptureFixture, spoilt: bool
 ) -> None:
     caplog.set_level("INFO", "supervisor")
-    wish_up(folder, "first")
-    run(plan_of(steady(folder, "first", folders=(str(disk.folder),), spoilt_by_full_disk=spoilt)))
+    request_up(folder, "first")
+    run(
+        plan_of(
+            steady(folder, "first", folders=(str(disk.folder),), restart_after_full_disk=spoilt)
+        )
+    )
     until(lambda: process(folder, "first").get("ready"))
     pid = process(folder, "first")["pid"]
     disk.fill()

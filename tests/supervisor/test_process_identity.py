@@ -13,23 +13,22 @@ import psutil
 import pytest
 
 from bench.harness.services import wait_until
-from supervisor import process_identity
+from supervisor import desired_state, process_identity
 from supervisor.control import Processes
 from supervisor.health_checks import Probe
 from supervisor.process_identity import Identity
-from supervisor.process_spec import Spec
-from supervisor.state_dir import STATE_FILE, SUPERVISOR_FILE, Folder
+from supervisor.process_spec import ProcessSpec
+from supervisor.state_dir import STATE_FILE, SUPERVISOR_FILE, StateDir
 from supervisor.supervisor import Plan, Supervisor
 from tests.supervisor.test_supervisor import (
     folder,
     in_home,
     plan_of,
     process,
+    request_up,
     supervisor_process,
     two_steady,
     until,
-    wish,
-    wish_up,
 )
 
 __all__ = ["folder"]
@@ -76,7 +75,7 @@ def sleeping_as(pid: int) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 @pytest.mark.row("pid-reused")
-def test_whoever_got_the_pid_of_one_that_ended_is_left_alone(folder: Folder) -> None:
+def test_whoever_got_the_pid_of_one_that_ended_is_left_alone(folder: StateDir) -> None:
     # Given a process that ended, whose pid another has by now, with the same command line
     with sleeping() as process:
         ended = Identity.of(process.pid)
@@ -91,10 +90,10 @@ def test_whoever_got_the_pid_of_one_that_ended_is_left_alone(folder: Folder) -> 
         # When everything is to end, and the one that ended is noted
         assert not ended.alive()
         assert not ended.signal(signal.SIGTERM)
-        process_identity.end(process_identity.members(ended, folder.home))
+        process_identity.kill(process_identity.session_members(ended, folder.home))
         folder.write(STATE_FILE, {"processes": [{"name": "first", "identity": ended.record()}]})
         folder.write(SUPERVISOR_FILE, ended.record())
-        wish(folder, lambda old: old.stop_all())
+        desired_state.update(folder, lambda old: old.stop_all())
         assert Supervisor(folder, two_steady(folder)).tick()
         Processes(folder.home).down()
 
@@ -103,25 +102,25 @@ def test_whoever_got_the_pid_of_one_that_ended_is_left_alone(folder: Folder) -> 
         assert Identity.of(stranger.pid) == who
 
 
-def renaming(folder: Folder) -> Plan:
+def renaming(folder: StateDir) -> Plan:
     """A process that takes another command line once it is told to, as with setproctitle."""
     file = str(folder.run / "first.beats")
     return plan_of(
-        Spec(
+        ProcessSpec(
             name="first",
             command=(sys.executable, "-c", RENAMES, file),
             environment={"PROGRAM": RENAMES},
-            probe=Probe("heartbeat", file, calm=0.1),
+            probe=Probe("heartbeat", file, interval=0.1),
         )
     )
 
 
 @pytest.mark.row("pid-reused")
 @pytest.mark.parametrize("noted", [True, False])
-def test_a_process_that_changed_its_command_line_stays_ours(folder: Folder, noted: bool) -> None:
+def test_a_process_that_changed_its_command_line_stays_ours(folder: StateDir, noted: bool) -> None:
     # Given a process with another command line than it was started with
-    wish_up(folder, "first")
-    with supervisor_process(folder, "test_identity.renaming") as supervisor:
+    request_up(folder, "first")
+    with supervisor_process(folder, "test_process_identity.renaming") as supervisor:
         try:
             until(lambda: process(folder, "first").get("ready"))
             pid = process(folder, "first")["pid"]
@@ -139,16 +138,16 @@ def test_a_process_that_changed_its_command_line_stays_ours(folder: Folder, note
     else:
         (folder.run / STATE_FILE).unlink()
     (folder.run / "first.rename").unlink()
-    with supervisor_process(folder, "test_identity.renaming") as supervisor:
+    with supervisor_process(folder, "test_process_identity.renaming") as supervisor:
         try:
             until(lambda: process(folder, "first").get("ready"))
 
             # Then it is the same process, which can be started anew and ended
             assert process(folder, "first")["pid"] == pid
-            wish(folder, lambda old: old.restart("first"))
+            desired_state.update(folder, lambda old: old.restart("first"))
             until(lambda: process(folder, "first")["pid"] not in (None, pid))
             assert Identity.of(pid) is None
-            wish(folder, lambda old: old.stop_all())
+            desired_state.update(folder, lambda old: old.stop_all())
             assert supervisor.wait(10) == 0
         finally:
             supervisor.kill()
@@ -164,9 +163,9 @@ def test_what_an_earlier_version_noted_is_known() -> None:
     assert Identity.from_record(["no record"]) is None
 
 
-def test_what_an_earlier_version_left_running_is_seen_and_ended(folder: Folder) -> None:
+def test_what_an_earlier_version_left_running_is_seen_and_ended(folder: StateDir) -> None:
     # Given a process whose supervisor was killed, in the records of an earlier version
-    wish_up(folder, "first")
+    request_up(folder, "first")
     with supervisor_process(folder, "test_supervisor.two_steady") as supervisor:
         try:
             until(lambda: process(folder, "first").get("ready"))

@@ -10,8 +10,8 @@ import pytest
 
 import settings as project
 from supervisor import process_plan
-from supervisor.process_spec import Spec
-from supervisor.state_dir import Folder
+from supervisor.process_spec import ProcessSpec
+from supervisor.state_dir import StateDir
 
 SECRETS = {"api_key": "made-key"} | dict.fromkeys(
     ("mongodb_password", "nats_password", "redis_password"), "hidden-0"
@@ -19,7 +19,7 @@ SECRETS = {"api_key": "made-key"} | dict.fromkeys(
 PORTS = {"mongodb": 21001, "nats": 21002, "redis": 21003, "market": 21004}
 
 
-def plan(home: Path, **values: str) -> dict[str, Spec]:
+def plan(home: Path, **values: str) -> dict[str, ProcessSpec]:
     settings = project.load(
         {"KOINX_HOME": str(home), "KOINX_ENV_FILE": "", **values}, running=False
     )
@@ -104,7 +104,7 @@ def test_commands(tmp_path: Path) -> None:
     assert "--respawn-failed-workers" in api
     assert re.search(r"-n koinx-[0-9a-f]{8}@%h ", " ".join(found["worker"].command))
     assert found["api"].url == "http://127.0.0.1:3001"
-    assert found["prepare"].once
+    assert found["prepare"].oneshot
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ def test_where_this_machine_finds_a_listener(host: str, url: str) -> None:
 
 
 def test_the_key_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
-    folder.make()
-    key = folder.kept_secret(process_plan.API_KEY_FILE)
+    folder = StateDir(tmp_path)
+    folder.create()
+    key = folder.secret(process_plan.API_KEY_FILE)
     assert len(key) >= 43
-    assert folder.kept_secret(process_plan.API_KEY_FILE) == key
+    assert folder.secret(process_plan.API_KEY_FILE) == key
     assert stat.S_IMODE((folder.run / process_plan.API_KEY_FILE).stat().st_mode) == 0o600
 
 
@@ -183,4 +183,6 @@ def test_what_can_stand_still_is_watched_by_its_work_and_started_anew(tmp_path: 
 
 def test_the_dashboard_gives_the_memory_of_large_files_back(tmp_path: Path) -> None:
     environment = plan(tmp_path, MARKET="demo")["dashboard"].environment
-    assert {name: environment[name] for name in process_plan.THRIFTY} == process_plan.THRIFTY
+    assert {
+        name: environment[name] for name in process_plan.SAVE_MEMORY
+    } == process_plan.SAVE_MEMORY

@@ -14,14 +14,14 @@ import pytest
 
 from logs.redaction import masked
 from settings import ROOT
-from supervisor.state_dir import STATE_FILE, Folder
+from supervisor.state_dir import STATE_FILE, StateDir
 from tests.harness.small_disk import small_disk
 
 
 def test_on_a_full_disk_a_file_is_written_over(tmp_path: Path) -> None:
     with small_disk(tmp_path / "home", 1) as disk:
-        folder = Folder(disk.folder)
-        folder.make()
+        folder = StateDir(disk.folder)
+        folder.create()
         folder.write("state.json", {"name": "long" * 20})
         disk.fill()
         for value in ({"name": "short"}, {"name": "longer" * 20}):
@@ -39,9 +39,9 @@ def test_on_a_full_disk_a_file_is_written_over(tmp_path: Path) -> None:
 
 @pytest.mark.row("secret-leak")
 def test_a_kept_secret_is_masked_wherever_it_is_read(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
-    folder.make()
-    secret = folder.kept_secret("a")
+    folder = StateDir(tmp_path)
+    folder.create()
+    secret = folder.secret("a")
     assert masked(f"nats://user:{secret}@h refuses {secret}") == "nats://…@h refuses …"
 
 
@@ -50,17 +50,17 @@ def test_whoever_asks_for_a_secret_at_the_same_time_gets_the_same(tmp_path: Path
     both = threading.Barrier(2)
     written: list[str] = []
 
-    class Slow(Folder):
-        def write_text(self, path: Path, text: str, *, lasting: bool = True) -> None:
+    class Slow(StateDir):
+        def write_text(self, path: Path, text: str, *, durable: bool = True) -> None:
             with suppress(threading.BrokenBarrierError):
                 both.wait(0.2)
             written.append(text)
-            super().write_text(path, text, lasting=lasting)
+            super().write_text(path, text, durable=durable)
 
-    Folder(tmp_path).make()
+    StateDir(tmp_path).create()
     # When
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda _: Slow(tmp_path).kept_secret("secret"), range(2)))
+        found = list(pool.map(lambda _: Slow(tmp_path).secret("secret"), range(2)))
     # Then
     assert [f"{one}\n" for one in found] == written * 2
     assert len(found[0]) >= 43
@@ -71,8 +71,8 @@ def test_what_is_written_is_on_the_disk_under_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a folder with an older text, and a disk that notes what it is told to hold
-    folder = Folder(tmp_path)
-    folder.make()
+    folder = StateDir(tmp_path)
+    folder.create()
     file = folder.run / "dashboard_key"
     file.write_text("old")
     held: list[tuple[str, str]] = []
@@ -103,25 +103,31 @@ def test_what_is_written_is_on_the_disk_under_its_name(
 def test_a_damaged_secret_is_replaced_and_that_is_said(
     tmp_path: Path, damaged: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = Folder(tmp_path)
-    folder.make()
+    folder = StateDir(tmp_path)
+    folder.create()
     file = folder.run / "dashboard_key"
     file.write_bytes(damaged)
-    made = folder.kept_secret("dashboard_key")
+    made = folder.secret("dashboard_key")
     assert len(made) == 64
     assert [one.getMessage() for one in caplog.records] == [
-        f"{file} is empty or damaged: a new one is made"
+        f"{file} is empty or damaged: creating a new one"
     ]
-    assert folder.kept_secret("dashboard_key") == made
+    assert folder.secret("dashboard_key") == made
     assert len(caplog.records) == 1
 
 
 def test_a_secret_of_before_stays(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
-    folder.make()
+    folder = StateDir(tmp_path)
+    folder.create()
     before = secrets.token_urlsafe(32)
     (folder.run / "api_key").write_text(before + "\n")
-    assert folder.kept_secret("api_key") == before
+    assert folder.secret("api_key") == before
+
+
+PACKAGES = (
+    *("logs", "settings", "quota", "access", "bridge", "market", "simulator", "supervisor"),
+    *("tasks", "api", "api_client", "dash_ui", "cli"),
+)
 
 
 def test_files_are_replaced_in_one_place_alone() -> None:
@@ -133,10 +139,10 @@ def test_files_are_replaced_in_one_place_alone() -> None:
     }
     writers = {
         str(file.relative_to(ROOT))
-        for package in ("settings", "logbook", "bridge", "market", "tasks", "api", "dash_ui")
+        for package in PACKAGES
         for file in (ROOT / package).rglob("*.py")
         if re.search(r"\.write_(text|bytes)\(|os\.(replace|rename)\(", file.read_text())
-        and "folder.write_text(" not in file.read_text()
+        and not re.search(r"(folder|state_dir)\.write_text\(", file.read_text())
     }
     assert writers == apart
 
@@ -148,14 +154,14 @@ def test_a_home_of_another_account_is_used_as_it_is(
     home.mkdir(mode=0o777)
     home.chmod(0o777)
     monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
-    Folder(home).make()
-    Folder(home).make()
+    StateDir(home).create()
+    StateDir(home).create()
     assert stat.S_IMODE(home.stat().st_mode) == 0o777
     told = [message for message in caplog.messages if message.startswith(f"{home} is open")]
     assert told == [f"{home} is open to other accounts, and only its owner can close it: chmod 700"]
 
 
 def test_a_closed_home_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Folder(tmp_path).make()
+    StateDir(tmp_path).create()
     monkeypatch.delattr(Path, "chmod")
-    Folder(tmp_path).make()
+    StateDir(tmp_path).create()

@@ -19,12 +19,12 @@ import pytest
 
 import settings as project
 from supervisor import desired_state
-from supervisor import process as managed
+from supervisor import process as managed_process
 from supervisor.health_checks import Probe
 from supervisor.log_files import last_lines
 from supervisor.process_identity import Identity
-from supervisor.process_spec import Spec
-from supervisor.state_dir import STATE_FILE, Folder
+from supervisor.process_spec import ProcessSpec
+from supervisor.state_dir import STATE_FILE, StateDir
 from supervisor.supervisor import Plan, Supervisor, supervise
 
 BEATS = """
@@ -45,35 +45,30 @@ print("prepared", flush=True)
 """
 
 
-def steady(folder: Folder, name: str, children: int = 0, **changes: Any) -> Spec:
+def steady(folder: StateDir, name: str, children: int = 0, **changes: Any) -> ProcessSpec:
     """A process that is ready at once and stays."""
     file = str(folder.run / f"{name}.beats")
-    return Spec(
+    return ProcessSpec(
         name=name,
         command=(sys.executable, "-c", BEATS, file, str(children)),
-        probe=Probe("heartbeat", file, calm=0.1),
+        probe=Probe("heartbeat", file, interval=0.1),
         **changes,
     )
 
 
-def plan_of(*specs: Spec) -> Plan:
+def plan_of(*specs: ProcessSpec) -> Plan:
     return lambda _settings, _port, _key: {spec.name: spec for spec in specs}
 
 
-def two_steady(folder: Folder) -> Plan:
+def two_steady(folder: StateDir) -> Plan:
     return plan_of(steady(folder, "first"), steady(folder, "second"))
 
 
-def wish(folder: Folder, change: Callable[[desired_state.Wish], desired_state.Wish]) -> None:
-    with desired_state.changing(folder) as held:
-        held.wish = change(held.wish)
+def request_up(folder: StateDir, *names: str) -> None:
+    desired_state.update(folder, lambda old: old.up(list(names), {"KOINX_HOME": str(folder.home)}))
 
 
-def wish_up(folder: Folder, *names: str) -> None:
-    wish(folder, lambda old: old.up(list(names), {"KOINX_HOME": str(folder.home)}))
-
-
-def process(folder: Folder, name: str) -> dict[str, Any]:
+def process(folder: StateDir, name: str) -> dict[str, Any]:
     records = folder.read(STATE_FILE).get("processes", [])
     return next((r for r in records if r["name"] == name), {})
 
@@ -97,9 +92,9 @@ def in_home(home: Path) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    folder = Folder(tmp_path / "home")
-    folder.make()
+def folder(tmp_path: Path) -> Iterator[StateDir]:
+    folder = StateDir(tmp_path / "home")
+    folder.create()
     yield folder
     for left in in_home(folder.home):
         with suppress(psutil.Error):
@@ -111,7 +106,7 @@ Running = Callable[[Plan], None]
 
 
 @pytest.fixture
-def run(folder: Folder) -> Iterator[Running]:
+def run(folder: StateDir) -> Iterator[Running]:
     """Runs a supervisor in a thread; the test's end takes everything down."""
     threads: list[threading.Thread] = []
 
@@ -121,7 +116,7 @@ def run(folder: Folder) -> Iterator[Running]:
         threads.append(thread)
 
     yield start
-    wish(folder, lambda old: old.stop_all())
+    desired_state.update(folder, lambda old: old.stop_all())
     for thread in threads:
         thread.join(20)
         assert not thread.is_alive()
@@ -129,11 +124,13 @@ def run(folder: Folder) -> Iterator[Running]:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(managed, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(managed_process, "FIRST_BACKOFF", 0.1)
 
 
-def test_starts_what_is_wished_for_and_says_so(folder: Folder, run: Running) -> None:
-    wish_up(folder, "first")
+def test_starts_the_desired_processes_and_publishes_their_state(
+    folder: StateDir, run: Running
+) -> None:
+    request_up(folder, "first")
     run(two_steady(folder))
     until(lambda: process(folder, "first").get("ready"))
     first = process(folder, "first")
@@ -145,8 +142,8 @@ def test_starts_what_is_wished_for_and_says_so(folder: Folder, run: Running) -> 
     assert (folder.run / STATE_FILE).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_crash_is_followed_by_a_new_start(folder: Folder, run: Running) -> None:
-    wish_up(folder, "first", "second")
+def test_a_crash_is_followed_by_a_new_start(folder: StateDir, run: Running) -> None:
+    request_up(folder, "first", "second")
     run(two_steady(folder))
     until(lambda: process(folder, "first").get("ready"))
     until(lambda: process(folder, "second").get("ready"))
@@ -158,9 +155,9 @@ def test_a_crash_is_followed_by_a_new_start(folder: Folder, run: Running) -> Non
     assert process(folder, "second")["pid"] == other
 
 
-def test_pauses_grow_and_after_five_starts_it_gives_up(folder: Folder, run: Running) -> None:
-    wish_up(folder, "bad")
-    run(plan_of(Spec(name="bad", command=(sys.executable, "-c", CRASHES))))
+def test_pauses_grow_and_after_five_starts_it_gives_up(folder: StateDir, run: Running) -> None:
+    request_up(folder, "bad")
+    run(plan_of(ProcessSpec(name="bad", command=(sys.executable, "-c", CRASHES))))
     until(lambda: process(folder, "bad").get("state") == "crashed")
     until(lambda: process(folder, "bad")["state"] == "failed")
     assert process(folder, "bad")["exit_code"] == 3
@@ -173,10 +170,10 @@ def test_pauses_grow_and_after_five_starts_it_gives_up(folder: Folder, run: Runn
 
 @pytest.mark.row("killed-often")
 def test_kills_that_come_one_after_the_other_do_not_lengthen_the_pauses(
-    folder: Folder, run: Running, monkeypatch: pytest.MonkeyPatch
+    folder: StateDir, run: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(managed, "LONGEST_OF_WORKING", 0.2)
-    wish_up(folder, "first")
+    monkeypatch.setattr(managed_process, "MAX_BACKOFF_IF_WORKING", 0.2)
+    request_up(folder, "first")
     run(plan_of(steady(folder, "first")))
     # Doubled each time, the last pause would be 26 s.
     for _ in range(9):
@@ -190,32 +187,32 @@ def test_kills_that_come_one_after_the_other_do_not_lengthen_the_pauses(
 @pytest.mark.row("killed-often")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_what_is_killed_before_it_is_ready_is_never_given_up(
-    folder: Folder, run: Running, monkeypatch: pytest.MonkeyPatch, number: int
+    folder: StateDir, run: Running, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(managed, "LONGEST_OF_WORKING", 0.2)
+    monkeypatch.setattr(managed_process, "MAX_BACKOFF_IF_WORKING", 0.2)
     sleeps = (sys.executable, "-c", "import time; time.sleep(300)")
     slow = replace(steady(folder, "slow"), command=sleeps)
-    wish_up(folder, "slow")
+    request_up(folder, "slow")
     run(plan_of(slow))
-    for _ in range(managed.MAX_STARTS + 2):
+    for _ in range(managed_process.MAX_STARTS + 2):
         killed = until(lambda: process(folder, "slow").get("pid"))
         os.kill(killed, number)
         until(lambda: process(folder, "slow")["pid"] not in (killed, None))  # noqa: B023
     assert process(folder, "slow")["state"] == "starting"
 
 
-def test_what_was_given_up_is_tried_again_when_asked_for(folder: Folder, run: Running) -> None:
-    wish_up(folder, "bad")
-    run(plan_of(Spec(name="bad", command=(sys.executable, "-c", CRASHES))))
+def test_what_was_given_up_is_tried_again_when_asked_for(folder: StateDir, run: Running) -> None:
+    request_up(folder, "bad")
+    run(plan_of(ProcessSpec(name="bad", command=(sys.executable, "-c", CRASHES))))
     until(lambda: process(folder, "bad").get("state") == "failed")
-    wish(folder, lambda old: old.start(["bad"]))
+    desired_state.update(folder, lambda old: old.start(["bad"]))
     until(lambda: len(last_lines(folder.log("bad"), 20)) > 5)
 
 
 def test_nothing_of_an_old_session_is_left_when_it_starts_again(
-    folder: Folder, run: Running
+    folder: StateDir, run: Running
 ) -> None:
-    wish_up(folder, "parent")
+    request_up(folder, "parent")
     run(plan_of(steady(folder, "parent", children=2)))
     until(lambda: process(folder, "parent").get("ready"))
     leader = process(folder, "parent")["pid"]
@@ -226,44 +223,44 @@ def test_nothing_of_an_old_session_is_left_when_it_starts_again(
     assert not [child for child in children if Identity.of(child.pid)]
 
 
-def test_stop_and_restart_touch_one_process(folder: Folder, run: Running) -> None:
-    wish_up(folder, "first", "second")
+def test_stop_and_restart_touch_one_process(folder: StateDir, run: Running) -> None:
+    request_up(folder, "first", "second")
     run(two_steady(folder))
     until(lambda: process(folder, "first").get("ready") and process(folder, "second").get("ready"))
     first, second = process(folder, "first")["pid"], process(folder, "second")["pid"]
-    wish(folder, lambda old: old.restart("first"))
+    desired_state.update(folder, lambda old: old.restart("first"))
     until(lambda: process(folder, "first")["pid"] not in (first, None))
-    wish(folder, lambda old: old.stop("first"))
+    desired_state.update(folder, lambda old: old.stop("first"))
     until(lambda: process(folder, "first")["state"] == "stopped")
     assert process(folder, "first")["pid"] is None
     assert process(folder, "second")["pid"] == second
     assert process(folder, "first")["restarts"] == 0
 
 
-def test_other_settings_restart_what_they_concern(folder: Folder, run: Running) -> None:
-    def plan(settings: project.Settings, _port: object, _secret: object) -> dict[str, Spec]:
+def test_other_settings_restart_what_they_concern(folder: StateDir, run: Running) -> None:
+    def plan(settings: project.Settings, _port: object, _secret: object) -> dict[str, ProcessSpec]:
         one = steady(folder, "first", environment={"COINS": settings.coins})
         return {"first": one, "second": steady(folder, "second")}
 
-    wish_up(folder, "first", "second")
+    request_up(folder, "first", "second")
     run(plan)
     until(lambda: process(folder, "first").get("ready") and process(folder, "second").get("ready"))
     first, second = process(folder, "first")["pid"], process(folder, "second")["pid"]
     values = {"KOINX_HOME": str(folder.home), "COINS": "bitcoin"}
-    wish(folder, lambda old: old.up(["first", "second"], values))
+    desired_state.update(folder, lambda old: old.up(["first", "second"], values))
     until(lambda: process(folder, "first")["pid"] not in (first, None))
     assert psutil.Process(process(folder, "first")["pid"]).environ()["COINS"] == "bitcoin"
     assert process(folder, "second")["pid"] == second
 
 
 def test_preparation_comes_between_servers_and_what_needs_them(
-    folder: Folder, run: Running
+    folder: StateDir, run: Running
 ) -> None:
     beats = str(folder.run / "first.beats")
     command = (sys.executable, "-c", PREPARES, beats)
-    prepare = Spec(name="prepare", command=command, needs=("first",), once=True)
+    prepare = ProcessSpec(name="prepare", command=command, needs=("first",), oneshot=True)
     second = steady(folder, "second", needs=("first", "prepare"))
-    wish_up(folder, "first", "second")
+    request_up(folder, "first", "second")
     run(plan_of(steady(folder, "first"), prepare, second))
     until(lambda: process(folder, "second").get("pid"))
     assert last_lines(folder.log("prepare"), 5) == ["prepared"], "it came before"
@@ -275,11 +272,11 @@ def test_preparation_comes_between_servers_and_what_needs_them(
 
 
 @pytest.mark.row("worker-wedged")
-def test_what_stands_still_is_started_anew(folder: Folder, run: Running) -> None:
-    wish_up(folder, "first")
-    run(plan_of(steady(folder, "first", stuck_after=0.5, patience=0.2)))
+def test_what_stands_still_is_started_anew(folder: StateDir, run: Running) -> None:
+    request_up(folder, "first")
+    run(plan_of(steady(folder, "first", stuck_after=0.5, stop_timeout=0.2)))
     monkey = pytest.MonkeyPatch()
-    monkey.setattr("supervisor.health_checks.FRESH", 0.3)
+    monkey.setattr("supervisor.health_checks.HEARTBEAT_TIMEOUT", 0.3)
     try:
         until(lambda: process(folder, "first").get("ready"))
         pid = process(folder, "first")["pid"]
@@ -291,22 +288,25 @@ def test_what_stands_still_is_started_anew(folder: Folder, run: Running) -> None
 
 
 def supervisor_process(
-    folder: Folder, plan: str = "test_supervisor.two_steady"
+    folder: StateDir, plan: str = "test_supervisor.two_steady"
 ) -> subprocess.Popen[bytes]:
-    module = plan.partition(".")[0]
+    module, _, function = plan.partition(".")
     code = (
-        "import sys, threading; from pathlib import Path; from supervisor.state_dir import Folder\n"
-        f"from tests import test_supervisor, {module}\n"
-        "folder = Folder(Path(sys.argv[1]))\n"
-        f"test_supervisor.supervise(folder, threading.Event(), {plan}(folder))"
+        "import sys, threading; from pathlib import Path\n"
+        "from supervisor.state_dir import StateDir; from supervisor.supervisor import supervise\n"
+        f"from tests.supervisor.{module} import {function}\n"
+        "folder = StateDir(Path(sys.argv[1]))\n"
+        f"supervise(folder, threading.Event(), {function}(folder))"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, str(folder.home)], cwd=project.ROOT, start_new_session=True
     )
 
 
-def test_a_new_supervisor_takes_over_from_one_that_was_killed(folder: Folder, run: Running) -> None:
-    wish_up(folder, "first", "second")
+def test_a_new_supervisor_takes_over_from_one_that_was_killed(
+    folder: StateDir, run: Running
+) -> None:
+    request_up(folder, "first", "second")
     with supervisor_process(folder) as old:
         try:
             until(lambda: process(folder, "first").get("ready"))
@@ -317,7 +317,7 @@ def test_a_new_supervisor_takes_over_from_one_that_was_killed(folder: Folder, ru
         finally:
             old.kill()
     pids = [process(folder, name)["pid"] for name in ("first", "second")]
-    wish_up(folder, "first", "second")
+    request_up(folder, "first", "second")
     run(two_steady(folder))
     until(lambda: folder.read(STATE_FILE)["serial"] == 2)
     until(lambda: process(folder, "first")["ready"] and process(folder, "second")["ready"])
@@ -329,9 +329,9 @@ def test_a_new_supervisor_takes_over_from_one_that_was_killed(folder: Folder, ru
 
 
 def test_a_restart_wished_for_while_no_supervisor_ran_is_done_once(
-    folder: Folder, run: Running
+    folder: StateDir, run: Running
 ) -> None:
-    wish_up(folder, "first", "second")
+    request_up(folder, "first", "second")
     with supervisor_process(folder) as old:
         try:
             until(lambda: process(folder, "first").get("ready"))
@@ -339,7 +339,7 @@ def test_a_restart_wished_for_while_no_supervisor_ran_is_done_once(
         finally:
             old.kill()
     first, second = (process(folder, name)["pid"] for name in ("first", "second"))
-    wish(folder, lambda old: old.restart("first"))
+    desired_state.update(folder, lambda old: old.restart("first"))
     with supervisor_process(folder) as next_one:
         try:
             until(lambda: process(folder, "first").get("pid") not in (first, None))
@@ -347,7 +347,7 @@ def test_a_restart_wished_for_while_no_supervisor_ran_is_done_once(
         finally:
             next_one.kill()
     again = process(folder, "first")["pid"]
-    wish(folder, lambda old: old.stop("nothing"))
+    desired_state.update(folder, lambda old: old.stop("nothing"))
     run(two_steady(folder))
     until(lambda: folder.read(STATE_FILE)["serial"] == 3 and process(folder, "first")["ready"])
     assert process(folder, "first")["pid"] == again
@@ -357,18 +357,18 @@ def test_a_restart_wished_for_while_no_supervisor_ran_is_done_once(
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + BEATS
 
 
-def one_stubborn(folder: Folder) -> Plan:
-    first = steady(folder, "first", patience=1)
+def one_stubborn(folder: StateDir) -> Plan:
+    first = steady(folder, "first", stop_timeout=1)
     return plan_of(replace(first, command=(sys.executable, "-c", STUBBORN, *first.command[3:])))
 
 
-def test_a_restart_that_was_under_way_is_brought_to_its_end(folder: Folder, run: Running) -> None:
-    wish_up(folder, "first")
+def test_a_restart_that_was_under_way_is_brought_to_its_end(folder: StateDir, run: Running) -> None:
+    request_up(folder, "first")
     with supervisor_process(folder, "test_supervisor.one_stubborn") as old:
         try:
             until(lambda: process(folder, "first").get("ready"))
             first = process(folder, "first")["pid"]
-            wish(folder, lambda old: old.restart("first"))
+            desired_state.update(folder, lambda old: old.restart("first"))
             until(lambda: folder.read(STATE_FILE)["serial"] == 2)
         finally:
             old.kill()
@@ -377,37 +377,37 @@ def test_a_restart_that_was_under_way_is_brought_to_its_end(folder: Folder, run:
     until(lambda: process(folder, "first").get("pid") not in (first, None))
 
 
-def prepared(folder: Folder) -> Plan:
+def prepared(folder: StateDir) -> Plan:
     beats = str(folder.run / "first.beats")
-    prepare = Spec(
+    prepare = ProcessSpec(
         name="prepare",
         command=(sys.executable, "-c", PREPARES, beats),
         needs=("first",),
-        once=True,
+        oneshot=True,
     )
     second = steady(folder, "second", needs=("first", "prepare"))
     return plan_of(steady(folder, "first"), prepare, second)
 
 
 def test_a_start_wished_for_while_no_supervisor_ran_is_prepared(
-    folder: Folder, run: Running
+    folder: StateDir, run: Running
 ) -> None:
-    wish_up(folder, "first", "second")
+    request_up(folder, "first", "second")
     with supervisor_process(folder, "test_supervisor.prepared") as old:
         try:
             until(lambda: process(folder, "second").get("ready"))
-            wish(folder, lambda old: old.stop("second"))
+            desired_state.update(folder, lambda old: old.stop("second"))
             until(lambda: process(folder, "second")["state"] == "stopped")
         finally:
             old.kill()
-    wish(folder, lambda old: old.start(["second"]))
+    desired_state.update(folder, lambda old: old.start(["second"]))
     run(prepared(folder))
     until(lambda: process(folder, "second").get("ready"))
     assert last_lines(folder.log("prepare"), 5) == ["prepared", "prepared"]
 
 
-def test_one_that_was_started_but_not_noted_is_found(folder: Folder, run: Running) -> None:
-    wish_up(folder, "first", "second")
+def test_one_that_was_started_but_not_noted_is_found(folder: StateDir, run: Running) -> None:
+    request_up(folder, "first", "second")
     with supervisor_process(folder) as old:
         try:
             until(lambda: process(folder, "first").get("ready"))
@@ -421,9 +421,9 @@ def test_one_that_was_started_but_not_noted_is_found(folder: Folder, run: Runnin
 
 
 def test_one_that_was_not_noted_is_started_anew_if_its_settings_changed(
-    folder: Folder, run: Running
+    folder: StateDir, run: Running
 ) -> None:
-    wish_up(folder, "first")
+    request_up(folder, "first")
     with supervisor_process(folder) as old:
         try:
             until(lambda: process(folder, "first").get("ready"))
@@ -437,28 +437,30 @@ def test_one_that_was_not_noted_is_started_anew_if_its_settings_changed(
 
 
 @pytest.mark.parametrize("damaged", [b"", b"\0" * 100, b'{"serial": 2, "wan', b"[]", b"\xff"])
-def test_a_damaged_wish_stops_nothing(folder: Folder, run: Running, damaged: bytes) -> None:
+def test_a_damaged_desired_state_stops_nothing(
+    folder: StateDir, run: Running, damaged: bytes
+) -> None:
     # Given two processes that run
-    wish_up(folder, "first", "second")
+    request_up(folder, "first", "second")
     run(two_steady(folder))
     until(lambda: process(folder, "first").get("ready") and process(folder, "second").get("ready"))
     pid = process(folder, "first")["pid"]
 
-    # When the wish is damaged
+    # When the desired state is damaged
     (folder.run / "draft").write_bytes(damaged)
     (folder.run / "draft").replace(folder.run / desired_state.FILE)
     written = folder.read(STATE_FILE)["processes"]
     until(lambda: folder.read(STATE_FILE)["processes"] != written)
 
-    # Then they go on, and the next wish is not taken for one that was answered already
+    # Then they go on, and the next request is not taken for one that was answered already
     assert process(folder, "first")["pid"] == pid
-    wish(folder, lambda old: old.start(["second"]))
+    desired_state.update(folder, lambda old: old.start(["second"]))
     assert desired_state.read(folder).serial == 2
 
 
-def test_sigterm_to_the_supervisor_leaves_the_processes(folder: Folder) -> None:
+def test_sigterm_to_the_supervisor_leaves_the_processes(folder: StateDir) -> None:
     command = [sys.executable, "-m", "supervisor.supervisor"]
-    environment = managed.environment(folder.home) | {"KOINX_ENV_FILE": ""}
+    environment = managed_process.environment(folder.home) | {"KOINX_ENV_FILE": ""}
     with subprocess.Popen(command, cwd=project.ROOT, env=environment) as supervisor:
         try:
             until(lambda: folder.is_locked("supervisor.lock"))
@@ -470,7 +472,7 @@ def test_sigterm_to_the_supervisor_leaves_the_processes(folder: Folder) -> None:
 
 
 @pytest.mark.row("pid-reused")
-def test_a_stranger_with_a_noted_pid_is_never_signalled(folder: Folder) -> None:
+def test_a_stranger_with_a_noted_pid_is_never_signalled(folder: StateDir) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
     ) as stranger:
@@ -480,7 +482,7 @@ def test_a_stranger_with_a_noted_pid_is_never_signalled(folder: Folder) -> None:
             for change in ({"started": who.started - 100}, {"boot": "another"}):
                 record = {"name": "first", "identity": who.record() | change}
                 folder.write(STATE_FILE, {"processes": [record]})
-                wish(folder, lambda old: old.stop_all())
+                desired_state.update(folder, lambda old: old.stop_all())
                 assert Supervisor(folder, two_steady(folder)).tick()
                 assert stranger.poll() is None
                 assert Identity.of(stranger.pid) == who
@@ -488,13 +490,13 @@ def test_a_stranger_with_a_noted_pid_is_never_signalled(folder: Folder) -> None:
             stranger.kill()
 
 
-def test_down_leaves_no_process_and_ends_in_order(folder: Folder) -> None:
+def test_down_leaves_no_process_and_ends_in_order(folder: StateDir) -> None:
     plan = plan_of(steady(folder, "server", stage=3), steady(folder, "user", children=1))
-    wish_up(folder, "server", "user")
+    request_up(folder, "server", "user")
     supervisor = Supervisor(folder, plan)
     until(lambda: supervisor.tick() or process(folder, "user").get("ready"))
     until(lambda: supervisor.tick() or process(folder, "server").get("ready"))
-    wish(folder, lambda old: old.stop_all())
+    desired_state.update(folder, lambda old: old.stop_all())
     order: list[list[str]] = []
     ended = False
     while not ended:
@@ -507,14 +509,14 @@ def test_down_leaves_no_process_and_ends_in_order(folder: Folder) -> None:
     assert not (folder.run / project.RUNNING_FILE).exists()
 
 
-def test_only_one_supervisor_runs(folder: Folder) -> None:
+def test_only_one_supervisor_runs(folder: StateDir) -> None:
     with folder.locked("supervisor.lock", wait=0) as held:
         assert held
         assert supervise(folder, threading.Event(), two_steady(folder)) == 1
 
 
-def test_the_settings_in_force_are_left_for_other_terminals(folder: Folder, run: Running) -> None:
-    wish_up(folder, "first")
+def test_the_settings_in_force_are_left_for_other_terminals(folder: StateDir, run: Running) -> None:
+    request_up(folder, "first")
     run(two_steady(folder))
     file = folder.run / project.RUNNING_FILE
     until(file.exists)

@@ -105,7 +105,7 @@ def register(app: dash.Dash, processes: Processes) -> None:
         if paused and dash.ctx.triggered_id in ("servers-output-tick", "servers-output-pause"):
             message = "Paused: what comes meanwhile is shown once you go on."
             return no_update, message, no_update, None
-        log = processes.folder.log(name)
+        log = processes.state_dir.log(name)
         new_mark = [name, count, part, *_version(log)]
         if new_mark == mark:
             raise PreventUpdate
@@ -119,7 +119,7 @@ def register(app: dash.Dash, processes: Processes) -> None:
         if name not in LOG_NAMES:
             abort(404)
         try:
-            data = processes.folder.log(name).read_bytes()
+            data = processes.state_dir.log(name).read_bytes()
         except OSError:
             abort(404)
         disposition = f'attachment; filename="{name}.log"'

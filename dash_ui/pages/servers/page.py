@@ -122,5 +122,5 @@ def _render(processes: Processes) -> dict[str, Any]:
 def _silence(processes: Processes) -> float | None:
     """Seconds since the supervisor last wrote the states."""
     with suppress(OSError):
-        return time.time() - (processes.folder.run / STATE_FILE).stat().st_mtime
+        return time.time() - (processes.state_dir.run / STATE_FILE).stat().st_mtime
     return None

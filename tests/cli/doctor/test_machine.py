@@ -11,7 +11,7 @@ from bench.harness.services import free_port
 from cli.doctor import machine
 from settings import Settings
 from settings.disk_space import MEGABYTE
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 from tests.cli.test_preflight import Usage
 
 
@@ -36,14 +36,14 @@ def test_one_port_for_both_is_a_fault(settings: Settings) -> None:
 
 
 def test_a_home_that_is_not_there_yet_is_not_made(settings: Settings, tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "not" / "yet")
+    folder = StateDir(tmp_path / "not" / "yet")
     assert {one.state for one in machine.home(settings, folder, runs=False)} == {"ok"}
     assert not (tmp_path / "not").exists()
 
 
 def test_a_home_that_is_a_file_is_a_fault(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    [found] = machine.home(settings, Folder(tmp_path / "file"), runs=False)
+    [found] = machine.home(settings, StateDir(tmp_path / "file"), runs=False)
     assert found.text == f"KOINX_HOME={tmp_path / 'file'} cannot be written"
 
 
@@ -65,7 +65,7 @@ def test_a_disk_without_room_is_a_fault(
 ) -> None:
     usage = Usage(10_000 * MEGABYTE, 0, free * MEGABYTE)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    *_, disk = machine.home(settings, Folder(tmp_path), runs=runs)
+    *_, disk = machine.home(settings, StateDir(tmp_path), runs=runs)
     assert disk.check == "disk"
     assert disk.state == ("fault" if said else "ok")
     assert said is None or (said in disk.text and "make room there" in str(disk.cure))

@@ -16,6 +16,7 @@ from settings import Settings
 from supervisor.control import Overview
 from supervisor.embedded import servers as programs
 from supervisor.embedded.mongod import mongod
+from supervisor.ports import is_busy
 
 NOTHING = Overview(0, None, [], None)
 FIELDS = {"mongodb": "mongodb_uri", "nats": "nats_url", "redis": "redis_url"}
@@ -36,16 +37,10 @@ def started(*command: str, port: int) -> Iterator[None]:
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
         try:
-            wait_until(lambda: not programs_port_is_free(port), "the server to listen", 30)
+            wait_until(lambda: is_busy("127.0.0.1", port), "the server to listen", 30)
             yield
         finally:
             process.kill()
-
-
-def programs_port_is_free(port: int) -> bool:
-    from supervisor.ports import refusal
-
-    return refusal("127.0.0.1", port) is None
 
 
 def test_good_servers_say_their_version_and_the_time(mongodb: str, nats: str, redis: str) -> None:

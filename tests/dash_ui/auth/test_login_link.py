@@ -14,16 +14,16 @@ import pytest
 from bench.harness.system import System
 from dash_ui.auth.login_link import LINK_LIFETIME, create_link, redeem
 from settings import ROOT
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 
 URL = "http://127.0.0.1:8050"
 OVER = timedelta(seconds=-1)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    made = Folder(tmp_path / "home")
-    made.make()
+def folder(tmp_path: Path) -> StateDir:
+    made = StateDir(tmp_path / "home")
+    made.create()
     return made
 
 
@@ -38,14 +38,14 @@ def used_at_once(home: Path, token: str, threads: int) -> int:
 
     def use(_number: int) -> bool:
         gate.wait(30)
-        return redeem(Folder(home), token)
+        return redeem(StateDir(home), token)
 
     with ThreadPoolExecutor(threads) as pool:
         return sum(pool.map(use, range(threads)))
 
 
 @pytest.mark.row("local-stranger")
-def test_a_link_is_good_once(folder: Folder) -> None:
+def test_a_link_is_good_once(folder: StateDir) -> None:
     token = token_of(create_link(URL, folder, LINK_LIFETIME))
     other = token_of(create_link(URL, folder, LINK_LIFETIME))
     assert len(token) >= 43
@@ -54,7 +54,7 @@ def test_a_link_is_good_once(folder: Folder) -> None:
     assert redeem(folder, other)
 
 
-def test_one_whose_time_is_over_is_not_good_and_is_cleared_away(folder: Folder) -> None:
+def test_one_whose_time_is_over_is_not_good_and_is_cleared_away(folder: StateDir) -> None:
     assert not redeem(folder, token_of(create_link(URL, folder, OVER)))
     create_link(URL, folder, OVER)
     good = token_of(create_link(URL, folder, LINK_LIFETIME))
@@ -63,13 +63,13 @@ def test_one_whose_time_is_over_is_not_good_and_is_cleared_away(folder: Folder) 
 
 
 @pytest.mark.parametrize("token", ["", "*", "wrong", "../api_key", "ö\0", "x" * 5000])
-def test_what_is_no_token_is_not_good(folder: Folder, token: str) -> None:
+def test_what_is_no_token_is_not_good(folder: StateDir, token: str) -> None:
     good = token_of(create_link(URL, folder, LINK_LIFETIME))
     assert not redeem(folder, token)
     assert redeem(folder, good)
 
 
-def test_of_many_threads_in_several_processes_one_is_told_that_it_is_good(folder: Folder) -> None:
+def test_of_many_threads_in_several_processes_one_is_told_that_it_is_good(folder: StateDir) -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=spawn) as pool:
         for _ in range(20):
@@ -78,7 +78,7 @@ def test_of_many_threads_in_several_processes_one_is_told_that_it_is_good(folder
             assert sum(one.result(60) for one in told) == 1
 
 
-def test_the_token_is_kept_nowhere_and_its_file_is_its_owners_alone(folder: Folder) -> None:
+def test_the_token_is_kept_nowhere_and_its_file_is_its_owners_alone(folder: StateDir) -> None:
     token = token_of(create_link(URL, folder, LINK_LIFETIME))
     [file] = folder.run.iterdir()
     assert token not in file.name
@@ -88,7 +88,7 @@ def test_the_token_is_kept_nowhere_and_its_file_is_its_owners_alone(folder: Fold
 
 def test_where_none_can_be_left_it_is_said(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="link-"):
-        create_link(URL, Folder(tmp_path / "nowhere"), LINK_LIFETIME)
+        create_link(URL, StateDir(tmp_path / "nowhere"), LINK_LIFETIME)
 
 
 def test_the_command_prints_one(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_the_command_prints_one(tmp_path: Path) -> None:
 
     made = printed().stdout.strip()
     assert made.startswith(f"{system.dash}/?token=")
-    assert redeem(Folder(system.home), made.partition("token=")[2])
+    assert redeem(StateDir(system.home), made.partition("token=")[2])
     (tmp_path / "file").touch()
     system.environment["KOINX_HOME"] = str(tmp_path / "file")
     refused = printed()

@@ -16,7 +16,7 @@ from dash_ui.app import create_app
 from dash_ui.auth.login_link import LINK_LIFETIME, create_link
 from dash_ui.auth.read_only import MESSAGE
 from supervisor.control import Processes
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 from tests.harness.web_server import start, stop
 from tests.supervisor.test_control import facade, settings, wait_ready
 from tests.supervisor.test_supervisor import folder
@@ -50,7 +50,7 @@ def api() -> Iterator[Api]:
     stop(server)
 
 
-def visit(app: Any, home: Folder) -> FlaskClient:
+def visit(app: Any, home: StateDir) -> FlaskClient:
     """A browser that opened the dashboard, with all that its page would send."""
     client: FlaskClient = app.server.test_client()
     assert (
@@ -90,8 +90,8 @@ def test_no_request_to_any_callback_changes_anything(
 ) -> None:
     # Given
     wait_ready(facade, serial := facade.up(settings), "mongodb", "api")
-    app = create_app(api.url, home=facade.folder.home, read_only=read_only)
-    client = visit(app, facade.folder)
+    app = create_app(api.url, home=facade.state_dir.home, read_only=read_only)
+    client = visit(app, facade.state_dir)
     callbacks = {name: one for name, one in app.callback_map.items() if "callback" in one}
     # When
     answers = {
@@ -99,7 +99,7 @@ def test_no_request_to_any_callback_changes_anything(
         for name, one in callbacks.items()
     }
     # Then
-    wished = facade.folder.read("wish.json")["serial"] - serial
+    wished = facade.state_dir.read("wish.json")["serial"] - serial
     assert (wished, api.changes) == ((0, []) if read_only else (1, ["trigger-update"] * 2))
     refused = [answer.text for answer in answers.values() if answer.status_code == 403]
     assert refused == ([MESSAGE] * 3 if read_only else [])
@@ -110,12 +110,12 @@ def test_the_pages_show_everything_and_their_buttons_are_off_and_say_so(
     facade: Processes, settings: project.Settings, api: Api, browser: Browser
 ) -> None:
     wait_ready(facade, facade.up(settings), "mongodb", "api")
-    server = start(create_app(api.url, home=facade.folder.home, read_only=True).server)
+    server = start(create_app(api.url, home=facade.state_dir.home, read_only=True).server)
     url = f"http://127.0.0.1:{server.server_port}"
     with browser.new_context(base_url=url) as context:
         context.clock.install()
         with checked(context.new_page(), url) as page:
-            page.goto(create_link(url, facade.folder, LINK_LIFETIME))
+            page.goto(create_link(url, facade.state_dir, LINK_LIFETIME))
             expect(page.get_by_role("button", name="Refresh now")).to_be_disabled()
             expect(page.locator("#market-refreshed-text")).to_have_text(MESSAGE)
             page.get_by_role("link", name="Servers", exact=True).click()

@@ -17,7 +17,7 @@ from dash_ui.app import create_app
 from dash_ui.auth.login_link import LINK_LIFETIME, create_link
 from dash_ui.auth.session import KEY_FILE
 from settings import ROOT
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 
 API = "http://127.0.0.1:1"
 PATHS = (
@@ -46,7 +46,7 @@ def client(server: Flask) -> FlaskClient:
 
 def linked(home: Path, address: str = "/", lasts: timedelta = LINK_LIFETIME) -> str:
     """The address with a token of a new link."""
-    query = create_link("", Folder(home), lasts).partition("?")[2]
+    query = create_link("", StateDir(home), lasts).partition("?")[2]
     return f"{address}{'&' if '?' in address else '?'}{query}"
 
 

@@ -124,7 +124,7 @@ def test_a_platform_that_no_package_serves_is_named(tmp_path: Path, installed: P
 def test_where_none_runs_the_substitute_is_started_with_the_same_password(
     installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servers, "has_stand_in", lambda: True)
+    monkeypatch.setattr(servers, "has_secantus", lambda: True)
     script(installed, "exit 1")
     spec = servers.mongodb(Settings(koinx_home=tmp_path), 20_000, "secret")
     assert "supervisor.embedded.secantus" in spec.command

@@ -22,44 +22,46 @@ from redis.retry import Retry
 
 import settings as project
 from settings.disk_space import Server, data_folder
-from supervisor import process_plan
+from supervisor import desired_state, process_plan
 from supervisor.embedded import servers
 from supervisor.embedded.mongod import mongod
-from supervisor.ports import KeptPorts, is_busy
-from supervisor.process_spec import Spec
-from supervisor.state_dir import Folder
+from supervisor.ports import PortStore, is_busy
+from supervisor.process_spec import ProcessSpec
+from supervisor.state_dir import StateDir
 from supervisor.supervisor import supervise
-from tests.supervisor.test_supervisor import folder, process, until, wish
+from tests.supervisor.test_supervisor import folder, process, until
 
 __all__ = ["folder"]
 
 NAMES: tuple[Server, ...] = ("mongodb", "nats", "redis")
 
 
-def only_servers(settings: project.Settings, port: Any, secret: Any) -> dict[str, Spec]:
+def only_servers(settings: project.Settings, port: Any, secret: Any) -> dict[str, ProcessSpec]:
     return {
         name: servers.spec(name, settings, port(name), secret(servers.password_file(name)))
         for name in NAMES
     }
 
 
-def values(folder: Folder, **more: str) -> dict[str, str]:
+def values(folder: StateDir, **more: str) -> dict[str, str]:
     return {"KOINX_HOME": str(folder.home), "MARKET": "demo", **more}
 
 
-def until_ready(folder: Folder, name: str) -> None:
+def until_ready(folder: StateDir, name: str) -> None:
     until(lambda: process(folder, name).get("ready"), 20)
 
 
 class Started:
     """The three servers of a home."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: StateDir) -> None:
         self.folder = folder
         self.thread: threading.Thread | None = None
 
     def up(self, **more: str) -> None:
-        wish(self.folder, lambda old: old.up(list(NAMES), values(self.folder, **more)))
+        desired_state.update(
+            self.folder, lambda old: old.up(list(NAMES), values(self.folder, **more))
+        )
         self.thread = threading.Thread(
             target=supervise, args=(self.folder, threading.Event(), only_servers)
         )
@@ -69,18 +71,18 @@ class Started:
 
     def down(self) -> None:
         if self.thread:
-            wish(self.folder, lambda old: old.stop_all())
+            desired_state.update(self.folder, lambda old: old.stop_all())
             self.thread.join(30)
             assert not self.thread.is_alive()
             self.thread = None
 
     def url(self, name: Server) -> str:
-        port = KeptPorts(self.folder).get(name)
-        return servers.url(name, port, self.folder.kept_secret(servers.password_file(name)))
+        port = PortStore(self.folder).get(name)
+        return servers.url(name, port, self.folder.secret(servers.password_file(name)))
 
 
 @pytest.fixture
-def started(folder: Folder) -> Iterator[Started]:
+def started(folder: StateDir) -> Iterator[Started]:
     started = Started(folder)
     yield started
     started.down()
@@ -131,7 +133,7 @@ def open_server(*command: object) -> Iterator[None]:
 def test_a_home_from_before_the_passwords_keeps_its_data(started: Started) -> None:
     # Given what servers without passwords stored, in files that all may read
     folder = started.folder
-    ports = {name: KeptPorts(folder).get(name) for name in NAMES}
+    ports = {name: PortStore(folder).get(name) for name in NAMES}
     settings = project.load({**values(folder), "KOINX_ENV_FILE": ""}, running=False)
     data = {name: data_folder(settings, name) for name in NAMES}
     for one in data.values():
@@ -228,13 +230,13 @@ def stranger_at(port: int) -> Iterator[None]:
 
 def test_a_port_that_a_stranger_took_is_chosen_anew(started: Started) -> None:
     started.up()
-    port = KeptPorts(started.folder).get("mongodb")
+    port = PortStore(started.folder).get("mongodb")
     with mongo(started) as client:
         client.get_database("koinx_demo_usd").get_collection("kept").insert_one({"_id": 1})
     started.down()
     with stranger_at(port):
         started.up()
-        assert KeptPorts(started.folder).get("mongodb") != port
+        assert PortStore(started.folder).get("mongodb") != port
         with mongo(started) as client:
             kept = client.get_database("koinx_demo_usd").get_collection("kept")
             kept.insert_one({"_id": 2})

@@ -5,7 +5,7 @@ import pytest
 import settings as project
 from dash_ui.pages.servers.actions import ALL, handle_action
 from supervisor.control import Processes
-from supervisor.state_dir import Folder
+from supervisor.state_dir import StateDir
 from tests.supervisor.test_control import facade, settings, until_ready, wait_ready
 from tests.supervisor.test_supervisor import folder, until
 
@@ -60,13 +60,13 @@ def test_what_is_not_offered_is_refused(
     assert facade.overview().serial == serial
 
 
-def test_where_nothing_was_started_nothing_is(folder: Folder) -> None:
+def test_where_nothing_was_started_nothing_is(folder: StateDir) -> None:
     nobody = Processes(folder.home)
     assert handle_action(nobody, "start", ALL) == "Nothing was started from here: ./koinx up does."
     assert not nobody.supervised()
 
 
-def test_a_fault_is_told_in_words(folder: Folder, facade: Processes) -> None:
+def test_a_fault_is_told_in_words(folder: StateDir, facade: Processes) -> None:
     folder.write("wish.json", {"settings": {"API_PORT": "many"}})
     assert handle_action(facade, "start", "api").startswith("start api: ")
     folder.write("wish.json", {})

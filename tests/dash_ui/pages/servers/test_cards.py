@@ -13,8 +13,8 @@ from tests.dash_ui.pages.servers.test_text import a_process
 @pytest.fixture
 def processes(tmp_path: Path) -> Processes:
     found = Processes(tmp_path)
-    found.folder.make()
-    found.folder.log("api").write_text("Traceback\nOSError: its port is in use\n")
+    found.state_dir.create()
+    found.state_dir.log("api").write_text("Traceback\nOSError: its port is in use\n")
     return found
 
 
