@@ -16,18 +16,18 @@ from api.events.update_waiters import UpdateWaiters
 from api.metrics.middleware import RequestMetrics
 from api.protection.rate_limit import RateLimiter
 from bridge.connection import Connection
-from market.analytics.recent_prices import RecentQuotes
+from market.analytics.recent_prices import RecentPricesReader
 from market.gap_repair.pause import Pause
 from market.gap_repair.queue import Repairs
 from market.ledger.event_log import Closings
 from market.ledger.latency import HopTimes
 from market.ledger.ledger import Ledger
-from market.rollups.candle_pages import Candles
+from market.rollups.candle_pages import CandlePages
 from market.schedule.slots import Schedule
 from market.storage.database import connect
-from market.storage.quote_history import History
-from market.storage.quote_store import Store
-from market.storage.watermarks import Marks
+from market.storage.quote_history import QuoteHistory
+from market.storage.quote_store import QuoteStore
+from market.storage.watermarks import Watermarks
 from quota.limiter import Calls, RedisCounts
 from settings import Settings
 from settings.disk_space import Room
@@ -44,12 +44,12 @@ class Services:
     settings: Settings
     schedule: Schedule
     ledger: Ledger
-    store: Store
-    history: History
+    store: QuoteStore
+    history: QuoteHistory
     repairs: Repairs
     pause: Pause
-    candles: Candles
-    marks: Marks
+    candles: CandlePages
+    marks: Watermarks
     recent_prices: RecentPriceCache
     nats: Connection
     redis: ConnectionPool
@@ -72,7 +72,7 @@ class Services:
 def attach(app: Flask, settings: Settings) -> Services:
     """Makes an app's services; nothing is connected before the first use."""
     database = connect(settings.server("mongodb_uri"), settings.database)
-    store = Store(database)
+    store = QuoteStore(database)
     closings = Closings(database)
     redis_url = settings.server("redis_url")
     pool = redis_pool(redis_url)
@@ -81,12 +81,12 @@ def attach(app: Flask, settings: Settings) -> Services:
         schedule=Schedule(settings.cron_schedule),
         ledger=Ledger(database),
         store=store,
-        history=History(database),
+        history=QuoteHistory(database),
         repairs=Repairs(database),
         pause=Pause(database),
-        candles=Candles(database),
-        marks=Marks(database),
-        recent_prices=RecentPriceCache(RecentQuotes(database)),
+        candles=CandlePages(database),
+        marks=Watermarks(database),
+        recent_prices=RecentPriceCache(RecentPricesReader(database)),
         nats=Connection(settings.server("nats_url"), "koinx-api"),
         redis=pool,
         rate_limiter=RateLimiter(redis_url, pool),

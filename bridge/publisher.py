@@ -57,7 +57,7 @@ def publish(
     return sequence
 
 
-def hint(connection: Connection, event: UpdateFinished) -> None:
+def publish_best_effort(connection: Connection, event: UpdateFinished) -> None:
     """Sends what `announce` sends without waiting for NATS, and without a word should it fail."""
 
     async def once(client: Client) -> None:
@@ -66,7 +66,7 @@ def hint(connection: Connection, event: UpdateFinished) -> None:
     connection.start(once, ACK_SECONDS)
 
 
-def announce(connection: Connection, event: UpdateFinished) -> None:
+def publish_update_finished(connection: Connection, event: UpdateFinished) -> None:
     """Tells whoever listens that an update ended; raises NotPublished when NATS is out of reach.
 
     Plain NATS: it may be lost, and nothing may rest on it but speed.

@@ -17,7 +17,7 @@ log = logs.get(__name__)
 PAUSE_SECONDS = 1.0
 
 
-def listen(connection: Connection, handler: Callable[[UpdateFinished], None]) -> None:
+def subscribe(connection: Connection, handler: Callable[[UpdateFinished], None]) -> None:
     """Calls `handler` for each finished update, in the loop's thread: it must not wait.
 
     Returns at once. Subscribes as soon as NATS answers; after a lost connection nats-py subscribes

@@ -15,8 +15,8 @@ from market.storage import database
 from market.storage.backup import back_up
 from market.storage.backup_format import BadArchive
 from market.storage.migrations import TooNew
-from market.storage.restore import Occupied
-from market.storage.restore_lock import Busy
+from market.storage.restore import DatabaseNotEmpty
+from market.storage.restore_lock import RestoreInProgress
 from settings import Settings, load_or_exit
 from supervisor.control import Processes
 
@@ -40,7 +40,7 @@ def failures(file_error: str) -> Iterator[None]:
     """Turns whatever goes wrong with the file or the database into Failed."""
     try:
         yield
-    except (BadArchive, Busy, FileExistsError, Occupied, TooNew) as error:
+    except (BadArchive, RestoreInProgress, FileExistsError, DatabaseNotEmpty, TooNew) as error:
         raise Failed(plain(error)) from error
     except OSError as error:
         raise Failed(f"{file_error}: {error.strerror or error}") from error

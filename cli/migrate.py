@@ -14,9 +14,9 @@ from bridge import streams
 from bridge.connection import Connection, NotConnected
 from logs.redaction import plain
 from market.storage import database, home, migrations
-from market.storage.collection_swap import finish
 from market.storage.database import WrongCollection
 from market.storage.migrations import TooNew
+from market.storage.restore import finish
 from settings import Settings, load_or_exit
 from settings.home_claim import OtherHome, claim
 

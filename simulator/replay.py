@@ -90,7 +90,9 @@ class Replay:
 
 def _rows(path: Path) -> list[Row]:
     try:
-        document = json.loads(path.read_bytes())
+        # Recorded pages may hold bytes that are not UTF-8, and control characters in names.
+        text = path.read_bytes().decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+        document = json.loads(text, strict=False)
     except (ValueError, RecursionError) as error:
         raise ReplayError(f"{path} is not JSON: {plain(error)}") from error
     if not isinstance(document, list) or not document:

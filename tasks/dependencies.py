@@ -17,7 +17,7 @@ from market.ingest.outlier_filter import Sieve
 from market.ledger.alerts import Notices
 from market.ledger.health import Conditions
 from market.ledger.ledger import Ledger
-from market.rollups.job import Archive
+from market.rollups.job import RollupJob
 from market.schedule.slots import Schedule
 from market.sources.coin_listing import FRESH, Listing
 from market.sources.coingecko import CoinGecko
@@ -25,8 +25,8 @@ from market.sources.coinpaprika import KEEP_SECONDS, CoinPaprika
 from market.sources.fallback import Substitute
 from market.sources.http import Deadline
 from market.storage.database import Document, connect
-from market.storage.quote_history import History
-from market.storage.quote_store import Store
+from market.storage.quote_history import QuoteHistory
+from market.storage.quote_store import QuoteStore
 from quota.limiter import RedisCounts
 from settings import Settings, is_loopback, load_or_exit
 from settings.disk_space import Room
@@ -42,13 +42,13 @@ class Services:
         self.room = Room(settings)
         self.schedule = Schedule(settings.cron_schedule)
         self.ledger = Ledger(database)
-        self.store = Store(database)
+        self.store = QuoteStore(database)
         self.sieve = Sieve(database)
         self.nats = Connection(settings.server("nats_url"), "koinx-worker")
-        self.history = History(database)
+        self.history = QuoteHistory(database)
         self.repairs = Repairs(database)
         self.pause = Pause(database)
-        self.archive = Archive(database)
+        self.archive = RollupJob(database)
         self.database = database
         self.planner = Planner(database, self.schedule)
         self.conditions = Conditions(database, self.schedule)

@@ -7,7 +7,7 @@ from kombu.exceptions import OperationalError
 
 import logs
 from bridge.events import UpdateFinished
-from bridge.publisher import NotPublished, announce, hint
+from bridge.publisher import NotPublished, publish_best_effort, publish_update_finished
 from logs.redaction import plain
 from market.ingest.run_update import carry_out
 from market.ledger.lease import Lease
@@ -49,7 +49,7 @@ def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
                 obstacle=on.room.shortage,
                 substitute=on.substitute,
                 # Early, so that no process shows an older quote once somebody knows of the end.
-                readable=lambda stored: hint(
+                readable=lambda stored: publish_best_effort(
                     on.nats, UpdateFinished(update_id, "received", stored)
                 ),
             )
@@ -62,7 +62,9 @@ def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
         _go_on(update_id)
     if outcome.state != "received":
         try:
-            announce(on.nats, UpdateFinished(update_id, outcome.state, outcome.stored))
+            publish_update_finished(
+                on.nats, UpdateFinished(update_id, outcome.state, outcome.stored)
+            )
         except NotPublished as error:
             log.warning(
                 "not announced", reason=str(error)

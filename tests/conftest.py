@@ -25,7 +25,7 @@ from market.ledger.ledger import Ledger
 from market.sources.coingecko import CoinGecko
 from market.storage import database as market_database
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from settings import Settings
 from simulator.app import create_simulator
 from simulator.market import Market
@@ -137,8 +137,8 @@ def ledger(database: Database[Document]) -> Ledger:
 
 
 @pytest.fixture
-def store(database: Database[Document]) -> Store:
-    return Store(database)
+def store(database: Database[Document]) -> QuoteStore:
+    return QuoteStore(database)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import NamedTuple
 from zlib import crc32
 
-from market.analytics.recent_prices import Recent, RecentQuotes
+from market.analytics.recent_prices import RecentPrices, RecentPricesReader
 
 MOST_COINS = 5_000  # some 7 kB each
 TRUSTED_SECONDS = 12 * 3600
@@ -16,7 +16,7 @@ TRUSTED_SECONDS = 12 * 3600
 class Kept(NamedTuple):
     """A coin's recent past, and until when it is trusted (monotonic seconds)."""
 
-    recent: Recent
+    recent: RecentPrices
     until: float
 
 
@@ -28,13 +28,13 @@ class RecentPriceCache:
     anew.
     """
 
-    def __init__(self, quotes: RecentQuotes, most: int = MOST_COINS) -> None:
+    def __init__(self, quotes: RecentPricesReader, most: int = MOST_COINS) -> None:
         self._quotes = quotes
         self._most = most
         self._known: dict[str, Kept] = {}
         self._lock = Lock()  # held while nothing is read
 
-    def of(self, upto: Mapping[str, datetime]) -> dict[str, Recent]:
+    def of(self, upto: Mapping[str, datetime]) -> dict[str, RecentPrices]:
         """The recent past of up to 250 coins, each up to its newest quote, whose time is given.
 
         Two threads may read the same at once; they find the same. Raises what MongoDB raises.
@@ -47,7 +47,7 @@ class RecentPriceCache:
         }
         behind = {coin: one.recent for coin, one in kept.items() if one.recent.upto < upto[coin]}
         if behind:
-            for coin, recent in self._quotes.caught_up(behind, upto).items():
+            for coin, recent in self._quotes.catch_up(behind, upto).items():
                 kept[coin] = Kept(recent, kept[coin].until)
         unknown = {coin: at for coin, at in upto.items() if coin not in kept}
         if unknown:

@@ -7,7 +7,7 @@ import logs
 from api.extensions import Services
 from bridge.consumer import Consumer, Delivery
 from bridge.events import MalformedEvent, UpdateFinished
-from bridge.subscriber import listen
+from bridge.subscriber import subscribe
 from logs.redaction import plain
 from market.ledger.ledger import AHEAD_SECONDS
 from tasks.app import app
@@ -28,7 +28,7 @@ class UpdateConsumer:
     def start(self) -> None:
         """Begins to consume; returns at once, whatever is down."""
         self._consumer.start()
-        listen(self._services.nats, self._hear)
+        subscribe(self._services.nats, self._hear)
 
     def stop(self) -> None:
         """Finishes what was taken, then closes the connection."""

@@ -8,8 +8,8 @@ from api.errors import refuse
 from api.extensions import Services
 from api.lookup.coin_lookup import saw
 from api.lookup.retention_guard import gone_before
+from market.model.quotes import DEVIATION_WINDOW
 from market.storage.quote_history import MILLISECOND, Record
-from market.storage.quote_store import RECORDS
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RecordWindow:
         records, window = query.get("records"), query.get("window")
         return cls(
             moment=min(as_of or now, now),
-            records=RECORDS if records is None and window is None else records,
+            records=DEVIATION_WINDOW if records is None and window is None else records,
             window=window,
             repaired=query["include"] == "repaired",
             as_of=as_of,

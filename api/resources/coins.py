@@ -10,7 +10,7 @@ from api.errors import error_responses, refuse
 from api.extensions import Services, services
 from api.lookup.coin_lookup import LONG_AGO, saw_latest
 from api.schemas import coins as schemas
-from market.analytics.recent_prices import NO_QUOTES, STEP, Recent, sparkline_start
+from market.analytics.recent_prices import NO_QUOTES, STEP, RecentPrices, sparkline_start
 from market.model.quotes import SUCCESSORS
 from market.storage.quote_store import Document
 
@@ -133,7 +133,7 @@ def _sorted(coins: list[Document], sort: str) -> list[Document]:
     return sorted(with_value, key=lambda one: one[name], reverse=sort != name) + without
 
 
-def _recent_past(recent: Recent, start: datetime) -> Document:
+def _recent_past(recent: RecentPrices, start: datetime) -> Document:
     return {
         "deviation": recent.deviation,
         "deviation_count": len(recent.prices),

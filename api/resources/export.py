@@ -23,7 +23,7 @@ from api.lookup.retention_guard import NOTED, noted
 from api.schemas import export as schemas
 from market.model.quotes import SUCCESSORS
 from market.storage.database import Document, connect
-from market.storage.quote_stream import Stream
+from market.storage.quote_history import QuoteStream
 
 blp = Blueprint("export", __name__, description="Stored quotes as a file")
 
@@ -89,7 +89,7 @@ def _chunks(
 ) -> Iterator[bytes]:
     """What the file is sent as; an empty piece first."""
     repaired = query["include"] == "repaired"
-    stream = Stream(_database(on), repaired=repaired)
+    stream = QuoteStream(_database(on), repaired=repaired)
     coins: Iterable[str] = _asked(on, query["coin"]) or stream.coins()
     start, end = query.get("from"), query.get("to")
     records = chain.from_iterable(stream.records(one, start=start, end=end) for one in coins)

@@ -13,8 +13,8 @@ from api.lookup.coin_lookup import asked_records
 from api.schemas import legacy as schemas
 from api.schemas.errors import LegacyError
 from market.analytics.statistics import deviation, rounded
+from market.model.quotes import DEVIATION_WINDOW
 from market.storage.quote_history import Record
-from market.storage.quote_store import RECORDS
 
 blp = Blueprint("stats", __name__, description="As in the first KoinX")
 
@@ -70,7 +70,9 @@ class DeviationView(MethodView):
         how many of its records were repaired from history.
         """
         repaired = query["include"] == "repaired"
-        records = asked_records(services(), RECORDS, repaired=repaired, as_of=query.get("as_of"))
+        records = asked_records(
+            services(), DEVIATION_WINDOW, repaired=repaired, as_of=query.get("as_of")
+        )
         body: dict[str, Any] = {"deviation": rounded(deviation([one.price for one in records]))}
         if repaired:
             body["records"] = len(records)

@@ -6,7 +6,7 @@ from marshmallow import Schema, validate
 from marshmallow.fields import Float, Integer, List, Nested, String
 
 from api.schemas.fields import COIN, Moment, Number
-from market.model.coin_history import TOLD
+from market.model.coin_changes import TOLD
 from market.model.documents import COIN_STATES
 
 SORTS = ("rank", "name", "price", "market_cap", "change_24h")

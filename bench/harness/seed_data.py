@@ -9,7 +9,7 @@ from pymongo.database import Database
 from market.ledger.ledger import Ledger
 from market.model.quotes import Quote
 from market.storage.database import QUOTES, Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 SLOT = timedelta(minutes=15)
 SOURCE = "simulator"
@@ -58,7 +58,7 @@ def update(
     database: Database[Document], coins: Sequence[str], at: datetime, dice: random.Random
 ) -> None:
     """One quote of every coin at `at`, stored and entered in the ledger as an update does it."""
-    store, ledger = Store(database), Ledger(database)
+    store, ledger = QuoteStore(database), Ledger(database)
     now = datetime.now(UTC)
     name = f"bench-{at.timestamp()}"
     ledger.receive(name, trigger="request", slot=None, hops={})

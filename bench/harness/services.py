@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import requests
 
 from market.model.quotes import Quote
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from settings import Settings
 from settings.disk_space import Server
 from supervisor.embedded import servers
@@ -114,7 +114,7 @@ def quote(coin: str, price: float, at: datetime | None = None, **fields: Any) ->
     return Quote(coin=coin, price=price, at=at, **known | fields)
 
 
-def keep(store: Store, *quotes: Quote, recorded_at: datetime | None = None) -> None:
+def keep(store: QuoteStore, *quotes: Quote, recorded_at: datetime | None = None) -> None:
     """Stores quotes as an update does."""
     at = recorded_at or datetime.now(UTC)
     latest = store.latest()

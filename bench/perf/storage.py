@@ -24,8 +24,8 @@ from bench.harness.recorded_quotes import SLOT, Recorded
 from bench.harness.services import RECORDED, server
 from market.model.candle import DAY
 from market.model.quotes import Quote
-from market.rollups.candle_pages import Candles
-from market.rollups.job import Archive
+from market.rollups.candle_pages import CandlePages
+from market.rollups.job import RollupJob
 from market.storage.compaction import give_back
 from market.storage.database import (
     KEPT,
@@ -37,7 +37,7 @@ from market.storage.database import (
     disconnect,
     prepare,
 )
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 Document = dict[str, Any]
 PER_QUOTE, PER_ORIGINAL = 65.0, 10.0  # bytes
@@ -102,7 +102,7 @@ def designs(database: Database[Document], recorded: Recorded, count: int) -> dic
             clusteredIndex={"key": {"_id": 1}, "unique": True},
             storageEngine={"wiredTiger": {"configString": one.blocks}},
         )
-    store = Store(database)
+    store = QuoteStore(database)
     begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - count * SLOT
     spent = dict.fromkeys([one.name for one in DESIGNS], 0.0)
     slots = [begin + number * SLOT for number in range(count)]
@@ -155,7 +155,7 @@ def year(database: Database[Document], recorded: Recorded, days: int) -> float:
     daily = timed(database, recorded.coins, days)
     for name, retention in (("rolled up", 0), ("deleted but for 30 days", 30)):
         begun = time.monotonic()
-        steps = sum(1 for _ in Archive(database).steps(now, rollup_after=7, retention=retention))
+        steps = sum(1 for _ in RollupJob(database).steps(now, rollup_after=7, retention=retention))
         spent = time.monotonic() - begun
         settled(database)
         show(database, count, f"{name}, {steps} steps in {spent:.0f} s")
@@ -173,7 +173,7 @@ def year(database: Database[Document], recorded: Recorded, days: int) -> float:
 
 def timed(database: Database[Document], coins: Sequence[str], days: int) -> float:
     """The median milliseconds of all daily candles of a coin."""
-    candles, found = Candles(database), []
+    candles, found = CandlePages(database), []
     for coin in coins[:15]:
         begun = time.perf_counter()
         try:

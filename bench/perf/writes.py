@@ -27,7 +27,7 @@ from market.ingest.store_quotes import keep
 from market.ledger.ledger import Claim
 from market.model.quotes import Quote
 from market.storage.database import QUOTES, Document, connect, disconnect, prepare
-from market.storage.quote_store import Store, quote_document
+from market.storage.quote_store import QuoteStore, to_document
 
 TARGET = 0.8
 SOURCE = "simulator"
@@ -44,17 +44,17 @@ class Ways:
 
     def each(self, quotes: Sequence[Quote], now: datetime) -> dict[str, Callable[[], object]]:
         """What is to be measured, by its name; whatever else is needed is done before."""
-        documents = [quote_document(quote, SOURCE, now) for quote in quotes]
+        documents = [to_document(quote, SOURCE, now) for quote in quotes]
         return {
             "insert_many": lambda: self.plain[QUOTES].insert_many(documents, ordered=False),
-            "record": lambda: Store(self.ours).record(quotes, source=SOURCE, recorded_at=now),
+            "record": lambda: QuoteStore(self.ours).record(quotes, source=SOURCE, recorded_at=now),
             "all": lambda: _store(self.whole, quotes),
         }
 
 
 def _store(database: Database[Document], quotes: Sequence[Quote]) -> None:
     """All that an update does with what it has fetched, but for its ledger."""
-    store = Store(database)
+    store = QuoteStore(database)
     known = store.latest(), store.away()
     keep("a", quotes, *known, store=store, sieve=Sieve(database), source=SOURCE)
 

@@ -23,7 +23,7 @@ from bench.harness.services import server
 from market.ingest.chunk_plan import PAGES
 from market.sources.coingecko import MAX_PER_PAGE
 from market.storage.database import Document, connect, disconnect, prepare
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 PART = PAGES * MAX_PER_PAGE
 PAUSE = 1.0  # between two updates; MongoDB writes blocks meanwhile
@@ -33,7 +33,7 @@ def measure(
     database: Database[Document], coins: Sequence[str], start: datetime, rounds: int
 ) -> Iterator[float]:
     """Milliseconds in which the quotes of an update are stored, for each of the rounds."""
-    store = Store(database)
+    store = QuoteStore(database)
     for number in range(rounds):
         at = start + number * SLOT
         quotes = list(quotes_of(coins, at, random.Random(number)))

@@ -7,8 +7,7 @@ from functools import cached_property
 from itertools import accumulate, combinations
 from operator import mul, sub
 
-from market.analytics.statistics import Undefined
-from market.analytics.volatility import log_returns
+from market.analytics.statistics import Undefined, log_returns
 from market.schedule.slot_grid import SlotGrid
 from market.storage.quote_history import Record
 

@@ -11,9 +11,9 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from market.analytics.statistics import deviation, rounded
+from market.model.quotes import DEVIATION_WINDOW
 from market.storage.database import QUOTES, Document
-from market.storage.quote_history import MILLISECOND, stretch
-from market.storage.quote_store import RECORDS
+from market.storage.quote_history import MILLISECOND, key_range
 
 STEP = timedelta(hours=4)
 STEPS = 42  # a week
@@ -26,7 +26,7 @@ Series = tuple["array[int]", "array[float]"]  # times in milliseconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class RecentPrices:
     """What one coin's quotes with at <= `upto` say of its recent past.
 
     The newest 100 prices, oldest first, with their times; their population deviation (None
@@ -46,7 +46,7 @@ class Recent:
         return [self.closes.get(first + number * step) for number in range(STEPS)]
 
 
-NO_QUOTES = Recent(EPOCH, array("q"), array("d"), None, {})
+NO_QUOTES = RecentPrices(EPOCH, array("q"), array("d"), None, {})
 
 
 def sparkline_start(now: datetime) -> datetime:
@@ -54,7 +54,7 @@ def sparkline_start(now: datetime) -> datetime:
     return now - (now - EPOCH) % STEP - (STEPS - 1) * STEP
 
 
-class RecentQuotes:
+class RecentPricesReader:
     """Reads the `quotes` of one database, of up to 250 coins at once.
 
     Each read is one aggregation with a clustered scan for each coin. MongoDB 6 scans the whole
@@ -65,7 +65,7 @@ class RecentQuotes:
     def __init__(self, database: Database[Document]) -> None:
         self._quotes: Collection[Document] = database[QUOTES]
 
-    def read(self, upto: Mapping[str, datetime]) -> dict[str, Recent]:
+    def read(self, upto: Mapping[str, datetime]) -> dict[str, RecentPrices]:
         """Each coin's recent past up to its time, from scratch."""
         newest = self._each(upto, lambda coin: newest_prices(coin, upto[coin]))
         closes = self._each(upto, lambda coin: closes_of_steps(coin, upto[coin]))
@@ -74,9 +74,9 @@ class RecentQuotes:
             for coin, at in upto.items()
         }
 
-    def caught_up(
-        self, known: Mapping[str, Recent], upto: Mapping[str, datetime]
-    ) -> dict[str, Recent]:
+    def catch_up(
+        self, known: Mapping[str, RecentPrices], upto: Mapping[str, datetime]
+    ) -> dict[str, RecentPrices]:
         """What is known, with the quotes since then; one that came up to 15 min late counts too."""
         later = self._each(known, lambda coin: prices_since(coin, known[coin].upto, upto[coin]))
         return {coin: _followed(one, later[coin], upto[coin]) for coin, one in known.items()}
@@ -106,7 +106,7 @@ def joined(pipelines: Sequence[list[Document]]) -> list[Document]:
 
 def newest_prices(coin: str, upto: datetime) -> list[Document]:
     """The stages that find a coin's newest 100 prices until `upto`."""
-    return [_among(coin, None, upto), {"$sort": {"_id": DESCENDING}}, {"$limit": RECORDS}]
+    return [_among(coin, None, upto), {"$sort": {"_id": DESCENDING}}, {"$limit": DEVIATION_WINDOW}]
 
 
 def prices_since(coin: str, known: datetime, upto: datetime) -> list[Document]:
@@ -126,20 +126,20 @@ def closes_of_steps(coin: str, upto: datetime) -> list[Document]:
 
 
 def _among(coin: str, start: datetime | None, upto: datetime) -> Document:
-    return {"$match": {"_id": stretch(coin, start, upto + MILLISECOND)}}
+    return {"$match": {"_id": key_range(coin, start, upto + MILLISECOND)}}
 
 
-def _recent(upto: datetime, series: Series, closes: Mapping[int, float]) -> Recent:
+def _recent(upto: datetime, series: Series, closes: Mapping[int, float]) -> RecentPrices:
     times, prices = series
     spread = rounded(deviation(prices)) if prices else None
-    return Recent(upto, times, prices, spread, closes)
+    return RecentPrices(upto, times, prices, spread, closes)
 
 
-def _followed(known: Recent, later: Series, upto: datetime) -> Recent:
+def _followed(known: RecentPrices, later: Series, upto: datetime) -> RecentPrices:
     """What is known with `later`, which begins LATE before it ends."""
     kept = bisect_left(known.times, _milliseconds(known.upto - LATE))
-    times = (known.times[:kept] + later[0])[-RECORDS:]
-    prices = (known.prices[:kept] + later[1])[-RECORDS:]
+    times = (known.times[:kept] + later[0])[-DEVIATION_WINDOW:]
+    prices = (known.prices[:kept] + later[1])[-DEVIATION_WINDOW:]
     step, oldest = STEP // MILLISECOND, _milliseconds(sparkline_start(upto))
     closes = {start: close for start, close in known.closes.items() if start >= oldest}
     # In order of time, so that of each step the last one stays.

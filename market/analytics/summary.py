@@ -7,9 +7,13 @@ from functools import partial
 
 from market.analytics import statistics
 from market.analytics.bootstrap import Interval, deviation_interval
-from market.analytics.drawdown import drawdown
-from market.analytics.statistics import Undefined
-from market.analytics.volatility import mean_step, volatility, yearly_volatility
+from market.analytics.statistics import (
+    Undefined,
+    drawdown,
+    mean_step,
+    volatility,
+    yearly_volatility,
+)
 
 Value = float | Interval
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from market.gap_repair.queue import Wanted
+from market.model.quotes import DEVIATION_WINDOW
 from market.schedule.slots import Schedule
 from market.sources.coingecko_charts import DAY, HOUR
 
-RECORDS = 100  # a deviation's window
 SPARE = timedelta(hours=4)  # hourly points that are null or missing
 
 
@@ -18,7 +18,7 @@ def backfill_start(schedule: Schedule, now: datetime) -> datetime:
     slots are longer.
     """
     slot = schedule.interval(now)
-    older = max(0, RECORDS - DAY // slot) * max(slot, HOUR)
+    older = max(0, DEVIATION_WINDOW - DAY // slot) * max(slot, HOUR)
     return schedule.current(now - DAY - older - (SPARE if older else timedelta(0)))
 
 

@@ -14,7 +14,7 @@ from market.model.documents import Coin
 from market.model.quotes import SUCCESSORS
 from market.schedule.slots import Schedule
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 PLAN = "plan"
 AT_ONCE = 1000
@@ -28,7 +28,7 @@ class Planner:
         self._coins: Collection[Document] = database[Coin._get_collection_name()]
         self._closings = Closings(database)
         self._repairs = Repairs(database)
-        self._store = Store(database)
+        self._store = QuoteStore(database)
         self._schedule = schedule
 
     def run(self, pinned: Sequence[str], now: datetime) -> int:

@@ -16,8 +16,7 @@ from pymongo.database import Database
 from market.gap_repair.matching import Mended
 from market.ledger.ledger import LeaseLost, from_now, over
 from market.schedule.clock import elapsed
-from market.storage.bulk_insert import insert_new
-from market.storage.database import REPAIRED, REPAIRS
+from market.storage.database import REPAIRED, REPAIRS, insert_new
 
 LEASE_SECONDS = 120  # longer than the three charts that a repair may ask for
 MAX_TRIES = 6

@@ -10,7 +10,7 @@ from market.gap_repair.queue import Repair, Repairs
 from market.schedule.slots import Schedule
 from market.sources.coingecko_charts import DAY, days_back, parse_chart
 from market.sources.http import Deadline, SourceError
-from market.storage.quote_history import History
+from market.storage.quote_history import QuoteHistory
 
 CHART_SECONDS = 30.0
 REST_SECONDS = 300.0  # after a failure that does not say when to ask again; each costs calls
@@ -29,7 +29,7 @@ def carry_out(
     repair: Repair,
     *,
     repairs: Repairs,
-    history: History,
+    history: QuoteHistory,
     charts: Charts,
     schedule: Schedule,
     currency: str,
@@ -71,7 +71,7 @@ def carry_out(
     repairs.finish(repair, empty=len(empty), mended=dict(filled), now=datetime.now(UTC))
 
 
-def _empty(repair: Repair, history: History, schedule: Schedule) -> list[datetime]:
+def _empty(repair: Repair, history: QuoteHistory, schedule: Schedule) -> list[datetime]:
     """The slots of the stretch without any quote, recorded or repaired.
 
     Where originals are no longer kept, no slot is known to be empty.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from market.model.quotes import LeftOut
+from market.model.quotes import SkippedCoin
 
 SUMMED = ("asked", "answered", "stored", "unchanged", "left_out")
 
@@ -22,7 +22,7 @@ class Part:
 
     pages: Sequence[int] = ()
     coins: Sequence[str] = ()
-    left_out: Sequence[LeftOut] = ()
+    left_out: Sequence[SkippedCoin] = ()
     reasons: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ class Part:
     @classmethod
     def of(cls, document: Document) -> "Part":
         """The part that was kept so."""
-        left_out = [LeftOut(coin, reason) for coin, reason in document["left_out"]]
+        left_out = [SkippedCoin(coin, reason) for coin, reason in document["left_out"]]
         return cls(**{**document, "left_out": left_out})
 
 

@@ -25,7 +25,7 @@ from market.ingest.quarantine import Held, Tick
 from market.ledger.fencing import Check, fenced
 from market.model.documents import TICK_STATES
 from market.model.quotes import Quote
-from market.storage.quote_history import History
+from market.storage.quote_history import QuoteHistory
 from market.storage.quote_store import Latest
 
 Document = dict[str, Any]
@@ -80,7 +80,7 @@ class Sieve:
     def __init__(self, database: Database[Document], second: SecondSource | None = None) -> None:
         self._database = database
         self._held = Held(database)
-        self._history = History(database)
+        self._history = QuoteHistory(database)
         self._second = second
 
     def under(self, check: Check) -> Self:

@@ -13,9 +13,9 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from market.model.documents import HeldTick
+from market.model.documents import QuarantinedQuote
 from market.model.quotes import Quote
-from market.storage.bulk_insert import insert_new
+from market.storage.database import insert_new
 
 KEPT = timedelta(hours=1)  # an update whose worker died is carried out again within minutes
 
@@ -54,7 +54,7 @@ class Held:
     """The `held` collection of one database: a few documents at most times, or none."""
 
     def __init__(self, database: Database[Document]) -> None:
-        self._held: Collection[Document] = database[HeldTick._get_collection_name()]
+        self._held: Collection[Document] = database[QuarantinedQuote._get_collection_name()]
 
     def all(self) -> list[Tick]:
         """Every tick, those that were settled lately too; a coin's in order of time."""

@@ -16,7 +16,7 @@ from market.model.quotes import SUCCESSORS
 from market.schedule.slots import Schedule
 from market.sources.fallback import Substitute
 from market.sources.fetch import NO_QUOTE, Source, Wanted, fetch
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 MAX_TRIES = 10  # an update that kills its worker each time must not do so for ever
 ON_DEMAND = timedelta(seconds=120)  # that an update outside of the schedule may wait in vain
@@ -40,7 +40,7 @@ def carry_out(
     lease: Lease,
     *,
     ledger: Ledger,
-    store: Store,
+    store: QuoteStore,
     sieve: Sieve,
     source: Source,
     schedule: Schedule,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from market.ingest.outlier_filter import Sieve, Sifted
 from market.model.quotes import Quote
-from market.storage.quote_store import Latest, Store
+from market.storage.quote_store import Latest, QuoteStore
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def keep(
     latest: Latest,
     away: Container[str],
     *,
-    store: Store,
+    store: QuoteStore,
     sieve: Sieve,
     source: str,
 ) -> Stored:

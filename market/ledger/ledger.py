@@ -19,9 +19,9 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from market.ledger.event_log import last_success, newest_number
 from market.model.documents import UPDATE_STATES, UPDATE_TRIGGERS, Update
-from market.model.quotes import LeftOut
+from market.model.quotes import SkippedCoin
 from market.schedule.clock import elapsed, server_time
-from market.storage.bulk_insert import only_doubles
+from market.storage.database import only_duplicates
 
 LEASE_SECONDS = 15
 START_GRACE_SECONDS = 5  # an Update that is `received` for longer has lost its task
@@ -140,7 +140,7 @@ class Ledger:
                 # In order: a number behind one that was not given could be given later.
                 return entered + len(self._updates.insert_many(entries).inserted_ids)
             except BulkWriteError as error:
-                if not only_doubles(error):
+                if not only_duplicates(error):
                     raise
                 entered += int(error.details["nInserted"])
                 [double] = error.details["writeErrors"]
@@ -204,7 +204,7 @@ class Ledger:
         state: str,
         hops: Mapping[str, datetime],
         counts: Mapping[str, int],
-        left_out: Sequence[LeftOut],
+        left_out: Sequence[SkippedCoin],
         error: str | None,
         ticks: Sequence[Mapping[str, Any]] = (),
         source: str | None = None,

@@ -40,7 +40,7 @@ class Candle:
     market_cap: float | None = field(compare=False)
 
 
-def together(start: datetime, candles: Sequence[Candle]) -> Candle:
+def merge(start: datetime, candles: Sequence[Candle]) -> Candle:
     """One candle of several of the same coin; of two that open or close at once, the first's."""
     opening = min(candles, key=lambda one: one.first)
     closing = max(candles, key=lambda one: one.as_of)
@@ -56,21 +56,21 @@ def together(start: datetime, candles: Sequence[Candle]) -> Candle:
     )
 
 
-def joined(candles: Iterable[Candle], interval: timedelta | None = None) -> list[Candle]:
+def merge_by_start(candles: Iterable[Candle], interval: timedelta | None = None) -> list[Candle]:
     """Candles of the same start, or within the same longer interval, as one; oldest first."""
     parts: dict[datetime, list[Candle]] = {}
     for one in candles:
-        start = one.start if interval is None else down(one.start, interval)
+        start = one.start if interval is None else floor_to(one.start, interval)
         parts.setdefault(start, []).append(one)
     return [_one(start, parts[start]) for start in sorted(parts)]
 
 
-def down(moment: datetime, interval: timedelta) -> datetime:
+def floor_to(moment: datetime, interval: timedelta) -> datetime:
     """The start of the interval that a time is in; intervals are counted from 1970, UTC."""
     return moment - (moment - EPOCH) % interval
 
 
-def up(moment: datetime, interval: timedelta) -> datetime:
+def ceil_to(moment: datetime, interval: timedelta) -> datetime:
     """The time itself where an interval starts, else the start of the next one."""
     return moment + (EPOCH - moment) % interval
 
@@ -78,4 +78,4 @@ def up(moment: datetime, interval: timedelta) -> datetime:
 def _one(start: datetime, candles: Sequence[Candle]) -> Candle:
     first = candles[0]
     alone = len(candles) == 1 and first.start == start
-    return first if alone else together(start, candles)
+    return first if alone else merge(start, candles)

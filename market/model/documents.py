@@ -28,7 +28,7 @@ class QuoteKey(EmbeddedDocument):
     at = DateTimeField(required=True)  # the source's own last_updated
 
 
-class Priced(Document):
+class StoredQuote(Document):
     """One price of one coin. Insert only, in bulk, through `market.storage.quote_store`.
 
     Never query it by `key__coin`: MongoEngine asks for `_id.coin`, which scans the collection.
@@ -45,13 +45,13 @@ class Priced(Document):
     meta: ClassVar[dict[str, object]] = {"abstract": True}
 
 
-class Quote(Priced):
+class Quote(StoredQuote):
     """A price as the source gave it in its time."""
 
     meta: ClassVar[dict[str, object]] = {"collection": "quotes", "auto_create_index": False}
 
 
-class Repaired(Priced):
+class RepairedQuote(StoredQuote):
     """A price that was not recorded in its time, but taken from the source's history later."""
 
     resolution = IntField(required=True, min_value=1)  # seconds between the history's points
@@ -59,7 +59,7 @@ class Repaired(Priced):
     meta: ClassVar[dict[str, object]] = {"collection": "repaired", "auto_create_index": False}
 
 
-class HeldTick(Document):
+class QuarantinedQuote(Document):
     """A quote that was not credible, until it is released or dropped. Its life: `held`."""
 
     key = EmbeddedDocumentField(QuoteKey, primary_key=True)

@@ -16,6 +16,7 @@ GENESIS = datetime(2009, 1, 3, tzinfo=UTC)  # bitcoin's first block: no coin has
 # Control characters, and lone surrogates, which MongoDB cannot store.
 UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 CLOCK_SKEW = timedelta(minutes=10)
+DEVIATION_WINDOW = 100  # the newest quotes over which a deviation is computed by default
 
 # Ids that CoinGecko retired, with the id that stands for them now.
 SUCCESSORS = {"matic-network": "polygon-ecosystem-token"}
@@ -43,28 +44,28 @@ class Quote(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class SkippedCoin:
     """A coin from which no quote came, with the reason in plain words."""
 
     coin: str
     reason: str
 
 
-def parse_row(row: Any, now: datetime, source: str = "") -> Quote | LeftOut:
+def parse_row(row: Any, now: datetime, source: str = "") -> Quote | SkippedCoin:
     """One row of `/coins/markets`, whatever it holds, as a quote of `source`; never raises."""
     if isinstance(row, Unreadable):
-        return LeftOut(row.id if _is_id(row.id) else "?", row.reason)
+        return SkippedCoin(row.id if _is_id(row.id) else "?", row.reason)
     if not isinstance(row, Mapping):
-        return LeftOut("?", f"the row is no object but {type(row).__name__}")
+        return SkippedCoin("?", f"the row is no object but {type(row).__name__}")
     coin = row.get("id")
     if not _is_id(coin):
-        return LeftOut(_shown(coin), "its id is not 1 to 128 printable characters")
+        return SkippedCoin(_shown(coin), "its id is not 1 to 128 printable characters")
     price = finite(row.get("current_price"))
     if price is None or price < 0:
-        return LeftOut(coin, f"its price is {_shown(row.get('current_price'))}")
+        return SkippedCoin(coin, f"its price is {_shown(row.get('current_price'))}")
     at = timestamp(row.get("last_updated"))
     if at is None or at < GENESIS or at > now + CLOCK_SKEW:
-        return LeftOut(coin, f"its last_updated is {_shown(row.get('last_updated'))}")
+        return SkippedCoin(coin, f"its last_updated is {_shown(row.get('last_updated'))}")
     rank = finite(row.get("market_cap_rank"))
     market_cap = _not_negative(row.get("market_cap"))
     return Quote(

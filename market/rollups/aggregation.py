@@ -7,14 +7,14 @@ from pymongo import ASCENDING
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from market.model.candle import Candle, joined
+from market.model.candle import Candle, merge_by_start
 from market.storage.database import QUOTES, REPAIRED, Document
-from market.storage.quote_history import stretch
+from market.storage.quote_history import key_range
 
 BATCH = 1000  # candles; MongoDB's own first batch has 101, and each more is a round trip
 
 
-def grouped(
+def aggregate_candles(
     database: Database[Document],
     coin: str,
     interval: timedelta,
@@ -30,13 +30,13 @@ def grouped(
     candles of their own, and those into one where an interval has both.
     """
     among: list[Document] = [
-        {"$match": {"_id": stretch(coin, start, end)}},
+        {"$match": {"_id": key_range(coin, start, end)}},
         {"$sort": {"_id": ASCENDING}},
     ]
     stages = {QUOTES: [*among, _grouped(interval, repaired=False)]}
     if repaired:
         stages[REPAIRED] = [*among, *_WITHOUT_A_RECORDED, _grouped(interval, repaired=True)]
-    return joined(
+    return merge_by_start(
         _candle(coin, one)
         for name, pipeline in stages.items()
         for one in database[name].aggregate(pipeline, session=session, batchSize=BATCH)

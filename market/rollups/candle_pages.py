@@ -9,12 +9,12 @@ from pymongo import DESCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from market.model.candle import HOUR, Candle, down, up
-from market.rollups.aggregation import grouped
-from market.rollups.store import Rollups
+from market.model.candle import HOUR, Candle, ceil_to, floor_to
+from market.rollups.aggregation import aggregate_candles
+from market.rollups.store import RollupStore
 from market.storage.database import QUOTES, REPAIRED, Document
-from market.storage.quote_history import stretch
-from market.storage.watermarks import Mark, Marks
+from market.storage.quote_history import key_range
+from market.storage.watermarks import Watermark, Watermarks
 
 SECONDS = 2.0  # for one page; a year of quotes takes 0.07
 
@@ -27,12 +27,12 @@ class Page:
     before: datetime | None
 
 
-class Candles:
+class CandlePages:
     """The candles of one database."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._database = database
-        self._marks = Marks(database)
+        self._marks = Watermarks(database)
 
     def page(
         self,
@@ -77,12 +77,12 @@ class _Read:
 
     def page(self, start: datetime | None, end: datetime | None, limit: int) -> Page:
         interval = self.interval
-        first = None if start is None else up(start, interval)
-        last = None if end is None else up(end, interval)
+        first = None if start is None else ceil_to(start, interval)
+        last = None if end is None else ceil_to(end, interval)
         newest = self._newest(first, last)
         if newest is None:
             return Page([], None)
-        top = down(newest, interval)
+        top = floor_to(newest, interval)
         oldest = top - (limit - 1) * interval
         if first is not None:
             oldest = max(oldest, first)
@@ -95,9 +95,9 @@ class _Read:
         which = self.coin, self.interval
         found: list[Candle] = []
         if start < edge:
-            found += Rollups(self.database).candles(*which, start, edge, repaired=self.repaired)
+            found += RollupStore(self.database).candles(*which, start, edge, repaired=self.repaired)
         if edge < end:
-            found += grouped(self.database, *which, edge, end, repaired=self.repaired)
+            found += aggregate_candles(self.database, *which, edge, end, repaired=self.repaired)
         return found
 
     def _newest(self, start: datetime | None, end: datetime | None) -> datetime | None:
@@ -112,11 +112,13 @@ class _Read:
             found = _newest(collections, self.coin, max(filter(None, (start, edge))), end)
         if found is None and (start is None or start < edge):
             stop = edge if end is None else min(edge, end)
-            found = Rollups(self.database).newest(self.coin, start, stop, repaired=self.repaired)
+            found = RollupStore(self.database).newest(
+                self.coin, start, stop, repaired=self.repaired
+            )
         return found
 
 
-def _edge(mark: Mark, interval: timedelta, *, repaired: bool) -> datetime | None:
+def _edge(mark: Watermark, interval: timedelta, *, repaired: bool) -> datetime | None:
     if interval < HOUR:
         return None
     return mark.kept_from if repaired else mark.until
@@ -129,6 +131,6 @@ def _newest(
     end: datetime | None,
 ) -> datetime | None:
     """The time of a coin's newest quote in start <= at < end."""
-    query = {"_id": stretch(coin, start, end)}
+    query = {"_id": key_range(coin, start, end)}
     found = [one.find_one(query, {"_id": 1}, sort=[("_id", DESCENDING)]) for one in collections]
     return max((one["_id"]["at"] for one in found if one), default=None)

@@ -6,24 +6,24 @@ from typing import Any
 
 from pymongo.database import Database
 
-from market.model.candle import DAY, down
+from market.model.candle import DAY, floor_to
 from market.rollups.retention import Retention
-from market.rollups.rollup import Roller
-from market.storage.quote_store import Store
-from market.storage.quote_stream import Stream
-from market.storage.watermarks import Mark, Marks
+from market.rollups.rollup import RollupBuilder
+from market.storage.quote_history import QuoteStream
+from market.storage.quote_store import QuoteStore
+from market.storage.watermarks import Watermark, Watermarks
 
 Document = dict[str, Any]
 
 
-class Archive:
+class RollupJob:
     """What is to be done with the quotes of one database once they are some days old."""
 
     def __init__(self, database: Database[Document]) -> None:
-        self._store = Store(database)
-        self._stream = Stream(database)
-        self._marks = Marks(database)
-        self._roller = Roller(database)
+        self._store = QuoteStore(database)
+        self._stream = QuoteStream(database)
+        self._marks = Watermarks(database)
+        self._roller = RollupBuilder(database)
         self._retention = Retention(database)
 
     def steps(self, now: datetime, *, rollup_after: int, retention: int) -> Generator[str]:
@@ -37,11 +37,11 @@ class Archive:
         if newest is None:
             return
         now = min(now, newest)
-        until = down(now - rollup_after * DAY, DAY) if rollup_after else None
+        until = floor_to(now - rollup_after * DAY, DAY) if rollup_after else None
         edge = now - retention * DAY if retention else None
         marks = self._marks.all()
         for coin in self._stream.coins():
-            mark = marks.get(coin, Mark(coin))
+            mark = marks.get(coin, Watermark(coin))
             if until is not None and (mark.until is None or mark.until < until):
                 while self._roller.step(coin, until):
                     yield "rolled up"

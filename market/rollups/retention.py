@@ -10,13 +10,13 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 
-from market.model.candle import DAY, HOUR, down, joined
-from market.rollups.aggregation import grouped
-from market.rollups.store import Rollups
+from market.model.candle import DAY, HOUR, floor_to, merge_by_start
+from market.model.quotes import DEVIATION_WINDOW
+from market.rollups.aggregation import aggregate_candles
+from market.rollups.store import RollupStore
 from market.storage.database import QUOTES, SERIES
-from market.storage.quote_history import stretch
-from market.storage.quote_store import RECORDS
-from market.storage.watermarks import Mark, Marks
+from market.storage.quote_history import key_range
+from market.storage.watermarks import Watermark, Watermarks
 
 AT_ONCE = 10 * DAY  # 960 quotes of 15 minutes: MongoDB advises 1,000 writes a transaction at most
 SECONDS = 20.0
@@ -34,8 +34,8 @@ class Retention:
 
     def __init__(self, database: Database[Document]) -> None:
         self._database = database
-        self._marks = Marks(database)
-        self._rollups = Rollups(database)
+        self._marks = Watermarks(database)
+        self._rollups = RollupStore(database)
 
     def step(self, coin: str, edge: datetime | None) -> bool:
         """Moves up to 10 days of a coin's quotes from before `edge`; whether there may be more.
@@ -59,24 +59,24 @@ class Retention:
             )
         return True
 
-    def _end(self, mark: Mark, edge: datetime | None) -> datetime | None:
+    def _end(self, mark: Watermark, edge: datetime | None) -> datetime | None:
         """The day before which a coin's originals are to go."""
         gone = mark.kept_from
         if edge is None:
             return gone
-        known = {"_id": stretch(mark.coin, None, edge), "recorded_at": {"$lte": edge}}
+        known = {"_id": key_range(mark.coin, None, edge), "recorded_at": {"$lte": edge}}
         newest = self._database[QUOTES].find(known, {"_id": 1}).sort("_id", DESCENDING)
-        found = list(newest.skip(RECORDS - 1).limit(1))
-        ends = [gone, down(found[0]["_id"]["at"], DAY) if found else None]
+        found = list(newest.skip(DEVIATION_WINDOW - 1).limit(1))
+        ends = [gone, floor_to(found[0]["_id"]["at"], DAY) if found else None]
         return max(filter(None, ends), default=None)
 
     def _oldest(self, coin: str, end: datetime) -> datetime | None:
-        query = {"_id": stretch(coin, None, end)}
+        query = {"_id": key_range(coin, None, end)}
         found = (
             self._database[name].find_one(query, {"_id": 1}, sort=[("_id", ASCENDING)])
             for name in SERIES
         )
-        return min((down(one["_id"]["at"], DAY) for one in found if one), default=None)
+        return min((floor_to(one["_id"]["at"], DAY) for one in found if one), default=None)
 
     def _move(
         self,
@@ -94,19 +94,21 @@ class Retention:
         made = []
         for repaired in (False, True):
             stretch_of_it = (coin, HOUR, start, end)
-            hours = grouped(self._database, *stretch_of_it, repaired=repaired, session=session)
-            days = joined(hours, DAY)
+            hours = aggregate_candles(
+                self._database, *stretch_of_it, repaired=repaired, session=session
+            )
+            days = merge_by_start(hours, DAY)
             if came_late:
                 read = partial(
                     self._rollups.candles, start=start, end=end, repaired=repaired, session=session
                 )
-                hours = joined((*read(coin, HOUR), *hours))
-                days = joined((*read(coin, DAY), *days))
+                hours = merge_by_start((*read(coin, HOUR), *hours))
+                days = merge_by_start((*read(coin, DAY), *days))
             made.append((hours, days))
         (hours, days), with_repaired = made
         self._rollups.keep(hours, days, repaired=False, session=session)
         hours, days = ([one for one in each if one.repaired] for each in with_repaired)
         self._rollups.keep(hours, days, repaired=True, session=session)
         for name in SERIES:
-            self._database[name].delete_many({"_id": stretch(coin, start, end)}, session=session)
+            self._database[name].delete_many({"_id": key_range(coin, start, end)}, session=session)
         self._marks.moved(mark, end, edge, session)

@@ -11,12 +11,12 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from market.model.candle import DAY, HOUR, Candle, down, joined
-from market.rollups.aggregation import grouped
-from market.rollups.store import Rollups
+from market.model.candle import DAY, HOUR, Candle, floor_to, merge_by_start
+from market.rollups.aggregation import aggregate_candles
+from market.rollups.store import RollupStore
 from market.storage.database import QUOTES
-from market.storage.quote_history import stretch
-from market.storage.watermarks import Mark, Marks
+from market.storage.quote_history import key_range
+from market.storage.watermarks import Watermark, Watermarks
 
 AT_ONCE = 30 * DAY  # 2,880 quotes of 15 minutes
 SECONDS = 20.0
@@ -24,7 +24,7 @@ SECONDS = 20.0
 Document = dict[str, Any]
 
 
-class Roller:
+class RollupBuilder:
     """Makes rollups from quotes, in steps that may be repeated, or done by two at once.
 
     A step makes whole days anew from all their quotes. It keeps them and moves the coin's mark on
@@ -35,32 +35,32 @@ class Roller:
 
     def __init__(self, database: Database[Document]) -> None:
         self._database = database
-        self._marks = Marks(database)
-        self._rollups = Rollups(database)
+        self._marks = Watermarks(database)
+        self._rollups = RollupStore(database)
 
     def step(self, coin: str, until: datetime) -> bool:
         """Rolls up the next 30 days of a coin, none after `until`; whether there may be more."""
-        mark, end = self._marks.of(coin), down(until, DAY)
+        mark, end = self._marks.of(coin), floor_to(until, DAY)
         start = self._oldest(mark, end)
         if start is None:
             return False
         stop = min(end, start + AT_ONCE)
         with pymongo.timeout(SECONDS):
-            candles = grouped(self._database, coin, HOUR, start, stop, repaired=False)
+            candles = aggregate_candles(self._database, coin, HOUR, start, stop, repaired=False)
             # A DuplicateKeyError: another process has made the coin's first mark.
             with self._database.client.start_session() as session, suppress(DuplicateKeyError):
                 session.with_transaction(lambda session: self._keep(mark, stop, candles, session))
         return True
 
     def _keep(
-        self, mark: Mark, stop: datetime, candles: Sequence[Candle], session: ClientSession
+        self, mark: Watermark, stop: datetime, candles: Sequence[Candle], session: ClientSession
     ) -> None:
         if self._marks.rolled_up(mark, stop, session):
-            days = joined(candles, DAY)
+            days = merge_by_start(candles, DAY)
             self._rollups.keep(candles, days, repaired=False, session=session)
 
-    def _oldest(self, mark: Mark, end: datetime) -> datetime | None:
+    def _oldest(self, mark: Watermark, end: datetime) -> datetime | None:
         """The day of a coin's oldest quote that is not rolled up yet."""
-        among = {"_id": stretch(mark.coin, mark.until, end)}
+        among = {"_id": key_range(mark.coin, mark.until, end)}
         found = self._database[QUOTES].find_one(among, {"_id": 1}, sort=[("_id", ASCENDING)])
-        return down(found["_id"]["at"], DAY) if found else None
+        return floor_to(found["_id"]["at"], DAY) if found else None

@@ -9,16 +9,16 @@ from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from market.model.candle import DAY, HOUR, Candle, down, joined, up
+from market.model.candle import DAY, HOUR, Candle, ceil_to, floor_to, merge_by_start
 from market.rollups.codec import above, lowered, numbers, raised, steps, whole, wholes
 from market.storage.database import DAILY, DAILY_REPAIRED, HOURLY, HOURLY_REPAIRED
-from market.storage.quote_history import MILLISECOND, stretch
+from market.storage.quote_history import MILLISECOND, key_range
 
 Document = dict[str, Any]
 SECOND = timedelta(seconds=1)
 
 
-class Rollups:
+class RollupStore:
     """The collections `hourly` and `daily` of one database, with a document for a coin and day.
 
     They are of recorded quotes. `hourly_repaired` and `daily_repaired` have those candles that are
@@ -47,16 +47,16 @@ class Rollups:
             kinds, read = (DAILY, DAILY_REPAIRED), _day
         else:
             kinds, read = (HOURLY, HOURLY_REPAIRED), _hours
-        first, last = down(start, DAY), up(end, DAY)
+        first, last = floor_to(start, DAY), ceil_to(end, DAY)
         found: dict[datetime, Candle] = {}
         for kind in kinds[: 1 + repaired]:
             documents = self._database[kind].find(
-                {"_id": stretch(coin, first, last)}, session=session
+                {"_id": key_range(coin, first, last)}, session=session
             )
             days = documents.sort("_id", ASCENDING).batch_size(1000)
             found |= {one.start: one for day in days for one in read(day)}
         hours = [found[at] for at in sorted(found)]
-        made = hours if interval in (HOUR, DAY) else joined(hours, interval)
+        made = hours if interval in (HOUR, DAY) else merge_by_start(hours, interval)
         return [one for one in made if start <= one.start < end]
 
     def newest(
@@ -83,7 +83,7 @@ class Rollups:
         if not days:
             return
         hourly, daily = (HOURLY_REPAIRED, DAILY_REPAIRED) if repaired else (HOURLY, DAILY)
-        by_day = groupby(hours, lambda one: down(one.start, DAY))
+        by_day = groupby(hours, lambda one: floor_to(one.start, DAY))
         kept = {
             hourly: [_columns(list(parts)) for _, parts in by_day],
             daily: [_row(one) for one in days],
@@ -95,8 +95,8 @@ class Rollups:
     def _newest(
         self, kind: str, coin: str, start: datetime | None, end: datetime | None
     ) -> datetime | None:
-        first = None if start is None else down(start, DAY)
-        query = {"_id": stretch(coin, first, end)}
+        first = None if start is None else floor_to(start, DAY)
+        query = {"_id": key_range(coin, first, end)}
         for day in self._database[kind].find(query).sort("_id", DESCENDING).limit(2):
             for at in reversed(_starts(day)):
                 if (end is None or at < end) and (start is None or at >= start):
@@ -113,7 +113,7 @@ def _columns(hours: Sequence[Candle]) -> Document:
     close, those from one to the next, `first` in seconds and `last` in milliseconds of the hour."""
     tops = [max(one.open, one.close) for one in hours]
     bottoms = [min(one.open, one.close) for one in hours]
-    day = down(hours[0].start, DAY)
+    day = floor_to(hours[0].start, DAY)
     document: Document = {
         "_id": {"coin": hours[0].coin, "at": day},
         "hours": whole((one.start - day) // HOUR for one in hours),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from threading import Lock
 from typing import Any, Protocol
 
-from market.model.quotes import LeftOut, Quote
+from market.model.quotes import Quote, SkippedCoin
 from market.sources.coin_matching import match
 from market.sources.coingecko import MAX_PER_PAGE
 from market.sources.fetch import NO_QUOTE, Fetched, Wanted, absent, fetch, pages
@@ -54,7 +54,7 @@ class Substitute:
             for coin, quote in found.quotes.items()
             if (why := doubt(quote, latest.coins.get(coin))) is not None
         }
-        doubted = {coin: LeftOut(coin, f"{self.name}: {why}") for coin, why in doubts.items()}
+        doubted = {coin: SkippedCoin(coin, f"{self.name}: {why}") for coin, why in doubts.items()}
         quotes = {coin: quote for coin, quote in found.quotes.items() if coin not in doubted}
         # Never empty: a coin that the second source does not have is not missing at the first.
         failures = nothing.failures or [SourceError(f"the source {NO_QUOTE}")]
@@ -155,7 +155,7 @@ def _far(what: str, value: float, known: float) -> str | None:
     )
 
 
-def _others(fetched: Fetched, wanted: Wanted, doubted: Container[str]) -> list[LeftOut]:
+def _others(fetched: Fetched, wanted: Wanted, doubted: Container[str]) -> list[SkippedCoin]:
     """The coins without a quote, but for those that are doubted."""
     quoted, complete = fetched.quotes, not fetched.failures
     also = absent(wanted, quoted, fetched.left_out, complete=complete)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Protocol
 
-from market.model.quotes import SUCCESSORS, LeftOut, Quote, parse_row
+from market.model.quotes import SUCCESSORS, Quote, SkippedCoin, parse_row
 from market.sources.coingecko import MAX_PER_PAGE
 from market.sources.http import CONNECTIONS, Deadline, SourceError
 
@@ -48,7 +48,7 @@ class Fetched:
     """
 
     quotes: dict[str, Quote] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
+    left_out: list[SkippedCoin] = field(default_factory=list)
     failures: list[SourceError] = field(default_factory=list)
     instead: str | None = None  # the second source's name, when the quotes are from there
     waits: list[int] = field(default_factory=list)
@@ -98,7 +98,7 @@ def fetch(
     now = datetime.now(UTC)
     ended = count(1)
 
-    def page(query: Query) -> list[Quote | LeftOut] | SourceError:
+    def page(query: Query) -> list[Quote | SkippedCoin] | SourceError:
         try:
             rows = source.markets(currency, deadline=deadline, **query)
             # Here, while other pages are on their way: later it would hold up the storing.
@@ -125,19 +125,19 @@ def fetch(
     return fetched
 
 
-def _sort_out(rows: Sequence[Quote | LeftOut], fetched: Fetched) -> None:
+def _sort_out(rows: Sequence[Quote | SkippedCoin], fetched: Fetched) -> None:
     """Adds rows to what was fetched; of two quotes of a coin the newer one stands."""
     quotes = fetched.quotes
     for row in rows:
-        if isinstance(row, LeftOut):
+        if isinstance(row, SkippedCoin):
             fetched.left_out.append(row)
         elif (known := quotes.get(row.coin)) is None or known.at < row.at:
             quotes[row.coin] = row
 
 
 def absent(
-    wanted: Wanted, quoted: Container[str], left_out: Iterable[LeftOut], *, complete: bool
-) -> list[LeftOut]:
+    wanted: Wanted, quoted: Container[str], left_out: Iterable[SkippedCoin], *, complete: bool
+) -> list[SkippedCoin]:
     """Each coin wanted by id that the source left out without a word, with the likely reason.
 
     `complete`: no page failed.
@@ -153,5 +153,5 @@ def absent(
             why = f"retired by the source; {SUCCESSORS[coin]} is collected in its place"
         else:
             why = "the source does not know it"
-        found.append(LeftOut(coin, why))
+        found.append(SkippedCoin(coin, why))
     return found

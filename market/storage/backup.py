@@ -12,8 +12,8 @@ from pymongo.errors import OperationFailure
 
 from market.storage import migrations
 from market.storage.backup_format import Manifest, writing
-from market.storage.collection_swap import collections, finish
 from market.storage.database import Document
+from market.storage.restore import collections, finish
 
 SNAPSHOT_SECONDS = 3600  # for how long MongoDB is asked to remember that moment; it does so for 300
 

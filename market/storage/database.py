@@ -1,15 +1,17 @@
 """The connection to MongoDB, with the collections and indexes that must be there."""
 
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import mongoengine
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 
-from market.model.documents import Coin, HeldTick, Update
+from market.model.documents import Coin, QuarantinedQuote, Update
 
 Document = dict[str, Any]
 TIMEOUT_MS = 3000  # for each operation, server selection included: a frozen mongod is an error
@@ -26,7 +28,7 @@ MARKS = "marks"
 BLOCKS = dict.fromkeys(SERIES, "block_compressor=zstd") | dict.fromkeys(
     KEPT, "block_compressor=zstd,leaf_page_max=128KB"
 )
-NAMESPACE_EXISTS = 48
+NAMESPACE_EXISTS, DUPLICATE_KEY = 48, 11000
 
 
 class WrongCollection(Exception):
@@ -110,7 +112,12 @@ def prepare(database: Database[Document]) -> None:
             IndexModel([("wanted_at", DESCENDING)]),
         ]
     )
-    for name in (Coin._get_collection_name(), HeldTick._get_collection_name(), LATEST, MARKS):
+    for name in (
+        Coin._get_collection_name(),
+        QuarantinedQuote._get_collection_name(),
+        LATEST,
+        MARKS,
+    ):
         _create(database, name)
 
 
@@ -121,3 +128,25 @@ def _create(database: Database[Document], name: str, **options: Any) -> None:
     except OperationFailure as error:
         if error.code != NAMESPACE_EXISTS:
             raise
+
+
+def insert_new(collection: Collection[Document], documents: Sequence[Document]) -> int:
+    """Inserts those whose key is not there; the others stay as they are. The number new.
+
+    Raises BulkWriteError when anything else was refused, or the majority does not have them.
+    """
+    if not documents:
+        return 0
+    try:
+        return len(collection.insert_many(documents, ordered=False).inserted_ids)
+    except BulkWriteError as error:
+        if not only_duplicates(error):
+            raise
+        return int(error.details["nInserted"])
+
+
+def only_duplicates(error: BulkWriteError) -> bool:
+    """Whether what was refused is there already, and the rest is safe with the majority."""
+    return not error.details["writeConcernErrors"] and all(
+        one["code"] == DUPLICATE_KEY for one in error.details["writeErrors"]
+    )

@@ -13,15 +13,13 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from market.ledger.fencing import Check, fenced
-from market.model.coin_history import noted
+from market.model.coin_changes import change_pipeline
 from market.model.documents import Coin
 from market.model.documents import Quote as QuoteDocument
-from market.model.quotes import Quote
-from market.storage.bulk_insert import insert_new
-from market.storage.database import LATEST
-from market.storage.watermarks import Marks
+from market.model.quotes import DEVIATION_WINDOW, Quote
+from market.storage.database import LATEST, insert_new
+from market.storage.watermarks import Watermarks
 
-RECORDS = 100  # a deviation's window
 MERGE_TRIES = 50
 # Each write has 3 s: the first of 5,000 coins' names was seen to take longer, and one of 10,000
 # quotes too, once each coin had blocks of its own.
@@ -49,7 +47,7 @@ class Latest:
         return known is not None and bool(known["at"] == quote.at)
 
 
-class Store:
+class QuoteStore:
     """The collections `quotes`, `latest` and `coins` of one database."""
 
     def __init__(self, database: Database[Document]) -> None:
@@ -57,7 +55,7 @@ class Store:
         self._quotes: Collection[Document] = database[QuoteDocument._get_collection_name()]
         self._latest: Collection[Document] = database[LATEST]
         self._coins: Collection[Document] = database[Coin._get_collection_name()]
-        self._marks = Marks(database)
+        self._marks = Watermarks(database)
 
     def under(self, check: Check) -> Self:
         """The same store for as long as a lease is held: each write asks `check` first."""
@@ -74,12 +72,12 @@ class Store:
         count = 0
         for first in range(0, len(by_key), RECORDED_AT_ONCE):
             part = by_key[first : first + RECORDED_AT_ONCE]
-            documents = [quote_document(one, source, recorded_at) for one in part]
+            documents = [to_document(one, source, recorded_at) for one in part]
             count += insert_new(self._quotes, documents)
-        self._marks.came_late(quotes, recorded_at)
+        self._marks.invalidate_after(quotes, recorded_at)
         return count
 
-    def newest(self, coin: str, limit: int = RECORDS) -> list[Document]:
+    def newest(self, coin: str, limit: int = DEVIATION_WINDOW) -> list[Document]:
         """A coin's newest quotes as they are stored, newest first."""
         # Bounds on the whole key: a clustered scan of this coin's stretch, in its order.
         stretch = {"$gt": {"coin": coin, "at": MinKey()}, "$lt": {"coin": coin, "at": MaxKey()}}
@@ -129,7 +127,7 @@ class Store:
         changes = [
             UpdateOne(
                 {"_id": q.coin},
-                noted(
+                change_pipeline(
                     {
                         "name": q.name,
                         "symbol": q.symbol,
@@ -150,12 +148,12 @@ class Store:
     def mark(self, coin: str, *, state: str, successor: str | None = None) -> None:
         """Notes that a coin is missing or retired; its name and quotes stay."""
         fields = {"state": state, "successor": successor}
-        self._coins.update_one({"_id": coin}, noted(fields), upsert=True)
+        self._coins.update_one({"_id": coin}, change_pipeline(fields), upsert=True)
 
     def mark_left(self, coins: Sequence[str]) -> None:
         """Notes that coins are no longer among those collected; their names and quotes stay."""
         active = {"_id": {"$in": list(coins)}, "state": "active"}
-        self._coins.update_many(active, noted({"state": "left"}))
+        self._coins.update_many(active, change_pipeline({"state": "left"}))
 
     def count(self) -> int:
         """How many quotes are stored, by the collection's own count."""
@@ -179,7 +177,7 @@ class Store:
         return True
 
 
-def quote_document(quote: Quote, source: str, recorded_at: datetime) -> Document:
+def to_document(quote: Quote, source: str, recorded_at: datetime) -> Document:
     """A quote as it is stored; `source` marks one that does not name its own."""
     return {
         "_id": {"coin": quote.coin, "at": quote.at},

@@ -5,15 +5,20 @@ from pathlib import Path
 
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from market.storage import migrations
 from market.storage.backup_format import BadArchive, Manifest, Reader, reading
-from market.storage.collection_swap import PREFIX, collections, discard, exchange, finish
 from market.storage.database import Document
-from market.storage.restore_lock import Alone, alone
+from market.storage.home import HOME
+from market.storage.restore_lock import CLAIMS, RestoreLock, restore_lock
+
+PREFIX = "restoring_"
+EXCHANGE = "restoring"  # the collection, and its one document while an exchange goes on
+NAMESPACE_NOT_FOUND = 26
 
 
-class Occupied(Exception):
+class DatabaseNotEmpty(Exception):
     """The database holds documents, and nobody said that the backup is to replace them."""
 
 
@@ -32,7 +37,7 @@ def restore(
     database, and prepares it afterwards. Of two restores at once the second raises Busy. Raises
     BadArchive, Occupied, TooNew, OSError and what MongoDB raises as well.
     """
-    with reading(path) as archive, alone(database, str(path)) as claim:
+    with reading(path) as archive, restore_lock(database, str(path)) as claim:
         prefix = f"{PREFIX}{claim.token}_"
         manifest = archive.manifest
         migrations.check(manifest["version"], str(path))
@@ -45,7 +50,7 @@ def restore(
         }
         if held and not replace:
             shown = ", ".join(f"{count} in {name}" for name, count in sorted(held.items()))
-            raise Occupied(
+            raise DatabaseNotEmpty(
                 f"{database.name} holds documents ({shown}); nothing was changed. "
                 "To put the backup in their place, add --replace"
             )
@@ -63,7 +68,7 @@ def restore(
 
 
 def _write(
-    database: Database[Document], archive: Reader, name: str, prefix: str, claim: Alone
+    database: Database[Document], archive: Reader, name: str, prefix: str, claim: RestoreLock
 ) -> int:
     """One collection, beside the one that it is to replace; how many documents it has."""
     known = archive.manifest["collections"][name]
@@ -75,3 +80,51 @@ def _write(
     if (count := made.estimated_document_count()) != known["count"]:
         raise BadArchive(f"{name} has {count} documents, and not the {known['count']} it had")
     return count
+
+
+def collections(database: Database[Document]) -> list[str]:
+    """The names of all collections that are ours, but for those of a restore and the home's id."""
+    names = database.list_collection_names()
+    return sorted(
+        name
+        for name in names
+        if not name.startswith(("system.", PREFIX)) and name not in (EXCHANGE, CLAIMS, HOME)
+    )
+
+
+def discard(database: Database[Document]) -> None:
+    """Drops what was written for an exchange that has not begun."""
+    for name in database.list_collection_names(filter={"name": {"$regex": f"^{PREFIX}"}}):
+        database.drop_collection(name)
+
+
+def exchange(database: Database[Document], names: list[str], prefix: str) -> None:
+    """Has each `prefix`NAME take the place of NAME, and drops every other collection.
+
+    MongoDB renames one collection at a time. Whatever ends this process in between, `finish` does
+    the rest: what is to be done is written down first.
+    """
+    database[EXCHANGE].insert_one({"_id": EXCHANGE, "collections": names, "prefix": prefix})
+    finish(database)
+
+
+def finish(database: Database[Document]) -> bool:
+    """Finishes an exchange that was begun; False if there is none. Several may do it at once.
+
+    One that stood still meanwhile does nothing to a later exchange, whose prefix is another.
+    """
+    found = database[EXCHANGE].find_one({"_id": EXCHANGE})
+    if found is None:
+        return False
+    prefix = found.get("prefix", PREFIX)  # an exchange of before has none of its own
+    for name in found["collections"]:
+        try:
+            database[prefix + name].rename(name, dropTarget=True)
+        except OperationFailure as error:
+            if error.code != NAMESPACE_NOT_FOUND:  # that one has its name already
+                raise
+    if database[EXCHANGE].find_one(found) is not None:
+        for name in set(collections(database)) - set(found["collections"]):
+            database.drop_collection(name)
+    database[EXCHANGE].delete_one(found)
+    return True

@@ -21,11 +21,11 @@ LEASE_SECONDS = 30  # after which the claim of one that died ends by itself
 RENEW_SECONDS = 5
 
 
-class Busy(Exception):
+class RestoreInProgress(Exception):
     """Another restore runs, or took this one's place; says which."""
 
 
-class Alone:
+class RestoreLock:
     """The claim of the restore that runs, renewed by a thread every 5 s."""
 
     def __init__(self, database: Database[Document], what: str) -> None:
@@ -38,7 +38,7 @@ class Alone:
     def check(self) -> None:
         """Raises Busy when the claim is, or may be, another's by now; goes before every write."""
         if elapsed() >= self._held_until:
-            raise Busy(
+            raise RestoreInProgress(
                 f"the restore stood still for {LEASE_SECONDS} s, so another may run: try again"
             )
 
@@ -63,7 +63,7 @@ class Alone:
             or {}
         )  # after an upsert there is one
         if found["token"] != self.token:
-            raise Busy(
+            raise RestoreInProgress(
                 f"a restore of {found['who']} has run since {found['since']:%F %T} UTC; nothing "
                 "was changed. Wait for its end: if it was killed, it ends by itself after "
                 f"{LEASE_SECONDS} s"
@@ -92,9 +92,9 @@ class Alone:
 
 
 @contextmanager
-def alone(database: Database[Document], what: str) -> Iterator[Alone]:
+def restore_lock(database: Database[Document], what: str) -> Iterator[RestoreLock]:
     """No other restore goes into the database meanwhile. Raises Busy, and what MongoDB raises."""
-    claim = Alone(database, what)
+    claim = RestoreLock(database, what)
     claim.take()
     thread = threading.Thread(target=claim.renew_until_ended, name="restore", daemon=True)
     thread.start()

@@ -10,7 +10,7 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from market.model.candle import DAY, down
+from market.model.candle import DAY, floor_to
 from market.model.quotes import Quote
 from market.storage.database import MARKS
 
@@ -21,7 +21,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Watermark:
     """One coin's: its quotes before `until` are in its rollups, those before `kept_from` there
     alone. What was known at a time can be told from `exact_from` on. All are None at first.
 
@@ -36,23 +36,25 @@ class Mark:
     late: int = 0
 
 
-class Marks:
+class Watermarks:
     """The collection `marks` of one database: a document a coin."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._marks: Collection[Document] = database[MARKS]
 
-    def of(self, coin: str, session: ClientSession | None = None) -> Mark:
+    def of(self, coin: str, session: ClientSession | None = None) -> Watermark:
         """A coin's mark; an empty one where there is none yet."""
         found = self._marks.find_one({"_id": coin}, session=session)
-        return _mark(found) if found else Mark(coin)
+        return _mark(found) if found else Watermark(coin)
 
-    def all(self, coins: Iterable[str] | None = None) -> dict[str, Mark]:
+    def all(self, coins: Iterable[str] | None = None) -> dict[str, Watermark]:
         """The marks of these coins, or of every one, by id, where there are any."""
         which = {} if coins is None else {"_id": {"$in": list(coins)}}
         return {found["_id"]: _mark(found) for found in self._marks.find(which)}
 
-    def rolled_up(self, seen: Mark, until: datetime, session: ClientSession | None = None) -> bool:
+    def rolled_up(
+        self, seen: Watermark, until: datetime, session: ClientSession | None = None
+    ) -> bool:
         """Notes that a coin is rolled up; False, and nothing, if its mark was changed meanwhile.
 
         Raises DuplicateKeyError if it had none and has one by now.
@@ -60,12 +62,12 @@ class Marks:
         held = {"_id": seen.coin, "until": seen.until, "kept_from": seen.kept_from}
         change = {"$set": {"until": until, "late": seen.late}}
         done = self._marks.update_one(
-            held | {"late": seen.late}, change, upsert=seen == Mark(seen.coin), session=session
+            held | {"late": seen.late}, change, upsert=seen == Watermark(seen.coin), session=session
         )
         return bool(done.matched_count or done.upserted_id)
 
     def moved(
-        self, seen: Mark, end: datetime, exact_from: datetime | None, session: ClientSession
+        self, seen: Watermark, end: datetime, exact_from: datetime | None, session: ClientSession
     ) -> None:
         """Notes that a coin's originals before `end` are in its rollups alone by now."""
         self._marks.update_one(
@@ -78,7 +80,7 @@ class Marks:
             session=session,
         )
 
-    def came_late(self, quotes: Iterable[Quote], recorded_at: datetime) -> None:
+    def invalidate_after(self, quotes: Iterable[Quote], recorded_at: datetime) -> None:
         """Sets the mark back of each coin that has a quote of long ago; after it was stored.
 
         To be called with quotes that were stored before too: of two tries the first may have died
@@ -95,14 +97,14 @@ class Marks:
 
 
 def _set_back(coin: str, at: datetime) -> UpdateOne:
-    back = {"$min": ["$until", down(at, DAY)]}
+    back = {"$min": ["$until", floor_to(at, DAY)]}
     known = {"$ne": [{"$type": "$until"}, "date"]}
     until = {"$cond": [known, None, {"$max": [back, "$kept_from"]}]}
     late = {"$add": [{"$ifNull": ["$late", 0]}, 1]}
     return UpdateOne({"_id": coin}, [{"$set": {"until": until, "late": late}}], upsert=True)
 
 
-def _mark(found: Document) -> Mark:
+def _mark(found: Document) -> Watermark:
     names = ("until", "kept_from", "exact_from")
     times = {name: found.get(name) for name in names}
-    return Mark(found["_id"], **times, late=found.get("late", 0))
+    return Watermark(found["_id"], **times, late=found.get("late", 0))

@@ -16,7 +16,7 @@ from bench.harness.services import address, free_port, server, wait_until
 from bridge import streams
 from bridge.connection import Connection
 from bridge.events import UpdateFinished, UpdateRequested
-from bridge.publisher import NotPublished, announce, publish
+from bridge.publisher import NotPublished, publish, publish_update_finished
 from bridge.streams import EVENTS
 
 
@@ -156,4 +156,4 @@ def test_an_announcement_to_a_nats_that_is_down_is_told() -> None:
         closing(Connection(url, "test")) as connection,
         pytest.raises(NotPublished, match=r"crypto\.updated was not sent: "),
     ):
-        announce(connection, UpdateFinished("a", "done", 1))
+        publish_update_finished(connection, UpdateFinished("a", "done", 1))

@@ -10,12 +10,12 @@ from nats.aio.client import Client
 from bench.harness.services import address, free_port, server, wait_until
 from bridge.connection import Connection
 from bridge.events import UpdateFinished
-from bridge.publisher import NotPublished, announce
-from bridge.subscriber import listen
+from bridge.publisher import NotPublished, publish_update_finished
+from bridge.subscriber import subscribe
 
 
 def tell(connection: Connection, number: int) -> None:
-    announce(connection, UpdateFinished(f"u{number}", "done", number))
+    publish_update_finished(connection, UpdateFinished(f"u{number}", "done", number))
 
 
 def hears(heard: list[UpdateFinished], connection: Connection, number: int) -> Callable[[], bool]:
@@ -39,7 +39,7 @@ def test_each_process_hears_each_finished_update(nats: str) -> None:
         closing(Connection(nats, "other")) as other,
     ):
         for connection, into in ((one, heard[0]), (other, heard[1])):
-            listen(connection, into.append)
+            subscribe(connection, into.append)
             wait_until(hears(into, teller, 0), "the listener")
         for number in (1, 2, 3):
             tell(teller, number)
@@ -58,7 +58,7 @@ def test_what_is_malformed_is_ignored(nats: str) -> None:
         await client.flush()
 
     with closing(Connection(nats, "test")) as connection:
-        listen(connection, heard.append)
+        subscribe(connection, heard.append)
         wait_until(hears(heard, connection, 0), "the listener")
         connection.run(nonsense, 5)
         wait_until(hears(heard, connection, 1), "the listener after nonsense")
@@ -68,7 +68,7 @@ def test_what_is_malformed_is_ignored(nats: str) -> None:
 def test_a_connection_that_was_closed_is_made_anew(nats: str) -> None:
     heard: list[UpdateFinished] = []
     with closing(Connection(nats, "test")) as connection, closing(Connection(nats, "t")) as teller:
-        listen(connection, heard.append)
+        subscribe(connection, heard.append)
         wait_until(hears(heard, teller, 1), "the listener")
         connection.run(lambda client: client.close(), 5)
         wait_until(hears(heard, teller, 2), "the listener on its new connection")
@@ -79,7 +79,7 @@ def test_it_waits_for_nats_and_outlives_its_restart(tmp_path: Path) -> None:
     heard: list[UpdateFinished] = []
     url = address("nats", port)
     with closing(Connection(url, "test")) as connection, closing(Connection(url, "t")) as teller:
-        listen(connection, heard.append)
+        subscribe(connection, heard.append)
         with pytest.raises(NotPublished):
             tell(connection, 0)  # by then the listener has failed once as well
         for life in (1, 2):

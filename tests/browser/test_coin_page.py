@@ -24,7 +24,7 @@ from dash_ui.pages.coin.page import INTERVAL_MS
 from dash_ui.pages.coin.statistics import MONEY
 from market.storage import database as market_database
 from market.storage.database import REPAIRED
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from settings import Settings
 from tests.harness.web_server import start, stop
 
@@ -61,12 +61,12 @@ class Api:
 
 
 @pytest.fixture(scope="module")
-def store(mongodb: str) -> Iterator[Store]:
+def store(mongodb: str) -> Iterator[QuoteStore]:
     """A day of bitcoin: five records, the rest repaired but for one gap; and an odd coin."""
     database = market_database.connect(mongodb, "koinx_demo_usd")
     database.client.drop_database(database.name)
     market_database.prepare(database)
-    store = Store(database)
+    store = QuoteStore(database)
     now = datetime.now(UTC)
     for ago in range(RECORDED - 1, -1, -1):
         at = now - ago * QUARTER
@@ -93,7 +93,7 @@ def store(mongodb: str) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def api(
-    mongodb: str, _redis: str, store: Store, tmp_path_factory: pytest.TempPathFactory
+    mongodb: str, _redis: str, store: QuoteStore, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     settings = Settings(
         market="demo",
@@ -250,7 +250,7 @@ def test_a_link_shows_the_same(page: Page) -> None:
     expect(page.get_by_label("24 h")).to_be_checked()
 
 
-def test_a_finished_update_shows_and_what_is_open_stays_open(page: Page, store: Store) -> None:
+def test_a_finished_update_shows_and_what_is_open_stays_open(page: Page, store: QuoteStore) -> None:
     opened(page)
     fold = page.locator("#coin-rows-fold")
     fold.locator("summary").click()

@@ -27,8 +27,8 @@ from bench.harness.services import wait_until
 from bridge import consumer, subscriber
 from bridge.connection import Connection
 from bridge.events import UpdateFinished, UpdateRequested
-from bridge.publisher import announce, publish
-from bridge.subscriber import listen
+from bridge.publisher import publish, publish_update_finished
+from bridge.subscriber import subscribe
 from market.ledger import lease
 from market.ledger.event_log import Closings
 from market.ledger.lease import Lease
@@ -61,7 +61,7 @@ def fail_once(
 
 
 def tell(connection: Connection, number: int) -> bool:
-    announce(connection, UpdateFinished("u", "done", number))
+    publish_update_finished(connection, UpdateFinished("u", "done", number))
     return False
 
 
@@ -126,7 +126,7 @@ def test_the_listener_s_subscription(
     monkeypatch.setattr(subscriber, "PAUSE_SECONDS", 0.01)
     heard: list[UpdateFinished] = []
     failed = fail_once(monkeypatch, Client, "subscribe", error)
-    listen(connection, heard.append)
+    subscribe(connection, heard.append)
     assert failed.wait(10)
     wait_until(lambda: tell(connection, 1) or heard, "news")
     assert "not subscribed; trying again" in caplog.text
@@ -141,7 +141,7 @@ def test_the_listener_s_handler(connection: Connection, caplog: pytest.LogCaptur
         if len(heard) == 1:
             raise UNEXPECTED[0]
 
-    listen(connection, handler)
+    subscribe(connection, handler)
     wait_until(lambda: tell(connection, 1) or len(heard) > 1, "more news")
     assert "news was not taken in" in caplog.text
 

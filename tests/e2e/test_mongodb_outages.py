@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from bench.harness.services import free_port, freeze, keep, quote, server, wait_until
 from market.ledger.ledger import Ledger
 from market.storage.database import TIMEOUT_MS, Document, connect, disconnect, prepare
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 WRITERS = 4
@@ -33,7 +33,7 @@ def keep_writing(
     database: Database[Document], writer: int, acked: list[str], ended: threading.Event
 ) -> None:
     """Enters updates, each with two quotes; notes those of which all was acknowledged."""
-    ledger, store = Ledger(database), Store(database)
+    ledger, store = Ledger(database), QuoteStore(database)
     for number in count():
         if ended.is_set():
             return
@@ -87,7 +87,7 @@ def mongodb(own_mongodb: Server) -> str:
 
 @pytest.mark.row("mongodb-frozen")
 def test_while_it_is_frozen_each_answer_is_an_error_in_time(
-    own_mongodb: Server, client: FlaskClient, store: Store
+    own_mongodb: Server, client: FlaskClient, store: QuoteStore
 ) -> None:
     _, process = own_mongodb
 

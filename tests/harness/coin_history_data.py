@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pymongo.database import Database
 
 from market.model.candle import DAY, INTERVALS, QUARTER
-from market.rollups.candle_pages import Candles, Page
+from market.rollups.candle_pages import CandlePages, Page
 from market.storage.database import LATEST, QUOTES, REPAIRED, Document
 
 START = datetime(2026, 9, 1, 7, 3, tzinfo=UTC)
@@ -59,7 +59,7 @@ def fill(database: Database[Document]) -> None:
 
 def asked(database: Database[Document]) -> list[Page]:
     """Every candle of an hour and more, in pages, and of some stretches."""
-    candles = Candles(database)
+    candles = CandlePages(database)
     found = []
     for interval in LONG:
         for repaired in (False, True):

@@ -101,7 +101,7 @@ def test_a_pattern_picks_files(folder: Path) -> None:
         ('[{"id": "a"}, {}]', "row 1 has no id"),
         ("<html>", "m_markets.json is not JSON"),
         ("[" * 5000, "m_markets.json is not JSON"),
-        ('[{"id": "a"}, {"id": "b", "x": 1.}]', "row 1 has no id"),
+        ('[{"id": "a"}, {"id": "b", "x": 1.}]', "m_markets.json is not JSON"),
     ],
 )
 def test_what_is_no_page_is_named(tmp_path: Path, text: str, message: str) -> None:

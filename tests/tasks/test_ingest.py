@@ -18,8 +18,8 @@ from kombu.exceptions import OperationalError
 from bench.harness.services import SimulatorControl, free_port, wait_until
 from bridge.connection import Connection
 from bridge.events import UpdateFinished
-from bridge.publisher import announce
-from bridge.subscriber import listen
+from bridge.publisher import publish_update_finished
+from bridge.subscriber import subscribe
 from market.model.documents import Quote, Update
 from market.schedule.slots import Schedule
 from settings import ROOT
@@ -40,10 +40,10 @@ def on(environment: None, database: object, connection: Connection) -> Iterator[
 def heard(connection: Connection) -> list[UpdateFinished]:
     """Every announcement from now on."""
     events: list[UpdateFinished] = []
-    listen(connection, events.append)
+    subscribe(connection, events.append)
 
     def listening() -> bool:
-        announce(connection, UpdateFinished("probe", "done", 0))
+        publish_update_finished(connection, UpdateFinished("probe", "done", 0))
         return bool(events)
 
     wait_until(listening, "the listener")
@@ -171,7 +171,7 @@ def test_an_update_put_off_is_no_news(
     simulator.fault("rate_limited", retry_after=119, times=None)
     receive(on, "a")
     assert run("a") == "received"
-    announce(on.nats, UpdateFinished("last", "done", 0))
+    publish_update_finished(on.nats, UpdateFinished("last", "done", 0))
     wait_until(lambda: announced(heard), "an announcement")
     assert [event.id for event in announced(heard)] == ["last"]
 

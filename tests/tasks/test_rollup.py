@@ -9,10 +9,10 @@ import pytest
 import redis as redis_client
 from pymongo.database import Database
 
-from market.model.candle import DAY, HOUR, down
+from market.model.candle import DAY, HOUR, floor_to
 from market.schedule.clock import server_time
 from market.storage.database import QUOTES, Document
-from market.storage.watermarks import Marks
+from market.storage.watermarks import Watermarks
 from tasks import rollup, worker_shutdown
 from tasks.dependencies import Services
 from tests.harness.coin_history_data import document, known_until
@@ -24,7 +24,7 @@ def on(
     environment: None, database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Services]:
     """A system with 30 days of an hourly coin, that keeps 20 days."""
-    today = down(datetime.now(UTC), DAY)
+    today = floor_to(datetime.now(UTC), DAY)
     old = [document("bitcoin", today - n * HOUR, 1.0) for n in range(30 * 24)]
     database[QUOTES].insert_many(old)
     known_until(database, bitcoin=today)
@@ -35,10 +35,10 @@ def on(
 
 def test_what_is_old_is_rolled_up_and_what_is_older_deleted(on: Services) -> None:
     assert rollup.roll_up() >= 2
-    mark = Marks(on.database).of("bitcoin")
-    assert mark.until == down(datetime.now(UTC) - 7 * DAY, DAY)
+    mark = Watermarks(on.database).of("bitcoin")
+    assert mark.until == floor_to(datetime.now(UTC) - 7 * DAY, DAY)
     assert mark.kept_from is not None
-    assert down(datetime.now(UTC), DAY) - 27 * DAY < mark.kept_from
+    assert floor_to(datetime.now(UTC), DAY) - 27 * DAY < mark.kept_from
     assert rollup.roll_up() == 0
 
 
@@ -68,7 +68,7 @@ def test_a_run_ends_in_time_and_the_next_one_goes_on(
     while rollup.roll_up():
         count += 1
     assert count >= 2
-    assert Marks(on.database).of("bitcoin").kept_from is not None
+    assert Watermarks(on.database).of("bitcoin").kept_from is not None
 
 
 AHEAD = timedelta(days=300)
@@ -92,7 +92,7 @@ def far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
 def rolled_up_and_deleted(on: Services) -> tuple[datetime, int]:
     while rollup.roll_up():
         pass
-    mark = Marks(on.database).of("bitcoin")
+    mark = Watermarks(on.database).of("bitcoin")
     assert mark.until is not None
     return mark.until, on.database[QUOTES].count_documents({})
 

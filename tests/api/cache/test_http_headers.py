@@ -16,7 +16,7 @@ from api.cache.http_headers import coding, compressed, max_age, tag
 from api.extensions import EXTENSION
 from bench.harness.services import keep, quote
 from market.ledger.ledger import Ledger
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from tests.api.resources.test_updates import close, closed
 
 NOW = datetime(2026, 11, 22, 8, 33, 20, tzinfo=UTC)
@@ -107,7 +107,7 @@ def test_an_answer_holds_to_the_next_slot(
 
 
 @pytest.fixture
-def stored(store: Store) -> None:
+def stored(store: QuoteStore) -> None:
     keep(store, *(quote(f"coin-{number}", 1.0) for number in range(30)), quote("bitcoin", 2.0))
 
 
@@ -164,7 +164,7 @@ def test_a_long_answer_is_compressed_under_a_tag_of_its_own(client: FlaskClient)
 
 
 @pytest.mark.usefixtures("stored")
-def test_another_price_another_tag(client: FlaskClient, store: Store) -> None:
+def test_another_price_another_tag(client: FlaskClient, store: QuoteStore) -> None:
     etag = client.get("/stats?coin=bitcoin").headers["ETag"]
     keep(store, quote("bitcoin", 3.0))
     answer = client.get("/stats?coin=bitcoin", headers={"If-None-Match": etag})
@@ -184,7 +184,9 @@ def test_pages_that_were_added_change_the_tag_of_a_page(
 
 
 @pytest.mark.parametrize("path", ["/stats?coin=bitcoin", "/deviation?coin=bitcoin"])
-def test_a_date_is_told_but_is_no_validator(client: FlaskClient, store: Store, path: str) -> None:
+def test_a_date_is_told_but_is_no_validator(
+    client: FlaskClient, store: QuoteStore, path: str
+) -> None:
     keep(store, quote("bitcoin", 2.0), recorded_at=NOW)
     etag = client.get(path).headers["ETag"]
     for seconds, known, status in (

@@ -23,8 +23,8 @@ from api.extensions import EXTENSION
 from api.metrics.middleware import RequestMetrics
 from bench.harness.services import keep, quote, wait_until
 from market.model.quotes import SUCCESSORS
-from market.storage.quote_history import History
-from market.storage.quote_store import Store
+from market.storage.quote_history import QuoteHistory
+from market.storage.quote_store import QuoteStore
 from tests.api.cache.test_http_headers import the_slot_is_in
 
 KEPT_PATHS = (
@@ -65,7 +65,7 @@ class Counted:
 
 
 @pytest.fixture
-def stored(store: Store) -> datetime:
+def stored(store: QuoteStore) -> datetime:
     then = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
     for age in (3, 2, 1):
         at = then - timedelta(minutes=15 * age)
@@ -247,7 +247,7 @@ def test_each_answer_is_counted_as_it_was_sent(app: Flask, snapshot: ResponseCac
 
 
 def test_news_shows_at_once(
-    fast: Client, snapshot: ResponseCache, store: Store, stored: datetime
+    fast: Client, snapshot: ResponseCache, store: QuoteStore, stored: datetime
 ) -> None:
     assert price_of_bitcoin(fast) == 2.0
     keep(store, quote("bitcoin", 9.0, stored), recorded_at=stored)
@@ -265,7 +265,7 @@ def test_news_shows_at_once(
     ],
 )
 def test_no_older_quote_comes_after_a_newer_one(
-    fast: Client, store: Store, stored: datetime, sees_it_first: str
+    fast: Client, store: QuoteStore, stored: datetime, sees_it_first: str
 ) -> None:
     assert price_of_bitcoin(fast) == 2.0
     # Nobody has told of it yet: the update is still being closed.
@@ -287,7 +287,7 @@ def test_no_older_quote_comes_after_a_newer_one(
 )
 @pytest.mark.parametrize("clock", [timedelta(0), timedelta(seconds=-2)], ids=["one", "skewed"])
 def test_nor_when_an_update_stores_its_quotes_bit_by_bit(
-    fast: Client, store: Store, stored: datetime, sees_it_first: str, clock: timedelta
+    fast: Client, store: QuoteStore, stored: datetime, sees_it_first: str, clock: timedelta
 ) -> None:
     # An update that has stored ethereum only: bitcoin's quote will have the same `recorded_at`,
     # or an earlier one if another worker's clock is behind.
@@ -301,10 +301,10 @@ def test_nor_when_an_update_stores_its_quotes_bit_by_bit(
 
 @pytest.mark.row("news-lost")
 def test_nor_when_the_older_one_takes_longer(
-    fast: Client, app: Flask, store: Store, stored: datetime, monkeypatch: pytest.MonkeyPatch
+    fast: Client, app: Flask, store: QuoteStore, stored: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, more = threading.Event(), threading.Event()
-    read = History.records
+    read = QuoteHistory.records
 
     def held(*arguments: Any, **named: Any) -> Any:
         found = read(*arguments, **named)
@@ -313,7 +313,7 @@ def test_nor_when_the_older_one_takes_longer(
             assert more.wait(30)
         return found
 
-    monkeypatch.setattr(History, "records", held)
+    monkeypatch.setattr(QuoteHistory, "records", held)
     with ThreadPoolExecutor(1) as threads:
         older = threads.submit(price_of_bitcoin, fast)
         assert begun.wait(30)
@@ -325,7 +325,7 @@ def test_nor_when_the_older_one_takes_longer(
 
 
 @pytest.mark.row("news-lost")
-def test_nor_where_there_was_none(fast: Client, store: Store, stored: datetime) -> None:
+def test_nor_where_there_was_none(fast: Client, store: QuoteStore, stored: datetime) -> None:
     path = "/v1/correlations?coin=bitcoin&coin=ethereum&window=5m"
     assert fast.get(path).json[0]["as_of"] is None  # type: ignore[index]
     keep(store, *(quote(coin, 9.0, stored) for coin in ("bitcoin", "ethereum")))
@@ -335,7 +335,7 @@ def test_nor_where_there_was_none(fast: Client, store: Store, stored: datetime) 
 
 @pytest.mark.row("news-lost")
 def test_nor_when_a_coin_s_successor_takes_over(
-    fast: Client, store: Store, stored: datetime
+    fast: Client, store: QuoteStore, stored: datetime
 ) -> None:
     [(old, new)] = SUCCESSORS.items()
     keep(store, quote(old, 1.0, stored - timedelta(minutes=5)), recorded_at=stored)
@@ -351,7 +351,7 @@ def test_nor_when_the_news_come_while_the_older_one_is_awaited(
     fast: Client,
     flask: Counted,
     snapshot: ResponseCache,
-    store: Store,
+    store: QuoteStore,
     stored: datetime,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -7,9 +7,9 @@ from pymongo.database import Database
 
 from api.cache.recent_quotes import RecentPriceCache
 from bench.harness.services import keep, quote
-from market.analytics.recent_prices import RecentQuotes
+from market.analytics.recent_prices import RecentPricesReader
 from market.storage.database import QUOTES, Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from tests.harness.mongodb_profiler import profiled
 
 NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -18,12 +18,12 @@ FROM_SCRATCH, ADDED, NOTHING = 2, 1, 0  # reads
 
 
 @pytest.fixture
-def recents(database: Database[Document], store: Store) -> RecentPriceCache:
+def recents(database: Database[Document], store: QuoteStore) -> RecentPriceCache:
     """Of two coins with two quotes each."""
     for coin in ("bitcoin", "ethereum"):
         keep(store, quote(coin, 40000, NOW - SLOT))
         keep(store, quote(coin, 50000, NOW))
-    return RecentPriceCache(RecentQuotes(database), most=2)
+    return RecentPriceCache(RecentPricesReader(database), most=2)
 
 
 def reads(database: Database[Document], recents: RecentPriceCache, **upto: datetime) -> int:
@@ -31,7 +31,7 @@ def reads(database: Database[Document], recents: RecentPriceCache, **upto: datet
 
 
 def test_a_coin_is_read_once_for_each_new_quote(
-    recents: RecentPriceCache, database: Database[Document], store: Store
+    recents: RecentPriceCache, database: Database[Document], store: QuoteStore
 ) -> None:
     assert reads(database, recents, bitcoin=NOW, ethereum=NOW) == FROM_SCRATCH
     assert reads(database, recents, bitcoin=NOW, ethereum=NOW) == NOTHING
@@ -58,7 +58,7 @@ def test_an_older_time_than_is_known_is_answered_as_of_then(recents: RecentPrice
 
 
 def test_the_coins_kept_are_bounded(
-    recents: RecentPriceCache, database: Database[Document], store: Store
+    recents: RecentPriceCache, database: Database[Document], store: QuoteStore
 ) -> None:
     keep(store, quote("tether", 1, NOW))
     recents.of({"bitcoin": NOW, "ethereum": NOW})
@@ -70,7 +70,7 @@ def test_the_coins_kept_are_bounded(
 def test_after_a_while_a_coin_is_read_from_scratch(
     recents: RecentPriceCache,
     database: Database[Document],
-    store: Store,
+    store: QuoteStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("api.cache.recent_quotes.TRUSTED_SECONDS", 0)

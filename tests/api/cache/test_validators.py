@@ -22,7 +22,7 @@ from bench.harness.services import keep, quote
 from market.gap_repair.queue import Repairs, Wanted
 from market.ledger.ledger import Ledger
 from market.storage.database import MARKS, QUOTES, REPAIRED, Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from tests.api.cache.test_http_headers import the_slot_is_in
 from tests.api.resources.test_updates import closed
 from tests.harness.coin_history_data import document
@@ -76,7 +76,7 @@ def _repaired_quote(database: Database[Document]) -> None:
 
 def _within_the_second(database: Database[Document]) -> None:
     newer = THEN + timedelta(milliseconds=500)
-    keep(Store(database), quote("bitcoin", 4.0, newer), recorded_at=newer)
+    keep(QuoteStore(database), quote("bitcoin", 4.0, newer), recorded_at=newer)
 
 
 def _other_currency(database: Database[Document]) -> None:
@@ -103,7 +103,7 @@ def _deleted(database: Database[Document]) -> None:
 
 
 def _one_more_coin(database: Database[Document]) -> None:
-    keep(Store(database), quote("bit-more", 3.0, THEN), recorded_at=THEN)
+    keep(QuoteStore(database), quote("bit-more", 3.0, THEN), recorded_at=THEN)
 
 
 def _ended_update(database: Database[Document]) -> None:
@@ -121,7 +121,7 @@ CHANGES = (
 
 
 @pytest.fixture
-def client(app: Flask, store: Store, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+def client(app: Flask, store: QuoteStore, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """Nothing changes by itself: the slot's update is in, and no minute ends meanwhile."""
     for age in (3, 2, 1, 0):
         at = THEN - age * HOUR

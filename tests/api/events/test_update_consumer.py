@@ -18,7 +18,7 @@ from bridge import dead_letters
 from bridge.connection import Connection
 from bridge.consumer import Delivery
 from bridge.events import MalformedEvent, UpdateFinished, UpdateRequested
-from bridge.publisher import announce, publish
+from bridge.publisher import publish, publish_update_finished
 from bridge.streams import EVENTS
 from market.schedule.slots import Schedule
 
@@ -183,7 +183,7 @@ def test_whoever_waits_is_told_that_the_update_ended(
     with services.waiters.place("a") as news:
 
         def told() -> bool:
-            announce(connection, UpdateFinished("a", "done", 3))
+            publish_update_finished(connection, UpdateFinished("a", "done", 3))
             return news.is_set()
 
         wait_until(told, "the news")
@@ -204,7 +204,7 @@ def test_whoever_listens_is_told_that_the_ledger_has_news(
         ledger.enter_missed({"a": NOW})
 
         def told() -> bool:
-            announce(connection, UpdateFinished("a", "missed", 0))
+            publish_update_finished(connection, UpdateFinished("a", "missed", 0))
             return waiting.done()
 
         wait_until(told, "the news")
@@ -218,7 +218,7 @@ def test_kept_answers_are_dropped_with_the_news(
     known = services.response_cache.generation
 
     def dropped() -> bool:
-        announce(connection, UpdateFinished("a", state, 3))
+        publish_update_finished(connection, UpdateFinished("a", state, 3))
         return services.response_cache.generation > known
 
     wait_until(dropped, "a drop")

@@ -11,10 +11,10 @@ from pymongo.database import Database
 from api.app import create_app
 from api.extensions import EXTENSION
 from api.lookup.retention_guard import KEPT_FROM
-from market.model.candle import DAY, QUARTER, down
+from market.model.candle import DAY, QUARTER, floor_to
 from market.rollups.retention import Retention
 from market.storage.database import QUOTES, Document
-from market.storage.watermarks import Marks
+from market.storage.watermarks import Watermarks
 from settings import Settings
 from tests.harness.coin_history_data import document
 
@@ -41,9 +41,9 @@ def client(database: Database[Document], app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def kept_from(database: Database[Document], client: FlaskClient) -> datetime:
-    mark = Marks(database).of("bitcoin")
+    mark = Watermarks(database).of("bitcoin")
     assert mark.kept_from is not None
-    assert mark.kept_from > down(now(), DAY) - 13 * DAY
+    assert mark.kept_from > floor_to(now(), DAY) - 13 * DAY
     return mark.kept_from
 
 

@@ -17,7 +17,7 @@ from bench.harness.services import free_port, keep, quote
 from cli.migrate import prepare
 from market.ledger.ledger import Ledger
 from market.storage.database import disconnect
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from settings import Settings
 from tests.api.resources.test_health import SERVERS
 from tests.market.ledger.test_latency import end
@@ -42,7 +42,7 @@ def families(client: FlaskClient) -> dict[str, dict[tuple[str, ...], float]]:
 
 
 def test_the_ledger_the_quotes_and_their_age(
-    client: FlaskClient, settings: Settings, ledger: Ledger, store: Store
+    client: FlaskClient, settings: Settings, ledger: Ledger, store: QuoteStore
 ) -> None:
     prepare(settings)
     end(ledger, "one", "done", fetched=1.0, stored=2.0)

@@ -11,7 +11,7 @@ from api.openapi.spec import operations
 from api.protection.auth import KEY_HEADER
 from bench.harness.browser import checked
 from bench.harness.services import keep, quote
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from settings import Settings
 from tests.api.cache.test_http_headers import the_slot_is_in
 from tests.harness.api_server import consuming, serving, update_twice
@@ -97,7 +97,7 @@ def test_every_operation_answers_as_it_is_filled_in(app: Flask, page: Page) -> N
     assert keys == [KEY] * sum(method == "post" for _, method, _ in operations(document))
 
 
-def test_a_call_shows_what_is_so_now(app: Flask, page: Page, store: Store) -> None:
+def test_a_call_shows_what_is_so_now(app: Flask, page: Page, store: QuoteStore) -> None:
     the_slot_is_in(app)
     ask = "fetch('/stats?coin=bitcoin').then((answer) => answer.json())"
     before = page.evaluate(ask)

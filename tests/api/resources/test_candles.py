@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from bench.harness.services import keep, quote
 from market.model.candle import INTERVALS
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from tests.api.resources.test_quotes import all_pages, get
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -16,7 +16,7 @@ BITCOIN = "/v1/coins/bitcoin/candles"
 
 
 @pytest.fixture
-def stored(store: Store) -> None:
+def stored(store: QuoteStore) -> None:
     """Two days of quotes, four an hour, without those of hours 5 to 40."""
     keep(
         store,

@@ -7,13 +7,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from bench.harness.services import keep, quote
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def three(store: Store) -> None:
+def three(store: QuoteStore) -> None:
     keep(store, quote("bitcoin", 44000.0, NOW - timedelta(minutes=15), rank=1))
     keep(
         store,
@@ -72,7 +72,7 @@ def test_a_sparkline_is_of_the_same_week_for_all_and_shows_what_is_missing(
 
 
 @pytest.mark.usefixtures("three")
-def test_a_page_catches_up_with_what_is_new(client: FlaskClient, store: Store) -> None:
+def test_a_page_catches_up_with_what_is_new(client: FlaskClient, store: QuoteStore) -> None:
     client.get("/v1/coins")
     keep(store, quote("bitcoin", 46000.0, rank=1), quote("tether", 1.0, rank=3))
     found = {coin["id"]: coin for coin in client.get("/v1/coins").json or []}

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from api.schemas import correlations as schemas
 from bench.harness.services import keep, quote
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 START = datetime(2025, 11, 20, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -28,7 +28,7 @@ def asked(client: FlaskClient, *coins: str, **query: str | int) -> Rows:
 
 
 @pytest.fixture
-def prices(store: Store) -> pd.DataFrame:
+def prices(store: QuoteStore) -> pd.DataFrame:
     """Sixty slots of three coins, whose own times lie on either side of their slots; bitcoin's
     slot 20 and ethereum's 31 are missing."""
     chance = random.Random(5)
@@ -94,14 +94,14 @@ def test_over_the_newest_records_or_a_window_as_of_a_time(
     assert row["correlation"] == pytest.approx(elsewhere(prices.iloc[34:50], *pair), rel=1e-9)
 
 
-def test_too_few_returns_say_so(client: FlaskClient, store: Store) -> None:
+def test_too_few_returns_say_so(client: FlaskClient, store: QuoteStore) -> None:
     keep(store, quote("bitcoin", 1.0), quote("ethereum", 1.0))
     (row,) = asked(client, "bitcoin", "ethereum")
     assert (row["correlation"], row["returns"]) == (None, 0)
     assert row["reason"] == "needs at least 10 returns in common, there are 0"
 
 
-def test_a_coin_with_nothing_stored(client: FlaskClient, store: Store) -> None:
+def test_a_coin_with_nothing_stored(client: FlaskClient, store: QuoteStore) -> None:
     keep(store, quote("bitcoin", 1.0))
     (row,) = asked(client, "ethereum", "bitcoin")
     assert row["as_of"] is row["oldest"] is row["newest"] is row["correlation"] is None
@@ -110,7 +110,7 @@ def test_a_coin_with_nothing_stored(client: FlaskClient, store: Store) -> None:
     assert row["source"] is None
 
 
-def test_a_price_that_stands_still_says_so(client: FlaskClient, store: Store) -> None:
+def test_a_price_that_stands_still_says_so(client: FlaskClient, store: QuoteStore) -> None:
     for slot in range(20):
         at = START + slot * QUARTER
         keep(store, quote("bitcoin", 1.0 + slot % 3, at), quote("tether", 1.0, at))
@@ -138,7 +138,7 @@ def test_bad_parameters_are_refused(client: FlaskClient) -> None:
         assert said in answer.text
 
 
-def test_one_coin_twice_is_no_pair(client: FlaskClient, store: Store) -> None:
+def test_one_coin_twice_is_no_pair(client: FlaskClient, store: QuoteStore) -> None:
     keep(store, quote("polygon-ecosystem-token", 1.0))
     for coins in (["bitcoin"] * 2, ["matic-network", "polygon-ecosystem-token"]):
         answer = client.get("/v1/correlations", query_string={"coin": coins})

@@ -25,8 +25,8 @@ from api.protection.slow_clients import LEAST_BYTES, WINDOW_SECONDS
 from bench.harness.services import keep, quote
 from market.model.quotes import SUCCESSORS
 from market.storage.database import QUOTES, REPAIRED, Document
-from market.storage.quote_history import History, Record
-from market.storage.quote_store import Store
+from market.storage.quote_history import QuoteHistory, Record
+from market.storage.quote_store import QuoteStore
 from tests.harness.export_data import QUARTER, START, by_polars, insert, records, repaired, row
 
 PATH = "/v1/quotes/export"
@@ -37,7 +37,7 @@ MB = 1_000_000
 
 
 @pytest.fixture
-def stored(database: Database[Document], store: Store) -> list[Record]:
+def stored(database: Database[Document], store: QuoteStore) -> list[Record]:
     """Quotes of three coins, in the order in which all of them are exported."""
     found = [record for coin in sorted(COINS) for record in records(coin, COUNT)]
     insert(database, found)
@@ -139,12 +139,12 @@ def test_a_coin_with_nothing_stored_is_a_header(client: FlaskClient) -> None:
 
 
 def test_a_retired_id_is_answered_by_its_successor(
-    client: FlaskClient, store: Store, database: Database[Document]
+    client: FlaskClient, store: QuoteStore, database: Database[Document]
 ) -> None:
     [(old, new)] = SUCCESSORS.items()
     keep(store, quote(old, 1.0, START), quote(new, 1.0, START + QUARTER))
     assert [one[0] for one in lines(client, f"coin={old}&coin={new}")[1:]] == [new]
-    assert len(History(database).records(old, limit=9)) == 1
+    assert len(QuoteHistory(database).records(old, limit=9)) == 1
 
 
 WRONG = [
@@ -196,7 +196,7 @@ def test_one_too_many_is_told_to_wait(client: FlaskClient) -> None:
 def test_a_database_that_does_not_answer_is_told_before_anything_is_sent(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(History, "records", _fail)
+    monkeypatch.setattr(QuoteHistory, "records", _fail)
     answer = client.get(f"{PATH}?coin=bitcoin")
     assert answer.status_code == 503
     assert answer.json is not None
@@ -211,7 +211,7 @@ def test_a_failure_on_the_way_is_the_last_line_and_no_end(
 ) -> None:
     monkeypatch.setattr(batches, "BATCH", 1000)
     answer = client.get(f"{PATH}?coin=bitcoin&format={form}", buffered=False)
-    monkeypatch.setattr(History, "records", _fail)
+    monkeypatch.setattr(QuoteHistory, "records", _fail)
     body = bytearray()
     with pytest.raises(PyMongoError):
         for chunk in answer.iter_encoded():

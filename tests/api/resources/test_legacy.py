@@ -13,12 +13,14 @@ from market.gap_repair.matching import Mended
 from market.gap_repair.queue import Repair, Repairs
 from market.sources.coingecko_charts import Point
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 NOW = datetime.now(UTC)
 
 
-def test_stats_are_the_newest_quote_and_nothing_else(client: FlaskClient, store: Store) -> None:
+def test_stats_are_the_newest_quote_and_nothing_else(
+    client: FlaskClient, store: QuoteStore
+) -> None:
     keep(store, quote("bitcoin", 40000, NOW - timedelta(hours=1)))
     keep(
         store,
@@ -33,7 +35,7 @@ def test_stats_are_the_newest_quote_and_nothing_else(client: FlaskClient, store:
     assert answer.headers["Last-Modified"] == http_date(NOW)
 
 
-def test_a_missing_number_is_null(client: FlaskClient, store: Store) -> None:
+def test_a_missing_number_is_null(client: FlaskClient, store: QuoteStore) -> None:
     keep(store, quote("bitcoin", 0.0000091))
     assert client.get("/stats?coin=bitcoin").json == {
         "price": 0.0000091,
@@ -52,7 +54,7 @@ def test_a_missing_number_is_null(client: FlaskClient, store: Store) -> None:
     ],
 )
 def test_deviation_is_the_population_s_over_the_newest_100(
-    client: FlaskClient, store: Store, prices: list[float], deviation: float
+    client: FlaskClient, store: QuoteStore, prices: list[float], deviation: float
 ) -> None:
     for number, price in enumerate(prices):
         keep(store, quote("bitcoin", price, NOW - timedelta(minutes=200 - number)))
@@ -79,7 +81,7 @@ def test_errors_are_the_seed_s(
     assert answer.json["error"] == error
 
 
-def test_with_many_coins_the_nearest_are_named(client: FlaskClient, store: Store) -> None:
+def test_with_many_coins_the_nearest_are_named(client: FlaskClient, store: QuoteStore) -> None:
     keep(store, *(quote(f"coin-{number}", 1.0) for number in range(50)), quote("bitcoin", 2.0))
     answer = client.get("/stats?coin=bitcon")
     assert answer.json is not None
@@ -87,7 +89,7 @@ def test_with_many_coins_the_nearest_are_named(client: FlaskClient, store: Store
     assert "52 coins in all" in answer.json["error"]
 
 
-def test_a_retired_id_goes_on_with_its_successor(client: FlaskClient, store: Store) -> None:
+def test_a_retired_id_goes_on_with_its_successor(client: FlaskClient, store: QuoteStore) -> None:
     keep(store, quote("matic-network", 0.9, NOW - timedelta(days=400)))
     assert client.get("/stats?coin=matic-network").json == {
         "price": 0.9,
@@ -100,7 +102,7 @@ def test_a_retired_id_goes_on_with_its_successor(client: FlaskClient, store: Sto
     assert answer.json["price"] == 0.21
 
 
-def test_what_would_have_been_answered_then(client: FlaskClient, store: Store) -> None:
+def test_what_would_have_been_answered_then(client: FlaskClient, store: QuoteStore) -> None:
     # Given three quotes, a minute apart, each recorded 10 s after its time
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
     for number, price in enumerate((40000.0, 45000.0, 50000.0)):
@@ -123,7 +125,7 @@ def test_what_would_have_been_answered_then(client: FlaskClient, store: Store) -
 
 
 def test_repaired_prices_are_used_only_where_the_answer_says_so(
-    client: FlaskClient, store: Store, database: Database[Document]
+    client: FlaskClient, store: QuoteStore, database: Database[Document]
 ) -> None:
     # Given one recorded price and two that were repaired
     now = datetime.now(UTC).replace(microsecond=0)

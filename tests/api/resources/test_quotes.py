@@ -13,7 +13,7 @@ from werkzeug.http import parse_options_header
 from api.pagination import Cursor
 from bench.harness.services import keep, quote
 from market.storage.database import QUOTES, REPAIRED, Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from tests.harness.mongodb_profiler import profiled, scans
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -26,7 +26,7 @@ def at(number: int) -> datetime:
 
 
 @pytest.fixture
-def stored(store: Store, database: Database[Document]) -> None:
+def stored(store: QuoteStore, database: Database[Document]) -> None:
     """Ten quotes of bitcoin, priced by their number, of which the third is repaired."""
     for number in range(10):
         found = [quote("bitcoin-cash", 5.0, at(number))]
@@ -141,7 +141,7 @@ def test_pages_hold_each_quote_once(client: FlaskClient, include: str) -> None:
 
 @pytest.mark.usefixtures("stored")
 def test_quotes_that_arrive_between_two_pages_shift_nothing(
-    client: FlaskClient, store: Store
+    client: FlaskClient, store: QuoteStore
 ) -> None:
     first = get(client, limit=4)
     path = following(first)
@@ -161,7 +161,9 @@ def test_the_link_goes_on_with_what_was_asked_for_and_nothing_else(client: Flask
     assert [one["price"] for one in get(client, path).json] == [107, 106]
 
 
-def test_a_retired_id_goes_on_with_its_successors_pages(client: FlaskClient, store: Store) -> None:
+def test_a_retired_id_goes_on_with_its_successors_pages(
+    client: FlaskClient, store: QuoteStore
+) -> None:
     old, new = "matic-network", "polygon-ecosystem-token"
     for number in range(3):
         keep(store, quote(old, 1.0 + number, at(number)))
@@ -215,7 +217,7 @@ def test_a_coin_that_is_not_collected_is_a_404(client: FlaskClient) -> None:
             assert "is not collected; /v1/coins lists what is" in answer.json["message"]
 
 
-def test_every_example_answers_after_two_updates(client: FlaskClient, store: Store) -> None:
+def test_every_example_answers_after_two_updates(client: FlaskClient, store: QuoteStore) -> None:
     for minutes in (15, 0):
         keep(store, quote("bitcoin", 1.0, datetime.now(UTC) - timedelta(minutes=minutes)))
     paths = client.get("/openapi.json").get_json()["paths"]
@@ -236,7 +238,7 @@ def test_a_coin_without_quotes_yet_has_an_empty_list(client: FlaskClient) -> Non
 
 @pytest.mark.usefixtures("stored")
 def test_a_page_reads_what_it_answers_and_sorts_nothing(
-    client: FlaskClient, database: Database[Document], store: Store
+    client: FlaskClient, database: Database[Document], store: QuoteStore
 ) -> None:
     keep(store, *(quote("bitcoin", 1.0, at(number)) for number in range(-500, 0)))
     queries: list[dict[str, object]] = [

@@ -12,7 +12,7 @@ from market.gap_repair.pause import Pause
 from market.gap_repair.queue import Repairs, Wanted
 from market.schedule.slots import Schedule
 from market.storage.database import REPAIRS, Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 END = START + timedelta(hours=3)
@@ -20,7 +20,7 @@ SCHEDULE = Schedule("*/15 * * * *")
 
 
 @pytest.fixture
-def repairs(database: Database[Document], store: Store) -> Repairs:
+def repairs(database: Database[Document], store: QuoteStore) -> Repairs:
     """Three repairs: bitcoin's ended with a slot that stays empty, two of ethereum wait."""
     keep(store, quote("bitcoin", 1.0), quote("ethereum", 1.0))
     made = Repairs(database)

@@ -16,7 +16,7 @@ from api.resources import statistics
 from bench.harness.services import RECORDED, keep, quote
 from market.model.quotes import Quote, parse_row
 from market.storage.database import REPAIRED, Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 START = datetime(2025, 11, 20, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -35,7 +35,7 @@ def iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-def kept(store: Store, prices: dict[int, float], coin: str = "bitcoin") -> None:
+def kept(store: QuoteStore, prices: dict[int, float], coin: str = "bitcoin") -> None:
     """Keeps a coin's prices by slot: each 40 s old when it is recorded, 10 s after its slot."""
     for slot, price in prices.items():
         at = START + slot * QUARTER
@@ -56,7 +56,7 @@ def repair(database: Database[Document], slot: int, price: float, recorded_at: d
     )
 
 
-def test_three_prices_by_hand(client: FlaskClient, store: Store) -> None:
+def test_three_prices_by_hand(client: FlaskClient, store: QuoteStore) -> None:
     kept(store, {0: 40_000.0, 1: 50_000.0, 3: 45_000.0})
     moment = START + 3 * QUARTER + timedelta(minutes=1)
     up, down = math.log(1.25), math.log(0.9)
@@ -94,7 +94,7 @@ def test_three_prices_by_hand(client: FlaskClient, store: Store) -> None:
     }
 
 
-def test_the_newest_100_unless_asked_otherwise(client: FlaskClient, store: Store) -> None:
+def test_the_newest_100_unless_asked_otherwise(client: FlaskClient, store: QuoteStore) -> None:
     kept(store, {slot: 1000.0 + slot % 7 for slot in range(120)})
     found = asked(client)
     assert (found["count"], found["expected"], found["gaps"]) == (100, 100, 0)
@@ -108,7 +108,7 @@ def test_the_newest_100_unless_asked_otherwise(client: FlaskClient, store: Store
     assert asked(client, records=10_000)["count"] == 120
 
 
-def test_a_window_ends_at_the_time_asked_of(client: FlaskClient, store: Store) -> None:
+def test_a_window_ends_at_the_time_asked_of(client: FlaskClient, store: QuoteStore) -> None:
     kept(store, {slot: 1000.0 + slot for slot in range(40) if slot != 30})
     # Two hours until 10 s behind slot 32: their slots are 25 to 32, and 24 lies just before.
     moment = iso(START + 32 * QUARTER + timedelta(seconds=10))
@@ -123,7 +123,7 @@ def test_a_window_ends_at_the_time_asked_of(client: FlaskClient, store: Store) -
 
 
 def test_a_windows_first_slot_may_have_its_quote_before_it(
-    client: FlaskClient, store: Store
+    client: FlaskClient, store: QuoteStore
 ) -> None:
     kept(store, {slot: 1000.0 + slot for slot in range(40)})
     # Slot 25 is in the window, but its quote's own time is 10 s before it.
@@ -131,7 +131,7 @@ def test_a_windows_first_slot_may_have_its_quote_before_it(
     assert (found["count"], found["expected"], found["gaps"]) == (7, 8, 0)
 
 
-def test_a_window_without_records(client: FlaskClient, store: Store) -> None:
+def test_a_window_without_records(client: FlaskClient, store: QuoteStore) -> None:
     kept(store, {0: 1000.0})
     found = asked(client, window="1d", as_of=iso(START + timedelta(days=9)))
     assert (found["count"], found["expected"], found["gaps"]) == (0, 96, 96)
@@ -139,7 +139,7 @@ def test_a_window_without_records(client: FlaskClient, store: Store) -> None:
 
 
 def test_a_window_with_too_many_records(
-    client: FlaskClient, store: Store, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, store: QuoteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept(store, dict.fromkeys(range(6), 1000.0))
     monkeypatch.setattr(statistics, "MOST_RECORDS", 5)
@@ -151,7 +151,7 @@ def test_a_window_with_too_many_records(
 
 
 def test_repaired_records_count_only_if_asked_for(
-    client: FlaskClient, store: Store, database: Database[Document]
+    client: FlaskClient, store: QuoteStore, database: Database[Document]
 ) -> None:
     kept(store, {0: 100.0, 1: 100.0, 4: 100.0})
     repaired_at = START + timedelta(hours=3)
@@ -168,7 +168,7 @@ def test_repaired_records_count_only_if_asked_for(
 
 @pytest.mark.parametrize("query", [{}, {"window": "6h"}, {"include": "repaired", "records": 7}])
 def test_as_of_a_time_the_answer_is_what_it_was_then(
-    client: FlaskClient, store: Store, database: Database[Document], query: dict[str, Any]
+    client: FlaskClient, store: QuoteStore, database: Database[Document], query: dict[str, Any]
 ) -> None:
     now = datetime.now(UTC)
     for back in range(20, 0, -1):
@@ -186,7 +186,7 @@ def test_as_of_a_time_the_answer_is_what_it_was_then(
     assert found == then
 
 
-def test_a_time_still_to_come_means_now(client: FlaskClient, store: Store) -> None:
+def test_a_time_still_to_come_means_now(client: FlaskClient, store: QuoteStore) -> None:
     keep(store, quote("bitcoin", 1000.0))
     found = asked(client, as_of="2150-01-01T00:00:00Z", window="1h")
     assert found["count"] == 1
@@ -194,14 +194,14 @@ def test_a_time_still_to_come_means_now(client: FlaskClient, store: Store) -> No
 
 
 def test_nothing_is_known_as_of_a_time_before_the_first_record(
-    client: FlaskClient, store: Store
+    client: FlaskClient, store: QuoteStore
 ) -> None:
     keep(store, quote("bitcoin", 1000.0))
     found = asked(client, as_of="2009-01-03T00:00:00Z")
     assert (found["count"], found["expected"], found["gaps"]) == (0, None, None)
 
 
-def test_one_record_and_none(client: FlaskClient, store: Store) -> None:
+def test_one_record_and_none(client: FlaskClient, store: QuoteStore) -> None:
     keep(store, quote("bitcoin", 2e-10))
     found = asked(client)
     assert (found["count"], found["deviation"], found["sample_deviation"]) == (1, 0.0, None)
@@ -214,7 +214,7 @@ def test_one_record_and_none(client: FlaskClient, store: Store) -> None:
 
 
 @pytest.mark.parametrize("unit", [2e-10, 1e300])
-def test_prices_of_any_size(client: FlaskClient, store: Store, unit: float) -> None:
+def test_prices_of_any_size(client: FlaskClient, store: QuoteStore, unit: float) -> None:
     prices = [unit * (3 + math.sin(number)) for number in range(40)]
     kept(store, dict(enumerate(prices)))
     found = asked(client)
@@ -225,7 +225,7 @@ def test_prices_of_any_size(client: FlaskClient, store: Store, unit: float) -> N
 
 
 def test_a_retired_id_is_answered_for_by_its_successor_once_that_is_newer(
-    client: FlaskClient, store: Store
+    client: FlaskClient, store: QuoteStore
 ) -> None:
     kept(store, {0: 0.5}, "matic-network")
     kept(store, {9: 0.6}, "polygon-ecosystem-token")
@@ -280,7 +280,7 @@ def test_odd_parameters_are_answered(client: FlaskClient) -> None:
     "path", ["/v1/coins/{coin}/statistics", "/v1/correlations"], ids=["statistics", "correlations"]
 )
 def test_every_example_answers_after_two_updates(
-    client: FlaskClient, store: Store, path: str
+    client: FlaskClient, store: QuoteStore, path: str
 ) -> None:
     for minutes in (15, 0):
         at = datetime.now(UTC) - timedelta(minutes=minutes)
@@ -302,7 +302,7 @@ def test_every_example_answers_after_two_updates(
 
 
 def test_recorded_pages_have_the_statistics_calculated_from_the_files(
-    client: FlaskClient, store: Store
+    client: FlaskClient, store: QuoteStore
 ) -> None:
     files = sorted(RECORDED.glob("markets_usd_page1_2025-12-14T*_run.json"))
     if not files:

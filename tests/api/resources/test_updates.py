@@ -20,7 +20,7 @@ from bench.harness.services import free_port, wait_until
 from bridge.events import ID
 from cli.migrate import prepare
 from market.ledger.ledger import Ledger
-from market.model.quotes import LeftOut
+from market.model.quotes import SkippedCoin
 from market.storage.database import Document
 from settings import Settings
 
@@ -41,7 +41,7 @@ def close(ledger: Ledger, name: str, state: str, error: str | None = None) -> No
         state=state,
         hops={"fetched": NOW},
         counts={"asked": 2, "stored": 1},
-        left_out=[LeftOut("odd", "its price is null")],
+        left_out=[SkippedCoin("odd", "its price is null")],
         error=error,
     )
 

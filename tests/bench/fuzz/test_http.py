@@ -16,7 +16,7 @@ from bench.fuzz.http import fault_of, fuzz, raw_requests, send_raw
 from bench.fuzz.run import NEVER, tracebacks
 from bench.harness.services import keep, quote
 from bench.harness.system import System, running
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_long_query_is_refused(client: FlaskClient, path: str, method: str) ->
             assert ("error" in answer.json) == (path in LEGACY_PATHS)
 
 
-def test_as_many_coins_as_are_allowed_can_be_named(client: FlaskClient, store: Store) -> None:
+def test_as_many_coins_as_are_allowed_can_be_named(client: FlaskClient, store: QuoteStore) -> None:
     keep(store, *(quote(f"{number:0128}", 1.0) for number in range(250)))
     coins = "&".join(f"coin={number:0128}" for number in range(250))
     assert client.get(f"/v1/quotes/export?{coins}").text.count("\n") == 251

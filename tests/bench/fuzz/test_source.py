@@ -18,7 +18,7 @@ from market.schedule.slots import Schedule
 from market.sources.coingecko import CoinGecko
 from market.sources.http import Deadline, SourceError
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from settings import parse_coins
 
 ANSWERS = 60
@@ -34,7 +34,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_hostile_answers_leave_no_wrong_quote_and_are_named(
     database: Database[Document],
     ledger: Ledger,
-    store: Store,
+    store: QuoteStore,
     source: CoinGecko,
     simulator: SimulatorControl,
 ) -> None:

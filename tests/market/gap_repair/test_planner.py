@@ -11,7 +11,7 @@ from market.gap_repair.planner import Planner
 from market.ledger.ledger import Ledger
 from market.schedule.slots import Schedule
 from market.storage.database import REPAIRS, Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 QUARTERS = Schedule("*/15 * * * *")
 NOW = datetime(2026, 11, 22, 8, 37, tzinfo=UTC)
@@ -68,7 +68,7 @@ def test_neighbouring_slots_are_one_stretch() -> None:
 
 
 def test_each_coin_is_backfilled_once_the_pinned_first(
-    planner: Planner, store: Store, database: Database[Document]
+    planner: Planner, store: QuoteStore, database: Database[Document]
 ) -> None:
     # Given coins of which one is pinned, and one that is pinned by an id that was retired
     ranks = {"tether": 3, "ethereum": 2, "polygon-ecosystem-token": 40, "unranked": None}
@@ -86,7 +86,7 @@ def test_each_coin_is_backfilled_once_the_pinned_first(
 
 
 def test_slots_without_an_update_are_wanted_for_every_coin(
-    planner: Planner, store: Store, ledger: Ledger, database: Database[Document]
+    planner: Planner, store: QuoteStore, ledger: Ledger, database: Database[Document]
 ) -> None:
     # Given coins whose backfill is wanted already
     keep(store, quote("bitcoin", 1.0, rank=1), quote("ethereum", 1.0, rank=2))
@@ -108,7 +108,7 @@ def test_slots_without_an_update_are_wanted_for_every_coin(
 
 
 def test_an_outage_is_one_stretch_and_waits_for_its_end(
-    planner: Planner, store: Store, ledger: Ledger, database: Database[Document]
+    planner: Planner, store: QuoteStore, ledger: Ledger, database: Database[Document]
 ) -> None:
     # Given a source that is down for twelve hours, seen slot by slot; a second one stands in twice
     keep(store, quote("bitcoin", 1.0))
@@ -133,7 +133,7 @@ def test_an_outage_is_one_stretch_and_waits_for_its_end(
 
 
 def test_the_current_slot_may_still_succeed(
-    planner: Planner, store: Store, ledger: Ledger, database: Database[Document]
+    planner: Planner, store: QuoteStore, ledger: Ledger, database: Database[Document]
 ) -> None:
     keep(store, quote("bitcoin", 1.0))
     planner.run([], NOW)
@@ -148,7 +148,7 @@ def test_the_current_slot_may_still_succeed(
 
 
 def test_a_slot_that_was_tried_again_with_success_is_no_gap(
-    planner: Planner, store: Store, ledger: Ledger
+    planner: Planner, store: QuoteStore, ledger: Ledger
 ) -> None:
     keep(store, quote("bitcoin", 1.0))
     planner.run([], NOW)
@@ -161,7 +161,7 @@ def test_a_slot_that_was_tried_again_with_success_is_no_gap(
 
 
 def test_a_plan_that_was_lost_halfway_is_made_again(
-    planner: Planner, store: Store, ledger: Ledger, database: Database[Document]
+    planner: Planner, store: QuoteStore, ledger: Ledger, database: Database[Document]
 ) -> None:
     # Given a plan whose end was not noted
     keep(store, quote("bitcoin", 1.0))

@@ -17,8 +17,8 @@ from market.sources.coingecko import CoinGecko
 from market.sources.coingecko_charts import DAY
 from market.sources.http import Deadline, SourceError
 from market.storage.database import MARKS, REPAIRED, REPAIRS, Document
-from market.storage.quote_history import History
-from market.storage.quote_store import Store
+from market.storage.quote_history import QuoteHistory
+from market.storage.quote_store import QuoteStore
 
 QUARTERS = Schedule("*/15 * * * *")
 QUARTER = timedelta(minutes=15)
@@ -60,7 +60,7 @@ class Scripted:
 
 @pytest.fixture
 def mended(database: Database[Document]) -> Mender:
-    repairs, history = Repairs(database), History(database)
+    repairs, history = Repairs(database), QuoteHistory(database)
 
     def done(charts: Any, start: datetime, end: datetime) -> Document:
         repairs.want([Wanted("bitcoin", start, end, 0)], datetime.now(UTC))
@@ -99,7 +99,7 @@ def test_the_last_day_is_mended_slot_by_slot_and_before_it_by_the_hour(
     charts = [source.chart("bitcoin", "usd", days=n, deadline=Deadline(5)) for n in (1, 2)]
     points = {(time, price) for chart in charts for time, price in chart["prices"]}
     assert all((round(q["_id"]["at"].timestamp() * 1000), q["price"]) in points for q in stored)
-    history = History(database).records("bitcoin", limit=100, repaired=True)
+    history = QuoteHistory(database).records("bitcoin", limit=100, repaired=True)
     assert len(history) == 100
 
 
@@ -114,7 +114,7 @@ def test_a_stretch_of_many_slots_takes_no_longer_for_each(
 
 
 def test_three_hours_offline_are_mended_and_the_rest_left_alone(
-    mended: Mender, source: CoinGecko, database: Database[Document], store: Store
+    mended: Mender, source: CoinGecko, database: Database[Document], store: QuoteStore
 ) -> None:
     # Given a quote for each slot but those of three hours
     first, gap = current() - timedelta(hours=9), range(12, 24)
@@ -126,7 +126,7 @@ def test_three_hours_offline_are_mended_and_the_rest_left_alone(
     repair = mended(source, first + 12 * QUARTER, first + 24 * QUARTER)
     # Then
     assert (repair["empty"], repair["mended"]) == (12, {"300": 12})
-    history = History(database)
+    history = QuoteHistory(database)
     recorded = history.records("bitcoin", limit=100)
     both = history.records("bitcoin", limit=100, repaired=True)
     assert (len(recorded), len(both)) == (24, 36)
@@ -155,7 +155,7 @@ def test_what_the_source_has_no_point_for_stays_a_gap(mended: Mender) -> None:
     assert (repair["state"], repair["empty"], repair["mended"]) == ("done", 4, {"300": 1})
 
 
-def test_what_is_not_empty_costs_no_call(mended: Mender, store: Store) -> None:
+def test_what_is_not_empty_costs_no_call(mended: Mender, store: QuoteStore) -> None:
     at = current() - QUARTER
     keep(store, quote("bitcoin", 1.0, at))
     repair = mended(Scripted(), at, current())

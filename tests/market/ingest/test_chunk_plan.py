@@ -5,7 +5,7 @@ import pytest
 from bench.harness.services import quote
 from market.ingest.chunk_plan import Run
 from market.ingest.chunks import Part
-from market.model.quotes import LeftOut
+from market.model.quotes import SkippedCoin
 from market.sources.fetch import Fetched
 from market.sources.http import SourceError
 from settings import parse_coins
@@ -89,7 +89,7 @@ def test_a_second_source_ends_it() -> None:
 
 
 def test_a_coin_that_no_page_had_is_named_by_the_last_run_alone() -> None:
-    bitcoin = LeftOut("bitcoin", "the source does not know it")
+    bitcoin = SkippedCoin("bitcoin", "the source does not know it")
     assert run().part(Fetched({"dash": quote("dash", 1.0)}))[0].left_out == []
     part, is_last = run(0, 1).part(Fetched({"dash": quote("dash", 1.0)}))
     assert is_last

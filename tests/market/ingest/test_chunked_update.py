@@ -15,7 +15,7 @@ from market.ledger.ledger import Claim, LeaseLost, Ledger
 from market.schedule.slots import Schedule
 from market.sources.coingecko import CoinGecko
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from settings import parse_coins
 from simulator.market import Market
 
@@ -28,14 +28,14 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def run(ledger: Ledger, store: Store, sieve: Sieve, source: CoinGecko) -> Run:
+def run(ledger: Ledger, store: QuoteStore, sieve: Sieve, source: CoinGecko) -> Run:
     """One run of an update, of a page unless said otherwise."""
 
     def carried_out(coins: str = "top:500", name: str = "a", **changes: Any) -> Outcome:
         ledger.receive(name, trigger="event", slot=changes.pop("slot", None), hops={})
         claim = ledger.claim(name, "worker", datetime.now(UTC))
         assert claim is not None
-        through: Callable[[Claim], Store] = changes.pop("through", lambda _: store)
+        through: Callable[[Claim], QuoteStore] = changes.pop("through", lambda _: store)
         with Lease(ledger, claim) as lease:
             return carry_out(
                 lease,
@@ -80,7 +80,7 @@ def let_it_run_out(database: Database[Document]) -> None:
 
 
 def test_each_part_is_readable_and_the_last_closes_the_update(
-    run: Run, update: Callable[..., Document], store: Store, ledger: Ledger
+    run: Run, update: Callable[..., Document], store: QuoteStore, ledger: Ledger
 ) -> None:
     assert run() == Outcome("received", 250, goes_on=True)
     waits = update()
@@ -106,10 +106,10 @@ def test_parts_count_as_one_run_does(run: Run, update: Callable[..., Document]) 
 
 @pytest.mark.row("worker-killed")
 def test_what_a_killed_worker_stored_is_not_fetched_again(
-    run: Run, update: Callable[..., Document], database: Database[Document], store: Store
+    run: Run, update: Callable[..., Document], database: Database[Document], store: QuoteStore
 ) -> None:
     # Given a worker that stored one page, and died with the second
-    class Dies(Store):
+    class Dies(QuoteStore):
         def merge_latest(self, *_: object, **__: object) -> None:
             raise RuntimeError("killed")
 
@@ -162,7 +162,7 @@ def end_waits(ledger: Ledger) -> None:
 def test_a_run_that_lost_its_lease_adds_no_part(
     run: Run, update: Callable[..., Document], database: Database[Document]
 ) -> None:
-    class Thawed(Store):
+    class Thawed(QuoteStore):
         def merge_latest(self, *_: object, **__: object) -> None:
             database["updates"].update_one({"_id": "a"}, {"$inc": {"fence": 1}})
 
@@ -197,7 +197,7 @@ def test_a_page_that_must_wait_comes_later_and_the_others_stay(
 
 @pytest.mark.row("source-failing")
 def test_a_part_that_fails_is_named_and_the_rest_is_kept(
-    run: Run, update: Callable[..., Document], simulator: SimulatorControl, store: Store
+    run: Run, update: Callable[..., Document], simulator: SimulatorControl, store: QuoteStore
 ) -> None:
     run()
     simulator.fault("body", body=NO_USE, status=400)
@@ -235,7 +235,7 @@ def test_what_is_stored_of_an_update_that_came_to_no_end_is_counted(
 
 @pytest.mark.row("no-quote")
 def test_whoever_is_absent_from_all_parts_is_marked_and_nobody_else(
-    run: Run, store: Store, simulator: SimulatorControl, update: Callable[..., Document]
+    run: Run, store: QuoteStore, simulator: SimulatorControl, update: Callable[..., Document]
 ) -> None:
     # Given coins of both pages, one by an id of its own
     coins = "bitcoin,matic-network,no-such-coin,top:500"
@@ -261,7 +261,7 @@ def test_whoever_is_absent_from_all_parts_is_marked_and_nobody_else(
 
 
 def test_a_tick_of_an_earlier_part_is_in_the_end_s_counts(
-    run: Run, store: Store, simulator: SimulatorControl, update: Callable[..., Document]
+    run: Run, store: QuoteStore, simulator: SimulatorControl, update: Callable[..., Document]
 ) -> None:
     to_its_end(run, "top:500", "first")
     simulator.fault("price", coin="bitcoin", value=store.latest().coins["bitcoin"]["price"] * 10)

@@ -21,8 +21,8 @@ from market.schedule.slots import Schedule
 from market.sources.coingecko import CoinGecko
 from market.sources.fetch import Source
 from market.storage.database import Document
-from market.storage.quote_history import History
-from market.storage.quote_store import Store
+from market.storage.quote_history import QuoteHistory
+from market.storage.quote_store import QuoteStore
 from settings import parse_coins
 from simulator.app import create_simulator
 from simulator.replay import Replay
@@ -55,7 +55,7 @@ class System:
     def __init__(self, database: Database[Document], source: Source) -> None:
         self.database = database
         self.ledger = Ledger(database)
-        self.store = Store(database)
+        self.store = QuoteStore(database)
         self.sieve = Sieve(database)
         self.source = source
 
@@ -236,7 +236,12 @@ def test_a_usual_update_reads_no_history_and_writes_nothing(
     system: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on = system({"coin": (4, 149.0), "new": (4, 5.0)})
-    for owner, name in ((History, "records"), (Held, "enter"), (Held, "settle"), (Held, "forget")):
+    for owner, name in (
+        (QuoteHistory, "records"),
+        (Held, "enter"),
+        (Held, "settle"),
+        (Held, "forget"),
+    ):
         monkeypatch.setattr(owner, name, None)
     assert on.update("usual") == Outcome("done", 2)
 
@@ -295,12 +300,12 @@ def test_ticks_are_kept_for_an_hour_after_they_are_settled(system: Make) -> None
 
 
 STEPS = [
-    *((Held, "enter"), (Held, "settle"), (Store, "record"), (Store, "describe")),
-    *((Store, "merge_latest"), (Ledger, "close"), (Held, "forget")),
+    *((Held, "enter"), (Held, "settle"), (QuoteStore, "record"), (QuoteStore, "describe")),
+    *((QuoteStore, "merge_latest"), (Ledger, "close"), (Held, "forget")),
 ]
 steps = pytest.mark.parametrize(("owner", "step"), STEPS, ids=[step for _, step in STEPS])
 # Before each step; and after the first call of the one that is called twice.
-DEATHS = [(owner, step, "before") for owner, step in STEPS] + [(Store, "record", "after")]
+DEATHS = [(owner, step, "before") for owner, step in STEPS] + [(QuoteStore, "record", "after")]
 deaths = pytest.mark.parametrize(
     ("owner", "step", "when"), DEATHS, ids=[f"{when} {step}" for _, step, when in DEATHS]
 )
@@ -389,7 +394,7 @@ def test_what_a_dead_run_released_is_stored_by_whoever_comes_next(system: Make) 
     on = system({"coin": (4, 20.0)}, {"coin": (5, 19.0)}, {"other": (6, 7.0)})
     on.update("first")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(TypeError):
-        patch.setattr(Store, "record", None)
+        patch.setattr(QuoteStore, "record", None)
         on.update("dead")
     assert on.prices() == PAST
     # Then even an update that knows nothing of the coin stores it

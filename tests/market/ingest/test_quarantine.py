@@ -7,7 +7,7 @@ from pymongo.database import Database
 
 from bench.harness.services import quote
 from market.ingest.quarantine import Held
-from market.model.documents import HeldTick
+from market.model.documents import QuarantinedQuote
 from market.storage.database import Document
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -28,7 +28,7 @@ def test_a_tick_reads_back_whole_and_is_a_valid_document(held: Held) -> None:
     held.settle([(SLIP, "dropped", "it fell back")], "second")
     (tick,) = held.all()
     assert (tick.state, tick.settled_by, tick.evidence) == ("dropped", "second", "it fell back")
-    document = HeldTick.objects.get()
+    document = QuarantinedQuote.objects.get()
     document.validate()
     assert (document.key.coin, document.key.at) == ("coin", AT)
     assert document.quote["price"] == 1000.0

@@ -21,7 +21,7 @@ from market.ledger.ledger import Ledger
 from market.schedule.slots import Schedule
 from market.sources.coingecko import CoinGecko
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from settings import parse_coins
 from simulator.app import create_simulator
 from simulator.market import Market
@@ -71,7 +71,11 @@ def replayed(pages: Path) -> Iterator[CoinGecko]:
 
 
 def test_twelve_updates_store_what_twelve_pages_say(
-    pages: Path, replayed: CoinGecko, ledger: Ledger, store: Store, database: Database[Document]
+    pages: Path,
+    replayed: CoinGecko,
+    ledger: Ledger,
+    store: QuoteStore,
+    database: Database[Document],
 ) -> None:
     # Given what the files say: of a coin's rows of the same moment the first stands
     files = sorted(pages.glob(PATTERN))

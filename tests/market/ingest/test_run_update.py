@@ -21,7 +21,7 @@ from market.sources.coingecko import CoinGecko
 from market.sources.fetch import Source, fetch, pages
 from market.sources.http import Deadline
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from settings import parse_coins
 from simulator.market import Market
 
@@ -46,7 +46,7 @@ def claim(ledger: Ledger) -> Callable[..., Claim]:
 
 @pytest.fixture
 def run(
-    ledger: Ledger, store: Store, sieve: Sieve, source: CoinGecko, claim: Callable[..., Claim]
+    ledger: Ledger, store: QuoteStore, sieve: Sieve, source: CoinGecko, claim: Callable[..., Claim]
 ) -> Run:
     """Carries out an update, as the task does."""
 
@@ -128,7 +128,7 @@ class Interrupted:
 def test_good_coins_are_stored_and_the_others_are_named(
     run: Run,
     update: Callable[..., Document],
-    store: Store,
+    store: QuoteStore,
     simulator: SimulatorControl,
     database: Database[Document],
 ) -> None:
@@ -204,7 +204,7 @@ def test_how_far_it_is_is_told_now_and_then(
 
 
 def test_a_quote_says_what_the_page_said(
-    run: Run, store: Store, simulator: SimulatorControl
+    run: Run, store: QuoteStore, simulator: SimulatorControl
 ) -> None:
     simulator.fault("price", coin="bitcoin", value=12345.678)
     run("bitcoin")
@@ -217,7 +217,7 @@ def test_a_quote_says_what_the_page_said(
 
 
 def test_a_coin_on_two_pages_is_one_quote(
-    run: Run, store: Store, update: Callable[..., Document], database: Database[Document]
+    run: Run, store: QuoteStore, update: Callable[..., Document], database: Database[Document]
 ) -> None:
     assert run("bitcoin,ethereum,top:20").stored == 20
     assert update()["counts"]["asked"] == 20
@@ -233,7 +233,7 @@ def test_more_coins_than_a_page_holds(run: Run) -> None:
 
 @pytest.mark.row("no-quote")
 def test_a_retired_coin_is_collected_as_its_successor(
-    run: Run, store: Store, update: Callable[..., Document]
+    run: Run, store: QuoteStore, update: Callable[..., Document]
 ) -> None:
     assert run("matic-network") == Outcome("done", 1)
     assert left_out(update()) == {
@@ -247,7 +247,7 @@ def test_a_retired_coin_is_collected_as_its_successor(
 @pytest.mark.row("source-failing")
 def test_when_every_page_fails_the_update_fails_with_the_reason(
     run: Run,
-    store: Store,
+    store: QuoteStore,
     update: Callable[..., Document],
     simulator: SimulatorControl,
     database: Database[Document],
@@ -310,7 +310,7 @@ def test_a_long_wait_puts_the_update_off(
 
 
 def test_one_page_that_must_wait_does_not_hold_the_others(
-    run: Run, update: Callable[..., Document], simulator: SimulatorControl, store: Store
+    run: Run, update: Callable[..., Document], simulator: SimulatorControl, store: QuoteStore
 ) -> None:
     simulator.fault("rate_limited", retry_after=119)
     assert run("bitcoin,top:20").state == "received"
@@ -434,7 +434,7 @@ def test_an_old_slot_that_was_tried_has_failed(
 
 
 def test_what_cannot_be_stored_is_put_off_with_the_reason(
-    run: Run, update: Callable[..., Document], store: Store
+    run: Run, update: Callable[..., Document], store: QuoteStore
 ) -> None:
     assert run("bitcoin", obstacle=lambda: "no room") == Outcome("received", 0)
     put_off = update()
@@ -455,7 +455,7 @@ def test_an_update_that_never_ends_is_given_up(
 
 @pytest.mark.row("no-quote")
 def test_rows_that_stand_still_are_no_new_quotes(
-    run: Run, update: Callable[..., Document], simulator: SimulatorControl, store: Store
+    run: Run, update: Callable[..., Document], simulator: SimulatorControl, store: QuoteStore
 ) -> None:
     # Given
     for coin in ("bitcoin", "ethereum"):
@@ -518,7 +518,7 @@ def test_a_lease_that_is_lost_unnoticed_closes_nothing(
 @pytest.mark.row("worker-killed")
 def test_an_update_that_died_on_the_way_is_finished_by_the_next_try(
     run: Run,
-    store: Store,
+    store: QuoteStore,
     simulator: SimulatorControl,
     database: Database[Document],
     step: str,
@@ -530,7 +530,7 @@ def test_an_update_that_died_on_the_way_is_finished_by_the_next_try(
         def killed(*_: object, **__: object) -> None:
             raise RuntimeError("killed")
 
-        patch.setattr(Store, step, killed)
+        patch.setattr(QuoteStore, step, killed)
         run("bitcoin,no-such-coin")
     # When its lease has run out
     database["updates"].update_one(
@@ -546,7 +546,7 @@ def test_an_update_that_died_on_the_way_is_finished_by_the_next_try(
 
 
 def test_a_coin_that_comes_back_is_active_again(
-    run: Run, store: Store, simulator: SimulatorControl
+    run: Run, store: QuoteStore, simulator: SimulatorControl
 ) -> None:
     run("bitcoin", "there")
     simulator.fault("retired", coin="bitcoin")
@@ -557,7 +557,9 @@ def test_a_coin_that_comes_back_is_active_again(
     assert store.coins()["bitcoin"]["state"] == "active"
 
 
-def test_a_coin_that_leaves_the_top_is_marked_and_its_quotes_stay(run: Run, store: Store) -> None:
+def test_a_coin_that_leaves_the_top_is_marked_and_its_quotes_stay(
+    run: Run, store: QuoteStore
+) -> None:
     # Given the top 3, one of them pinned by id
     run("bitcoin,top:3", "three")
     everyone = set(store.latest().coins)
@@ -572,7 +574,7 @@ def test_a_coin_that_leaves_the_top_is_marked_and_its_quotes_stay(run: Run, stor
 
 
 def test_three_prices_have_the_deviation_of_the_task(
-    run: Run, store: Store, simulator: SimulatorControl
+    run: Run, store: QuoteStore, simulator: SimulatorControl
 ) -> None:
     for price in (40000, 45000, 50000):
         simulator.fault("price", coin="bitcoin", value=price)

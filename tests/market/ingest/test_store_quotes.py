@@ -11,7 +11,7 @@ from market.ingest.store_quotes import Stored, keep
 from market.ledger.lease import Lease
 from market.ledger.ledger import Claim, LeaseLost, Ledger
 from market.model.quotes import Quote
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ def lease(ledger: Ledger) -> Lease:
 
 
 @pytest.fixture
-def store_all(lease: Lease, store: Store, sieve: Sieve) -> Callable[..., Stored]:
+def store_all(lease: Lease, store: QuoteStore, sieve: Sieve) -> Callable[..., Stored]:
     def stored(*quotes: Quote) -> Stored:
         known = store.latest(), store.away()
         check = lease.check
@@ -33,7 +33,7 @@ def store_all(lease: Lease, store: Store, sieve: Sieve) -> Callable[..., Stored]
 
 
 def test_what_is_new_is_stored_described_and_merged(
-    store_all: Callable[..., Stored], store: Store
+    store_all: Callable[..., Stored], store: QuoteStore
 ) -> None:
     first = [quote("bitcoin", 60_000.0, START), quote("ether", 3000.0, START)]
     assert store_all(*first).new == 2
@@ -52,7 +52,7 @@ def test_what_is_new_is_stored_described_and_merged(
 
 
 def test_a_tick_is_held_and_released_by_the_next_price(
-    store_all: Callable[..., Stored], store: Store
+    store_all: Callable[..., Stored], store: QuoteStore
 ) -> None:
     steps = [START + number * timedelta(minutes=15) for number in range(3)]
     assert store_all(quote("bitcoin", 60_000.0, steps[0])).new == 1
@@ -63,7 +63,10 @@ def test_a_tick_is_held_and_released_by_the_next_price(
 
 
 def test_without_a_lease_nothing_is_stored(
-    store_all: Callable[..., Stored], store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch
+    store_all: Callable[..., Stored],
+    store: QuoteStore,
+    lease: Lease,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def ran_out() -> None:
         raise LeaseLost("it ran out")

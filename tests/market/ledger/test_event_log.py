@@ -10,7 +10,7 @@ from pymongo.database import Database
 from market.ledger import ledger as market_ledger
 from market.ledger.event_log import Closings, newest_number
 from market.ledger.ledger import Claim, Ledger
-from market.model.quotes import LeftOut
+from market.model.quotes import SkippedCoin
 from market.storage.database import Document
 from tests.harness.mongodb_profiler import profiled, scans
 
@@ -31,7 +31,7 @@ def claimed(ledger: Ledger, name: str) -> Claim:
 
 
 def close(ledger: Ledger, claim: Claim, state: str = "done") -> None:
-    left_out = [LeftOut("odd", "its price is null")]
+    left_out = [SkippedCoin("odd", "its price is null")]
     ledger.close(claim, state=state, hops={}, counts={}, left_out=left_out, error=None)
 
 

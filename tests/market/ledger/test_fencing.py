@@ -12,7 +12,7 @@ from market.ledger import fencing
 from market.ledger.fencing import fenced
 from market.ledger.ledger import LeaseLost
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 WRITES: dict[str, Callable[[Collection[Document]], object]] = {
     "insert_one": lambda c: c.insert_one({"_id": 2}),
@@ -65,7 +65,7 @@ def test_all_that_an_update_writes_to_goes_through_the_fence(
     database: Database[Document], lease: Held
 ) -> None:
     # Whoever gives them a collection that is not fenced gives a thawed worker a way around it.
-    for made in (Store(database).under(lease.check), Sieve(database).under(lease.check)):
+    for made in (QuoteStore(database).under(lease.check), Sieve(database).under(lease.check)):
         owned = [one for one in vars(made).values() if type(one).__module__ != fencing.__name__]
         for owner in (made, *owned):
             for name, value in getattr(owner, "__dict__", {}).items():

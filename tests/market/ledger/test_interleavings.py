@@ -36,7 +36,7 @@ from market.schedule.slots import Schedule
 from market.sources.http import SourceError
 from market.storage import database as market_database
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 from settings import parse_coins
 from tasks import ingest, schedule
 from tests.harness.interleaving import Worker, pause, worker
@@ -192,7 +192,7 @@ class Machine(RuleBasedStateMachine):
         self.demands = 0
         self.on = SimpleNamespace(
             ledger=self.ledger,
-            store=Store(world.database),
+            store=QuoteStore(world.database),
             sieve=Sieve(world.database),
             source=self.source,
             schedule=MINUTELY,
@@ -563,18 +563,18 @@ def _a_demand_waits_for_ever() -> ExitStack:
 
 
 def _quotes_are_written_without_a_look_at_the_lease() -> ExitStack:
-    def unfenced(self: Store, check: Callable[[], None]) -> Store:
+    def unfenced(self: QuoteStore, check: Callable[[], None]) -> QuoteStore:
         fenced = original(self, check)
 
         def record(*arguments: Any, **named: Any) -> int:
             pause()
-            return Store(self._database).record(*arguments, **named)
+            return QuoteStore(self._database).record(*arguments, **named)
 
         fenced.record = record  # type: ignore[method-assign]
         return fenced
 
-    original = Store.under
-    return _with(patch.object(Store, "under", unfenced))
+    original = QuoteStore.under
+    return _with(patch.object(QuoteStore, "under", unfenced))
 
 
 def _with(*patches: Any) -> ExitStack:

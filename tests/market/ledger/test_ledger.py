@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError
 
 from bench.harness.services import free_port, wait_until
 from market.ledger.ledger import MAX_LEFT_OUT, Claim, LeaseLost, Ledger
-from market.model.quotes import LeftOut
+from market.model.quotes import SkippedCoin
 from market.storage.database import Document
 from tests.harness.mongodb_profiler import profiled, scans
 
@@ -149,7 +149,7 @@ def test_renewing_lengthens_the_lease(ledger: Ledger, expire: Callable[[str], No
 def test_closing_keeps_hops_counts_and_who_was_left_out(ledger: Ledger) -> None:
     receive(ledger)
     claim = claimed(ledger)
-    left_out = [LeftOut(f"coin {n}", "its price is $null") for n in range(MAX_LEFT_OUT + 5)]
+    left_out = [SkippedCoin(f"coin {n}", "its price is $null") for n in range(MAX_LEFT_OUT + 5)]
     close(
         ledger,
         claim,

@@ -2,7 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
-from market.model.candle import DAY, FOUR_HOURS, HOUR, QUARTER, Candle, down, joined, together, up
+from market.model.candle import (
+    DAY,
+    FOUR_HOURS,
+    HOUR,
+    QUARTER,
+    Candle,
+    ceil_to,
+    floor_to,
+    merge,
+    merge_by_start,
+)
 
 NINE = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
@@ -29,7 +39,7 @@ def candle(start: datetime, first: int, last: int, *prices: float, repaired: int
 def test_open_is_the_earliest_and_close_the_latest_in_whatever_order() -> None:
     early, late = candle(NINE, 5, 20, 3.0, 1.0), candle(NINE, 10, 40, 9.0, 4.0, repaired=2)
     for parts in ([early, late], [late, early]):
-        one = together(NINE, parts)
+        one = merge(NINE, parts)
         assert (one.open, one.high, one.low, one.close) == (3.0, 9.0, 1.0, 4.0)
         assert (one.count, one.repaired, one.volume_24h, one.source) == (4, 2, 40.0, "from 4.0")
         assert (one.first, one.as_of) == (early.first, late.as_of)
@@ -37,7 +47,7 @@ def test_open_is_the_earliest_and_close_the_latest_in_whatever_order() -> None:
 
 def test_hours_make_longer_candles_where_there_are_any() -> None:
     hours = [candle(NINE + n * HOUR, 1, 50, n + 1.0) for n in (0, 1, 9)]
-    found = joined(hours, FOUR_HOURS)
+    found = merge_by_start(hours, FOUR_HOURS)
     assert [(one.start.hour, one.open, one.close, one.count) for one in found] == [
         (8, 1.0, 2.0, 2),
         (16, 10.0, 10.0, 1),
@@ -46,8 +56,8 @@ def test_hours_make_longer_candles_where_there_are_any() -> None:
 
 def test_intervals_are_counted_from_1970_in_utc() -> None:
     moment = datetime(2026, 11, 2, 9, 59, 59, 999000, tzinfo=UTC)
-    assert down(moment, QUARTER) == datetime(2026, 11, 2, 9, 45, tzinfo=UTC)
-    assert down(moment, FOUR_HOURS) == datetime(2026, 11, 2, 8, tzinfo=UTC)
-    assert down(moment, DAY) == datetime(2026, 11, 2, tzinfo=UTC)
-    assert up(moment, DAY) == datetime(2026, 11, 3, tzinfo=UTC)
-    assert up(NINE, HOUR) == NINE
+    assert floor_to(moment, QUARTER) == datetime(2026, 11, 2, 9, 45, tzinfo=UTC)
+    assert floor_to(moment, FOUR_HOURS) == datetime(2026, 11, 2, 8, tzinfo=UTC)
+    assert floor_to(moment, DAY) == datetime(2026, 11, 2, tzinfo=UTC)
+    assert ceil_to(moment, DAY) == datetime(2026, 11, 3, tzinfo=UTC)
+    assert ceil_to(NINE, HOUR) == NINE

@@ -8,9 +8,9 @@ import pytest
 
 from market.ledger.ledger import Ledger
 from market.model.documents import Coin, Quote, QuoteKey, Update
-from market.model.quotes import LeftOut
 from market.model.quotes import Quote as ParsedQuote
-from market.storage.quote_store import Latest, Store
+from market.model.quotes import SkippedCoin
+from market.storage.quote_store import Latest, QuoteStore
 
 AT = datetime(2026, 11, 22, 8, 30, 0, 123_000, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ def parsed(coin: str, **changes: Any) -> ParsedQuote:
     return ParsedQuote(coin=coin, **(fields | changes))
 
 
-def test_a_stored_quote_reads_back_and_is_valid(store: Store) -> None:
+def test_a_stored_quote_reads_back_and_is_valid(store: QuoteStore) -> None:
     # Given
     store.record([parsed("bitcoin")], source="simulator", recorded_at=AT)
     # When
@@ -56,7 +56,7 @@ def test_an_update_reads_back_in_every_state_and_is_valid(ledger: Ledger) -> Non
         state="done",
         hops={"fetched": AT},
         counts={"stored": 1},
-        left_out=[LeftOut("ethereum", "its price is null")],
+        left_out=[SkippedCoin("ethereum", "its price is null")],
         error=None,
     )
     # When
@@ -75,7 +75,7 @@ def test_an_update_reads_back_in_every_state_and_is_valid(ledger: Ledger) -> Non
     }
 
 
-def test_a_coin_reads_back_and_is_valid(store: Store) -> None:
+def test_a_coin_reads_back_and_is_valid(store: QuoteStore) -> None:
     store.describe([parsed("bitcoin")], Latest(0, {}), store.away())
     store.mark("matic-network", state="retired", successor="polygon-ecosystem-token")
     for coin in Coin.objects:

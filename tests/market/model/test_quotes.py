@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.harness.services import RECORDED
-from market.model.quotes import CLOCK_SKEW, GENESIS, SUCCESSORS, LeftOut, Quote, parse_row
+from market.model.quotes import CLOCK_SKEW, GENESIS, SUCCESSORS, Quote, SkippedCoin, parse_row
 
 NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 ROW = {
@@ -42,9 +42,9 @@ def quote_of(**changes: Any) -> Quote:
     return made
 
 
-def reason_for(row: Any) -> LeftOut:
+def reason_for(row: Any) -> SkippedCoin:
     made = parse_row(row, NOW)
-    assert isinstance(made, LeftOut), made
+    assert isinstance(made, SkippedCoin), made
     return made
 
 
@@ -69,7 +69,7 @@ def test_a_row_becomes_a_quote() -> None:
 @example({**ROW, "last_updated": "9999-12-31T23:59:59-23:59"})
 def test_whatever_comes_a_quote_is_sound_or_its_reason_is_short(row: Any) -> None:
     made = parse_row(row, NOW)
-    if isinstance(made, LeftOut):
+    if isinstance(made, SkippedCoin):
         assert len(made.coin) <= 128
         assert 0 < len(made.reason) <= 120
         return
@@ -115,7 +115,7 @@ def test_a_price_that_is_none_is_left_out_and_named(price: Any, shown: str) -> N
 
 def test_a_row_without_its_price_is_left_out() -> None:
     left = reason_for({name: value for name, value in ROW.items() if name != "current_price"})
-    assert left == LeftOut("bitcoin", "its price is null")
+    assert left == SkippedCoin("bitcoin", "its price is null")
 
 
 def test_a_price_too_deep_to_show_is_left_out() -> None:
@@ -147,7 +147,9 @@ def test_a_price_too_deep_to_show_is_left_out() -> None:
 @pytest.mark.row("no-quote")
 def test_a_time_that_cannot_be_is_left_out_and_named(at: Any) -> None:
     left = reason_for(ROW | {"last_updated": at})
-    assert left == LeftOut("bitcoin", f"its last_updated is {'null' if at is None else repr(at)}")
+    assert left == SkippedCoin(
+        "bitcoin", f"its last_updated is {'null' if at is None else repr(at)}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def test_ids_as_they_really_are(coin: str) -> None:
 
 @pytest.mark.parametrize("row", [None, [], "bitcoin", 1, True])
 def test_a_row_that_is_no_object_is_left_out(row: Any) -> None:
-    assert reason_for(row) == LeftOut("?", f"the row is no object but {type(row).__name__}")
+    assert reason_for(row) == SkippedCoin("?", f"the row is no object but {type(row).__name__}")
 
 
 @pytest.mark.parametrize("value", [None, True, math.nan, math.inf, 10**400, "1", [], {}])

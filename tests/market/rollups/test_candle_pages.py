@@ -9,7 +9,7 @@ import pytest
 from pymongo.database import Database
 
 from market.model.candle import INTERVALS, Candle
-from market.rollups.candle_pages import SECONDS, Candles
+from market.rollups.candle_pages import SECONDS, CandlePages
 from market.storage.database import QUOTES, REPAIRED, Document
 from tests.harness.mongodb_profiler import profiled, scans
 
@@ -47,11 +47,11 @@ def series(database: Database[Document]) -> "pd.Series[float]":
 
 
 @pytest.fixture
-def candles(database: Database[Document]) -> Candles:
-    return Candles(database)
+def candles(database: Database[Document]) -> CandlePages:
+    return CandlePages(database)
 
 
-def all_pages(candles: Candles, interval: timedelta, limit: int, **bounds: Any) -> list[Candle]:
+def all_pages(candles: CandlePages, interval: timedelta, limit: int, **bounds: Any) -> list[Candle]:
     found: list[Candle] = []
     end: datetime | None = bounds.pop("end", None)
     for _ in range(500):
@@ -66,7 +66,7 @@ def all_pages(candles: Candles, interval: timedelta, limit: int, **bounds: Any) 
 
 @pytest.mark.parametrize("name", INTERVALS)
 def test_they_are_what_pandas_makes(
-    candles: Candles, series: "pd.Series[float]", name: str
+    candles: CandlePages, series: "pd.Series[float]", name: str
 ) -> None:
     interval = INTERVALS[name]
     groups = series.resample(interval)
@@ -84,7 +84,7 @@ def test_they_are_what_pandas_makes(
 
 
 @pytest.mark.usefixtures("series")
-def test_a_stretch_is_of_whole_candles(candles: Candles) -> None:
+def test_a_stretch_is_of_whole_candles(candles: CandlePages) -> None:
     start, end = datetime(2026, 11, 2, 9, 10, tzinfo=UTC), datetime(2026, 11, 2, 12, 1, tzinfo=UTC)
     whole = {one.start: one for one in candles.page("bitcoin", HOUR, limit=500).candles}
 
@@ -100,13 +100,13 @@ def test_a_stretch_is_of_whole_candles(candles: Candles) -> None:
     ] == [11, 10]
 
 
-def test_a_coin_without_quotes_has_none(candles: Candles) -> None:
+def test_a_coin_without_quotes_has_none(candles: CandlePages) -> None:
     page = candles.page("bitcoin", HOUR, limit=5, repaired=True)
     assert (page.candles, page.before) == ([], None)
 
 
 def test_repaired_quotes_count_only_if_asked_for_and_the_recorded_stands(
-    candles: Candles, database: Database[Document]
+    candles: CandlePages, database: Database[Document]
 ) -> None:
     nine = datetime(2026, 11, 2, 9, tzinfo=UTC)
     recorded = [(0, 10.0), (30, 12.0)]
@@ -134,7 +134,7 @@ def test_repaired_quotes_count_only_if_asked_for_and_the_recorded_stands(
 
 
 def test_a_number_that_is_missing_at_the_close_is_null(
-    candles: Candles, database: Database[Document]
+    candles: CandlePages, database: Database[Document]
 ) -> None:
     database[QUOTES].insert_many(
         [
@@ -148,7 +148,7 @@ def test_a_number_that_is_missing_at_the_close_is_null(
 
 @pytest.mark.parametrize("repaired", [False, True])
 def test_a_page_reads_no_more_than_its_intervals(
-    candles: Candles, database: Database[Document], repaired: bool
+    candles: CandlePages, database: Database[Document], repaired: bool
 ) -> None:
     year = [number for number in range(24 * 365) if not 200 < number < 8000]
     for collection in (QUOTES, REPAIRED):

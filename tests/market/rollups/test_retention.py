@@ -9,13 +9,13 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from bench.harness.services import quote
-from market.model.candle import DAY, HOUR, down
-from market.rollups.candle_pages import Candles
+from market.model.candle import DAY, HOUR, floor_to
+from market.rollups.candle_pages import CandlePages
 from market.rollups.retention import Retention
 from market.storage.database import DAILY, HOURLY, KEPT, MARKS, QUOTES, REPAIRED, Document
-from market.storage.quote_history import History
-from market.storage.quote_store import Store
-from market.storage.watermarks import Marks
+from market.storage.quote_history import QuoteHistory
+from market.storage.quote_store import QuoteStore
+from market.storage.watermarks import Watermarks
 from tests.harness.coin_history_data import COINS, END, START, asked, document, fill
 from tests.market.rollups.test_rollup import roll_up
 
@@ -50,7 +50,7 @@ def test_candles_are_the_same_before_and_after(filled: Database[Document], rolle
     count = filled[QUOTES].count_documents({})
     assert delete(filled) >= 2
     assert asked(filled) == before
-    mark = Marks(filled).of("bitcoin")
+    mark = Watermarks(filled).of("bitcoin")
     assert mark.kept_from is not None
     assert mark.exact_from == EDGE
     assert mark.kept_from <= oldest(filled, QUOTES) < mark.kept_from + DAY
@@ -69,7 +69,7 @@ def test_candles_are_the_same_before_and_after(filled: Database[Document], rolle
 def test_what_was_known_at_any_time_since_the_edge_can_be_told(
     filled: Database[Document], repaired: bool
 ) -> None:
-    history = History(filled)
+    history = QuoteHistory(filled)
 
     def told() -> list[Any]:
         moments = [EDGE + n * timedelta(hours=7) for n in range(0, 34, 3)] + [None]
@@ -89,7 +89,7 @@ def test_a_coin_with_few_records_keeps_its_newest_100(
     database: Database[Document], count: int, kept: int
 ) -> None:
     # All long before the edge: an hour apart, to the end of a day
-    last = down(START, DAY) - timedelta(minutes=15)
+    last = floor_to(START, DAY) - timedelta(minutes=15)
     database[QUOTES].insert_many([document("bitcoin", last - n * HOUR, 1.0) for n in range(count)])
     delete(database)
     assert database[QUOTES].count_documents({}) == kept
@@ -100,7 +100,7 @@ def test_a_quote_that_comes_after_the_deletion_is_in_the_candles(
 ) -> None:
     all_of_them = {name: list(filled[name].find()) for name in (QUOTES, REPAIRED)}
     delete(filled)
-    day = down(START, DAY) + 3 * DAY
+    day = floor_to(START, DAY) + 3 * DAY
     late = [
         quote("bitcoin", price, day + after, volume_24h=1.0)
         for price, after in (
@@ -109,7 +109,7 @@ def test_a_quote_that_comes_after_the_deletion_is_in_the_candles(
             (8e5, timedelta(hours=23, minutes=59, seconds=59)),  # closes them
         )
     ]
-    store = Store(filled)
+    store = QuoteStore(filled)
     store.record(late, source="simulator", recorded_at=END)
     assert delete(filled, None) == 1
     assert oldest(filled, QUOTES) > day + DAY
@@ -153,9 +153,9 @@ def test_two_at_once_and_a_reader_see_all_the_time_the_same(filled: Database[Doc
     before = asked(filled)
     with ThreadPoolExecutor(3) as threads:
         workers = [threads.submit(delete, filled) for _ in range(2)]
-        page = Candles(filled).page("bitcoin", DAY, limit=500)
+        page = CandlePages(filled).page("bitcoin", DAY, limit=500)
         while not all(one.done() for one in workers):
-            assert Candles(filled).page("bitcoin", DAY, limit=500) == page
+            assert CandlePages(filled).page("bitcoin", DAY, limit=500) == page
         for one in workers:
             one.result()
     assert asked(filled) == before

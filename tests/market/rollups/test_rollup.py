@@ -9,14 +9,14 @@ import pytest
 from pymongo.database import Database
 
 from bench.harness.services import quote
-from market.model.candle import DAY, HOUR, QUARTER, down
-from market.rollups.candle_pages import Candles
+from market.model.candle import DAY, HOUR, QUARTER, floor_to
+from market.rollups.candle_pages import CandlePages
 from market.rollups.retention import Retention
-from market.rollups.rollup import Roller
+from market.rollups.rollup import RollupBuilder
 from market.storage.database import DAILY, HOURLY, QUOTES, Document
-from market.storage.quote_history import stretch
-from market.storage.quote_store import Store
-from market.storage.watermarks import Marks
+from market.storage.quote_history import key_range
+from market.storage.quote_store import QuoteStore
+from market.storage.watermarks import Watermarks
 from tests.harness.coin_history_data import END, START, asked, document, fill
 from tests.harness.mongodb_profiler import profiled
 
@@ -31,7 +31,7 @@ def filled(database: Database[Document]) -> Database[Document]:
 
 def roll_up(database: Database[Document], until: datetime = UNTIL) -> int:
     """All steps; how many."""
-    roller, count = Roller(database), 0
+    roller, count = RollupBuilder(database), 0
     while roller.step("bitcoin", until):
         count += 1
         assert count < 50
@@ -42,14 +42,14 @@ def test_answers_are_the_same_to_the_digit(filled: Database[Document]) -> None:
     before = asked(filled)
     assert roll_up(filled) == 1
     assert asked(filled) == before
-    assert Marks(filled).of("bitcoin").until == down(UNTIL, DAY)
+    assert Watermarks(filled).of("bitcoin").until == floor_to(UNTIL, DAY)
     assert filled[HOURLY].count_documents({"_id.coin": "bitcoin-cash"}) == 0
 
 
 def test_a_day_has_all_that_is_known_of_it(filled: Database[Document]) -> None:
     roll_up(filled)
-    day = down(START, DAY) + DAY
-    quotes = list(filled[QUOTES].find({"_id": stretch("bitcoin", day, day + DAY)}).sort("_id", 1))
+    day = floor_to(START, DAY) + DAY
+    quotes = list(filled[QUOTES].find({"_id": key_range("bitcoin", day, day + DAY)}).sort("_id", 1))
     prices = [one["price"] for one in quotes]
     assert filled[DAILY].find_one({"_id": {"coin": "bitcoin", "at": day}}) == {
         "_id": {"coin": "bitcoin", "at": day},
@@ -81,25 +81,25 @@ def test_two_at_once_do_no_harm(filled: Database[Document]) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: roll_up(filled), range(4)))
     assert asked(filled) == before
-    assert Marks(filled).of("bitcoin").until == down(UNTIL, DAY)
+    assert Watermarks(filled).of("bitcoin").until == floor_to(UNTIL, DAY)
 
 
-def late(store: Store, at: datetime, price: float) -> None:
+def late(store: QuoteStore, at: datetime, price: float) -> None:
     store.record([quote("bitcoin", price, at)], source="simulator", recorded_at=END)
 
 
 def test_a_quote_that_comes_late_counts_at_once_and_later(filled: Database[Document]) -> None:
     roll_up(filled)
     at = START + 3 * DAY
-    late(Store(filled), at, 7e5)
+    late(QuoteStore(filled), at, 7e5)
 
     def high() -> float:
-        day = down(at, DAY)
-        page = Candles(filled).page("bitcoin", HOUR, start=day, end=day + DAY, limit=24)
+        day = floor_to(at, DAY)
+        page = CandlePages(filled).page("bitcoin", HOUR, start=day, end=day + DAY, limit=24)
         return max(one.high for one in page.candles)
 
     assert high() == 7e5
-    assert Marks(filled).of("bitcoin").until == down(at, DAY)
+    assert Watermarks(filled).of("bitcoin").until == floor_to(at, DAY)
     before = asked(filled)
     assert roll_up(filled) > 0
     assert (high(), asked(filled)) == (7e5, before)
@@ -109,8 +109,8 @@ def test_a_quote_that_comes_late_counts_at_once_and_later(filled: Database[Docum
 def test_a_quote_that_comes_late_while_its_day_is_rolled_up_is_not_lost(
     filled: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, at = Store(filled), START + 3 * DAY
-    roller = Roller(filled)
+    store, at = QuoteStore(filled), START + 3 * DAY
+    roller = RollupBuilder(filled)
     rolled_up = roller._marks.rolled_up
 
     def slow(*made: Any, **how: Any) -> bool:
@@ -119,7 +119,7 @@ def test_a_quote_that_comes_late_while_its_day_is_rolled_up_is_not_lost(
 
     monkeypatch.setattr(roller._marks, "rolled_up", slow)
     roller.step("bitcoin", UNTIL)
-    assert Marks(filled).of("bitcoin").until is None
+    assert Watermarks(filled).of("bitcoin").until is None
     monkeypatch.undo()
     before = asked(filled)
     roll_up(filled)
@@ -133,8 +133,8 @@ def test_a_rollup_that_stood_still_takes_no_late_quote_out_of_a_candle(
     filled: Database[Document], monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     # Given a rollup that has made its candles, and stands still
-    store, at = Store(filled), START + 3 * DAY
-    roller, others = Roller(filled), ThreadPoolExecutor(1)
+    store, at = QuoteStore(filled), START + 3 * DAY
+    roller, others = RollupBuilder(filled), ThreadPoolExecutor(1)
     stop = {"before the candles are kept": "keep", "before the mark is set": "rolled_up"}[when]
     of = roller._rollups if stop == "keep" else roller._marks
     go_on = getattr(of, stop)
@@ -161,8 +161,8 @@ def test_a_rollup_that_stood_still_takes_no_late_quote_out_of_a_candle(
     monkeypatch.undo()
     # Then the late quote is in the candle, now and after the next steps
     for _ in range(2):
-        day = down(at, DAY)
-        page = Candles(filled).page("bitcoin", DAY, start=day, end=day + DAY, limit=1)
+        day = floor_to(at, DAY)
+        page = CandlePages(filled).page("bitcoin", DAY, start=day, end=day + DAY, limit=1)
         assert page.candles[0].high == 7e5
         roll_up(filled)
         while Retention(filled).step("bitcoin", END - 10 * DAY):
@@ -174,11 +174,11 @@ def test_a_year_of_days_is_read_without_its_quotes(database: Database[Document])
     quotes = [document("bitcoin", START + n * 4 * QUARTER, 1.0) for n in range(24 * 365)]
     database[QUOTES].insert_many(quotes)
     end = START + timedelta(days=365)
-    while Roller(database).step("bitcoin", end):
+    while RollupBuilder(database).step("bitcoin", end):
         pass
 
     def read() -> None:
-        assert len(Candles(database).page("bitcoin", DAY, limit=500).candles) == 366
+        assert len(CandlePages(database).page("bitcoin", DAY, limit=500).candles) == 366
 
     done = profiled(database, read, QUOTES)
     assert sum(one["docsExamined"] for one in done) <= 50

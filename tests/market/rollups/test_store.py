@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pymongo.database import Database
 
-from market.model.candle import DAY, FOUR_HOURS, HOUR, Candle, joined
-from market.rollups.store import Rollups
+from market.model.candle import DAY, FOUR_HOURS, HOUR, Candle, merge_by_start
+from market.rollups.store import RollupStore
 from market.storage.database import DAILY, HOURLY, Document
 from tests.market.model.test_candle import candle
 
@@ -20,16 +20,16 @@ def hours(database: Database[Document]) -> list[Candle]:
     numbers = [0, 1, 5, 23, 30, 48, 49, 71]
     made = [candle(DAY_ONE + n * HOUR, 1, 50, 0.1 + n, n / 1000, 3.3) for n in numbers]
     made[2] = replace(made[2], source="another", volume_24h=None)
-    Rollups(database).keep(made, joined(made, DAY), repaired=False)
+    RollupStore(database).keep(made, merge_by_start(made, DAY), repaired=False)
     return made
 
 
 def test_they_come_back(database: Database[Document], hours: list[Candle]) -> None:
-    rollups, end = Rollups(database), DAY_ONE + 9 * DAY
+    rollups, end = RollupStore(database), DAY_ONE + 9 * DAY
     assert rollups.candles("bitcoin", HOUR, DAY_ONE, end, repaired=False) == hours
     for interval in (FOUR_HOURS, DAY):
         found = rollups.candles("bitcoin", interval, DAY_ONE, end, repaired=False)
-        assert found == joined(hours, interval)
+        assert found == merge_by_start(hours, interval)
     some = rollups.candles("bitcoin", HOUR, DAY_ONE + HOUR, DAY_ONE + 30 * HOUR, repaired=False)
     assert some == hours[1:4]
     assert rollups.candles("bitcoi", HOUR, DAY_ONE, end, repaired=False) == []
@@ -59,7 +59,7 @@ def test_a_day_is_a_document(database: Database[Document], hours: list[Candle]) 
 def test_the_newest_is_found(database: Database[Document], hours: list[Candle]) -> None:
     def newest(start: timedelta | None, end: timedelta | None) -> datetime | None:
         bounds = [None if one is None else DAY_ONE + one for one in (start, end)]
-        return Rollups(database).newest("bitcoin", *bounds, repaired=False)
+        return RollupStore(database).newest("bitcoin", *bounds, repaired=False)
 
     assert newest(None, None) == hours[-1].start
     assert newest(None, 71 * HOUR) == DAY_ONE + 49 * HOUR
@@ -70,11 +70,11 @@ def test_the_newest_is_found(database: Database[Document], hours: list[Candle]) 
 
 
 def test_with_repaired_quotes_theirs_stand(database: Database[Document]) -> None:
-    rollups, end = Rollups(database), DAY_ONE + DAY
+    rollups, end = RollupStore(database), DAY_ONE + DAY
     both = [candle(DAY_ONE + 5 * HOUR, 1, 50, 9.0, 8.0, repaired=1)]
     recorded = [candle(DAY_ONE + n * HOUR, 1, 50, 1.0 + n) for n in (4, 5)]
-    rollups.keep(recorded, joined(recorded, DAY), repaired=False)
-    rollups.keep(both, joined([recorded[0], *both], DAY), repaired=True)
+    rollups.keep(recorded, merge_by_start(recorded, DAY), repaired=False)
+    rollups.keep(both, merge_by_start([recorded[0], *both], DAY), repaired=True)
     assert rollups.candles("bitcoin", HOUR, DAY_ONE, end, repaired=False) == recorded
     assert rollups.candles("bitcoin", HOUR, DAY_ONE, end, repaired=True) == [recorded[0], *both]
     [day] = rollups.candles("bitcoin", DAY, DAY_ONE, end, repaired=True)

@@ -21,7 +21,7 @@ from market.sources.coingecko_charts import parse_chart
 from market.sources.fetch import fetch
 from market.sources.http import TRIES, Deadline, SourceError
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 SLACK = 1.5  # seconds beyond a deadline: what a test machine may add
 
@@ -276,7 +276,7 @@ def test_of_a_page_with_one_bad_row_the_other_249_are_quotes(
 
 
 def test_a_text_that_mongodb_cannot_store_is_stored_without_its_bad_characters(
-    database: Database[Document], store: Store
+    database: Database[Document], store: QuoteStore
 ) -> None:
     # Given surrogates, a byte that is not UTF-8, and control characters in every text
     texts = [b'"\\ud83d x"', b'"\xff x"', b'"\\u0000 x"', b'"\x1b x"', '"\u200d x"'.encode()]

@@ -20,7 +20,7 @@ from bench.harness.services import RECORDED, SimulatorControl, quote, wait_until
 from bridge.connection import Connection
 from market.gap_repair.queue import Repairs, Wanted
 from market.gap_repair.worker import carry_out
-from market.model.quotes import LeftOut
+from market.model.quotes import SkippedCoin
 from market.schedule.clock import server_time
 from market.schedule.slots import Schedule
 from market.sources.coin_listing import FRESH, USABLE
@@ -31,8 +31,8 @@ from market.sources.fallback import FAR, Listing, StandIn, Substitute, doubt
 from market.sources.fetch import Fetched
 from market.sources.http import Deadline, SourceError
 from market.storage.database import Document
-from market.storage.quote_history import History
-from market.storage.quote_store import Latest, Store
+from market.storage.quote_history import QuoteHistory
+from market.storage.quote_store import Latest, QuoteStore
 from settings import Settings, parse_coins
 from simulator.app import create_simulator
 from simulator.market import Market
@@ -123,7 +123,7 @@ def test_an_hour_of_failures_goes_on_from_the_second_source_and_back_by_itself(
     on: Services,
     run: Run,
     clock: Clock,
-    store: Store,
+    store: QuoteStore,
     client: FlaskClient,
     simulator: SimulatorControl,
     database: Database[Document],
@@ -168,7 +168,11 @@ def test_an_hour_of_failures_goes_on_from_the_second_source_and_back_by_itself(
 
 
 def test_a_slot_that_the_second_source_quoted_is_not_repaired(
-    on: Services, run: Run, store: Store, simulator: SimulatorControl, database: Database[Document]
+    on: Services,
+    run: Run,
+    store: QuoteStore,
+    simulator: SimulatorControl,
+    database: Database[Document],
 ) -> None:
     class NoCharts:
         def chart(self, *_: object, **__: object) -> Any:
@@ -186,7 +190,7 @@ def test_a_slot_that_the_second_source_quoted_is_not_repaired(
     carry_out(
         repair,
         repairs=repairs,
-        history=History(database),
+        history=QuoteHistory(database),
         charts=NoCharts(),
         schedule=Schedule("*/15 * * * *"),
         currency="usd",
@@ -254,7 +258,7 @@ def test_a_demand_for_which_there_is_no_time_to_wait_is_quoted_from_the_second_s
 
 
 def test_the_first_source_s_answer_without_a_usable_quote_is_no_answer(
-    run: Run, store: Store, simulator: SimulatorControl
+    run: Run, store: QuoteStore, simulator: SimulatorControl
 ) -> None:
     run("before")
     simulator.fault("body", body="[]", times=None, path=FIRST)
@@ -267,7 +271,7 @@ def test_the_first_source_s_answer_without_a_usable_quote_is_no_answer(
 
 
 def test_a_coin_is_quoted_by_its_symbol_and_name_alone_and_none_is_confused(
-    run: Run, clock: Clock, store: Store, simulator: SimulatorControl
+    run: Run, clock: Clock, store: QuoteStore, simulator: SimulatorControl
 ) -> None:
     # Given a list with two bitcoins, an ethereum of another name, and one of another symbol
     run("before")
@@ -294,7 +298,7 @@ def test_a_coin_is_quoted_by_its_symbol_and_name_alone_and_none_is_confused(
 
 
 def test_a_price_that_may_be_another_coin_s_is_not_stored(
-    run: Run, store: Store, simulator: SimulatorControl
+    run: Run, store: QuoteStore, simulator: SimulatorControl
 ) -> None:
     run("before")
     known = store.latest().coins["bitcoin"]["price"]
@@ -308,7 +312,7 @@ def test_a_price_that_may_be_another_coin_s_is_not_stored(
 
 
 def test_a_tick_that_is_held_keeps_its_source(
-    run: Run, store: Store, simulator: SimulatorControl
+    run: Run, store: QuoteStore, simulator: SimulatorControl
 ) -> None:
     # Given a move of the second source that is not credible at first
     for number in range(3):
@@ -335,7 +339,7 @@ def as_tickers(body: str) -> str:
 
 
 def test_hostile_answers_leave_no_wrong_quote_and_are_named(
-    run: Run, store: Store, simulator: SimulatorControl, database: Database[Document]
+    run: Run, store: QuoteStore, simulator: SimulatorControl, database: Database[Document]
 ) -> None:
     run("before")
     ended, judged = {"done": 0, "failed": 0}, 0
@@ -528,7 +532,7 @@ def test_a_coin_whose_names_another_has_is_named(wanted: str) -> None:
     source = Listed(ROW, ROW | {"id": "a-b", "name": "A", "current_price": None})
     found = stood_in(source, source.listing, wanted)
     assert found.quotes == {}
-    assert found.left_out == [LeftOut("a", f"second: {SHARED}")]
+    assert found.left_out == [SkippedCoin("a", f"second: {SHARED}")]
 
 
 @pytest.mark.row("another-coin")
@@ -541,12 +545,12 @@ def test_a_coin_whose_names_another_has_without_a_price_is_named(
 ) -> None:
     found = stood_in(Listed(ROW), lambda _: [ROW, *({**ROW, "id": other} for other in others)])
     assert list(found.quotes) == ([] if why else ["a"])
-    assert found.left_out == ([LeftOut("a", f"second: {why}")] if why else [])
+    assert found.left_out == ([SkippedCoin("a", f"second: {why}")] if why else [])
 
 
 def test_a_price_of_an_id_that_is_not_listed_is_refused() -> None:
     found = stood_in(Listed(ROW), lambda _: [ROW | {"id": "a-b"}])
-    assert found.left_out == [LeftOut("a", f"second: {UNLISTED}")]
+    assert found.left_out == [SkippedCoin("a", f"second: {UNLISTED}")]
 
 
 def test_without_the_list_of_coins_no_price_is_taken() -> None:

@@ -20,11 +20,10 @@ from market.storage import backup, backup_format, migrations
 from market.storage import database as market_database
 from market.storage.backup import back_up
 from market.storage.backup_format import BadArchive, reading, split
-from market.storage.collection_swap import EXCHANGE, PREFIX, discard, finish
 from market.storage.database import Document
 from market.storage.migrations import TooNew
-from market.storage.quote_store import Store
-from market.storage.restore import Occupied, restore
+from market.storage.quote_store import QuoteStore
+from market.storage.restore import EXCHANGE, PREFIX, DatabaseNotEmpty, discard, finish, restore
 from market.storage.restore_lock import CLAIMS
 from tests.api.resources.test_updates import closed
 
@@ -32,7 +31,7 @@ THEN = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def filled(database: Database[Document], store: Store, ledger: Ledger) -> Database[Document]:
+def filled(database: Database[Document], store: QuoteStore, ledger: Ledger) -> Database[Document]:
     migrations.migrate(database)
     for number in range(10):
         at = THEN + timedelta(minutes=15 * number)
@@ -88,7 +87,7 @@ def test_it_goes_into_a_prepared_home(filled: Database[Document], file: Path) ->
     assert contents(filled) == before
 
 
-def test_it_is_of_one_moment(filled: Database[Document], store: Store, tmp_path: Path) -> None:
+def test_it_is_of_one_moment(filled: Database[Document], store: QuoteStore, tmp_path: Path) -> None:
     before = {name: filled[name].count_documents({}) for name in ("quotes", "updates")}
     late = quote("late", 1.0)
 
@@ -105,12 +104,14 @@ def test_it_is_of_one_moment(filled: Database[Document], store: Store, tmp_path:
 
 def test_nothing_that_is_stored_is_lost(filled: Database[Document], file: Path) -> None:
     before = contents(filled)
-    with pytest.raises(Occupied, match=r"200 in quotes.*nothing was changed.*--replace"):
+    with pytest.raises(DatabaseNotEmpty, match=r"200 in quotes.*nothing was changed.*--replace"):
         restore(filled, file)
     assert contents(filled) == before
 
 
-def test_unless_it_is_to_be_replaced(filled: Database[Document], store: Store, file: Path) -> None:
+def test_unless_it_is_to_be_replaced(
+    filled: Database[Document], store: QuoteStore, file: Path
+) -> None:
     before = contents(filled)
     keep(store, quote("newer", 2.0))
     filled["another"].insert_one({})
@@ -250,7 +251,7 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 @pytest.mark.parametrize(("then", "every"), [("start", 1), ("restore", 9), ("backup", 9)])
 def test_a_restore_that_is_killed_at_any_step_leaves_the_old_or_the_new(
     filled: Database[Document],
-    store: Store,
+    store: QuoteStore,
     file: Path,
     kill: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,

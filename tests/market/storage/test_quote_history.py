@@ -1,23 +1,24 @@
 """A coin's records in time, in MongoDB: their order, their bounds, and what is known by when."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from pymongo.database import Database
 
 from bench.harness.services import keep, quote
 from market.model.quotes import CLOCK_SKEW
-from market.storage.database import REPAIRED, Document
-from market.storage.quote_history import History, stretch
-from market.storage.quote_store import Store
+from market.storage import quote_history
+from market.storage.database import QUOTES, REPAIRED, Document
+from market.storage.quote_history import QuoteHistory, QuoteStream, Record, key_range
+from market.storage.quote_store import QuoteStore
+from tests.harness.export_data import QUARTER, START, insert, records, repaired
 from tests.harness.mongodb_profiler import profiled
-
-START = datetime(2026, 11, 20, tzinfo=UTC)
-QUARTER = timedelta(minutes=15)
 
 
 @pytest.fixture
-def history(database: Database[Document], store: Store) -> History:
+def history(database: Database[Document], store: QuoteStore) -> QuoteHistory:
     """Eight quotes of bitcoin and ethereum, recorded 10 s after their time; bitcoin's third slot
     from the end is there from history alone, and the last in both."""
     for number in range(8):
@@ -39,10 +40,10 @@ def history(database: Database[Document], store: Store) -> History:
                 "resolution": 300,
             }
         )
-    return History(database)
+    return QuoteHistory(database)
 
 
-def test_the_newest_come_first_and_of_one_coin(history: History) -> None:
+def test_the_newest_come_first_and_of_one_coin(history: QuoteHistory) -> None:
     found = history.records("bitcoin", limit=3)
     assert [one.price for one in found] == [107.0, 106.0, 104.0]
     assert {one.coin for one in found} == {"bitcoin"}
@@ -51,25 +52,27 @@ def test_the_newest_come_first_and_of_one_coin(history: History) -> None:
     assert found[0].recorded_at == found[0].at + timedelta(seconds=10)
 
 
-def test_a_stretch_has_its_start_and_not_its_end(history: History) -> None:
+def test_a_stretch_has_its_start_and_not_its_end(history: QuoteHistory) -> None:
     found = history.records("bitcoin", start=START + QUARTER, end=START + 4 * QUARTER, limit=100)
     assert [one.price for one in found] == [103.0, 102.0, 101.0]
 
 
-def test_repaired_records_come_only_if_asked_for_and_the_recorded_stands(history: History) -> None:
+def test_repaired_records_come_only_if_asked_for_and_the_recorded_stands(
+    history: QuoteHistory,
+) -> None:
     found = history.records("bitcoin", limit=4, repaired=True)
     assert [one.price for one in found] == [107.0, 106.0, 105.5, 104.0]
     assert [one.resolution for one in found] == [None, None, 300, None]
 
 
-def test_what_was_not_yet_known_is_left_out(history: History) -> None:
+def test_what_was_not_yet_known_is_left_out(history: QuoteHistory) -> None:
     as_of = START + 6 * QUARTER + timedelta(seconds=10)
     found = history.records("bitcoin", limit=2, repaired=True, as_of=as_of)
     assert [one.price for one in found] == [106.0, 104.0]
 
 
 def test_a_quote_ahead_of_its_recording_is_known_by_then(
-    history: History, store: Store, database: Database[Document]
+    history: QuoteHistory, store: QuoteStore, database: Database[Document]
 ) -> None:
     # A source's clock may be ahead by as much as CLOCK_SKEW.
     moment = START + timedelta(days=2)
@@ -80,7 +83,7 @@ def test_a_quote_ahead_of_its_recording_is_known_by_then(
 
 
 def test_a_read_as_of_a_time_does_not_scan_what_is_newer(
-    history: History, database: Database[Document]
+    history: QuoteHistory, database: Database[Document]
 ) -> None:
     database.command("profile", 2)
     try:
@@ -92,16 +95,18 @@ def test_a_read_as_of_a_time_does_not_scan_what_is_newer(
     assert read["docsExamined"] <= 2
 
 
-def test_a_coin_without_quotes_has_none(history: History) -> None:
+def test_a_coin_without_quotes_has_none(history: QuoteHistory) -> None:
     assert history.records("dogecoin", limit=5, repaired=True) == []
 
 
-def test_a_read_scans_one_coins_stretch(history: History, database: Database[Document]) -> None:
+def test_a_read_scans_one_coins_stretch(
+    history: QuoteHistory, database: Database[Document]
+) -> None:
     explained = database.command(
         "explain",
         {
             "find": "quotes",
-            "filter": {"_id": stretch("bitcoin", START + QUARTER, None)},
+            "filter": {"_id": key_range("bitcoin", START + QUARTER, None)},
             "sort": {"_id": -1},
             "limit": 3,
         },
@@ -112,7 +117,7 @@ def test_a_read_scans_one_coins_stretch(history: History, database: Database[Doc
 
 
 def test_repaired_records_are_read_no_further_back_than_the_recorded(
-    history: History, store: Store, database: Database[Document]
+    history: QuoteHistory, store: QuoteStore, database: Database[Document]
 ) -> None:
     old = [START - number * QUARTER for number in range(1, 200)]
     keep(store, *(quote("bitcoin", 1.0, at) for at in old))
@@ -140,3 +145,97 @@ def test_repaired_records_are_read_no_further_back_than_the_recorded(
     )
 
     assert [one["docsExamined"] for one in done] == [pytest.approx(2, abs=1)]
+
+
+PAGE = 4
+
+
+@pytest.fixture(autouse=True)
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quote_history, "PAGE", PAGE)
+
+
+@pytest.mark.parametrize("count", [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE])
+def test_all_records_come_once_newest_first(database: Database[Document], count: int) -> None:
+    stored = list(records("bitcoin", count))
+    insert(database, [*stored, *records("bitcoi", 2), *records("bitcoin-cash", 9)])
+    assert list(QuoteStream(database).records("bitcoin")) == stored
+
+
+def test_a_stream_includes_its_start_but_not_its_end(database: Database[Document]) -> None:
+    stored = list(records("bitcoin", 20))
+    insert(database, stored)
+    found = QuoteStream(database).records("bitcoin", start=stored[-3].at, end=stored[2].at)
+    assert list(found) == stored[3:-2]
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_repaired_ones_come_if_asked_for_and_the_recorded_stands(
+    database: Database[Document], every: int
+) -> None:
+    # Given slots in which a quote was recorded, or repaired, or both
+    both = list(records("bitcoin", 30))
+    insert(database, both[::every])
+    insert(database, (repaired(record, price=1.0) for record in both), into=REPAIRED)
+    # Then each slot is there once
+    expected = list(map(repaired, both))
+    expected = [record._replace(price=1.0) for record in expected]
+    expected[::every] = both[::every]
+    assert list(QuoteStream(database, repaired=True).records("bitcoin")) == expected
+    assert list(QuoteStream(database).records("bitcoin")) == both[::every]
+
+
+def test_coins_are_those_that_have_quotes_by_id(database: Database[Document]) -> None:
+    stream = QuoteStream(database, repaired=True)
+    assert list(stream.coins()) == []
+    ids = ["bitcoin", "-6", "ünï", "bitcoin-cash", "Z", "a b", "bit"]
+    insert(database, (record for coin in ids for record in records(coin, 3)))
+    insert(database, map(repaired, records("c", 2)), into=REPAIRED)
+    assert list(stream.coins()) == sorted([*ids, "c"])
+    assert list(QuoteStream(database).coins()) == sorted(ids)
+
+
+def test_reads_look_at_nothing_that_they_do_not_give(
+    database: Database[Document], operations: Callable[[], list[Document]]
+) -> None:
+    insert(database, (record for coin in "abcde" for record in records(coin, 3 * PAGE)))
+    stream = QuoteStream(database)
+    assert len(list(stream.records("c", start=START + QUARTER))) == 3 * PAGE - 1
+    assert len(list(stream.coins())) == 5
+    found = operations()
+    assert len(found) == 3 + 6
+    for one in found:
+        assert one["docsExamined"] <= one["nreturned"] + 2, one  # a neighbour at each end
+        assert not one.get("hasSortStage"), one
+
+
+def test_a_page_is_a_read_of_its_own(
+    database: Database[Document], operations: Callable[[], list[Document]]
+) -> None:
+    insert(database, records("bitcoin", 3 * PAGE))
+    found: Iterator[Record] = QuoteStream(database).records("bitcoin")
+    next(found)
+    assert [one["op"] for one in operations()] == ["query"]
+    assert operations()[0]["cursorExhausted"]
+    assert len(list(found)) == 3 * PAGE - 1
+    assert {one["op"] for one in operations()} == {"query"}
+
+
+@pytest.fixture
+def operations(database: Database[Document]) -> Iterator[Callable[[], list[Any]]]:
+    """What MongoDB did on quotes since the test began, by its profiler."""
+    database.command("profile", 2)
+    where = {"ns": f"{database.name}.{QUOTES}", "op": {"$in": ["query", "getmore"]}}
+    yield lambda: list(database["system.profile"].find(where))
+    database.command("profile", 0)
+    database.drop_collection("system.profile")
+
+
+def test_what_is_stored_meanwhile_disturbs_no_page(database: Database[Document]) -> None:
+    stored = list(records("bitcoin", 3 * PAGE))
+    insert(database, stored)
+    found = QuoteStream(database).records("bitcoin")
+    begun = [next(found)]
+    newer = [stored[0]._replace(at=stored[0].at + timedelta(hours=1))]
+    insert(database, newer)
+    assert begun + list(found) == stored

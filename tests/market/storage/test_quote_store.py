@@ -13,10 +13,9 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from market.model.quotes import Quote
-from market.storage.bulk_insert import insert_new
-from market.storage.database import Document
-from market.storage.quote_store import RECORDED_AT_ONCE, RECORDS, Latest, Store
+from market.model.quotes import DEVIATION_WINDOW, Quote
+from market.storage.database import Document, insert_new
+from market.storage.quote_store import RECORDED_AT_ONCE, Latest, QuoteStore
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 WRITERS = 8
@@ -38,16 +37,16 @@ def quote(coin: str = "bitcoin", step: int = 0, **changes: Any) -> Quote:
     return Quote(coin=coin, **(fields | changes))
 
 
-def record(store: Store, *quotes: Quote) -> int:
+def record(store: QuoteStore, *quotes: Quote) -> int:
     return store.record(quotes, source="simulator", recorded_at=AT)
 
 
-def merge(store: Store, latest: Latest, *quotes: Quote) -> None:
+def merge(store: QuoteStore, latest: Latest, *quotes: Quote) -> None:
     store.merge_latest(latest, quotes, source="simulator", recorded_at=AT)
 
 
 @pytest.mark.row("worker-killed")
-def test_a_quote_that_comes_twice_is_stored_once_and_the_first_stands(store: Store) -> None:
+def test_a_quote_that_comes_twice_is_stored_once_and_the_first_stands(store: QuoteStore) -> None:
     # Given
     assert record(store, quote(), quote("ethereum")) == 2
     # When one of them comes again, changed, beside new ones
@@ -58,7 +57,7 @@ def test_a_quote_that_comes_twice_is_stored_once_and_the_first_stands(store: Sto
 
 
 def test_of_more_than_a_write_holds_each_is_stored_once_and_those_new_are_counted(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: QuoteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[list[str]] = []
 
@@ -78,7 +77,7 @@ def test_of_more_than_a_write_holds_each_is_stored_once_and_those_new_are_counte
     assert store.count() == len(coins)
 
 
-def test_a_quote_is_stored_as_it_is(store: Store) -> None:
+def test_a_quote_is_stored_as_it_is(store: QuoteStore) -> None:
     record(store, quote(market_cap=None))
     assert store.newest("bitcoin") == [
         {
@@ -94,7 +93,7 @@ def test_a_quote_is_stored_as_it_is(store: Store) -> None:
 
 
 def test_many_writers_at_once_store_each_quote_once(
-    store: Store, database: Database[Document]
+    store: QuoteStore, database: Database[Document]
 ) -> None:
     quotes = [quote(f"coin-{n}") for n in range(200)]
     together = Barrier(WRITERS)
@@ -109,7 +108,9 @@ def test_many_writers_at_once_store_each_quote_once(
     assert database["quotes"].count_documents({}) == 200
 
 
-def test_an_error_that_is_no_double_is_raised(store: Store, database: Database[Document]) -> None:
+def test_an_error_that_is_no_double_is_raised(
+    store: QuoteStore, database: Database[Document]
+) -> None:
     # Given a collection that takes no price below 100
     database.command("collMod", "quotes", validator={"price": {"$gte": 100}})
     record(store, quote())
@@ -121,21 +122,21 @@ def test_an_error_that_is_no_double_is_raised(store: Store, database: Database[D
 @pytest.mark.row("mongodb-killed")
 def test_quotes_that_no_majority_has_are_not_taken_for_stored(database: Database[Document]) -> None:
     # Given a second member that is asked for and is not there
-    unsafe = Store(database.with_options(write_concern=WriteConcern(w=2, wtimeout=100)))
+    unsafe = QuoteStore(database.with_options(write_concern=WriteConcern(w=2, wtimeout=100)))
     # When, then, new or known
     for _ in range(2):
         with pytest.raises(BulkWriteError):
             record(unsafe, quote())
 
 
-def test_the_newest_come_first_and_are_bounded(store: Store) -> None:
-    record(store, *(quote(step=step) for step in range(RECORDS + 20)))
-    assert len(store.newest("bitcoin")) == RECORDS == 100
+def test_the_newest_come_first_and_are_bounded(store: QuoteStore) -> None:
+    record(store, *(quote(step=step) for step in range(DEVIATION_WINDOW + 20)))
+    assert len(store.newest("bitcoin")) == DEVIATION_WINDOW == 100
     assert [one["price"] for one in store.newest("bitcoin", 3)] == [219.0, 218.0, 217.0]
     assert store.newest("nobody") == []
 
 
-def test_coins_whose_ids_begin_alike_never_mix(store: Store) -> None:
+def test_coins_whose_ids_begin_alike_never_mix(store: QuoteStore) -> None:
     coins = ["bit", "bitcoin", "bitcoin-cash", "Bitcoin", "bitcoin ", "bitcoi", "bitcoin\uffff"]
     record(store, *(quote(coin, step) for coin in coins for step in range(3)))
     for coin in coins:
@@ -145,7 +146,7 @@ def test_coins_whose_ids_begin_alike_never_mix(store: Store) -> None:
 
 
 def test_the_newest_are_read_in_the_order_of_the_cluster(
-    store: Store, database: Database[Document]
+    store: QuoteStore, database: Database[Document]
 ) -> None:
     # Given 20,000 quotes of other coins around those that are asked for
     for coin in ("aave", "bitcoi", "bitcoin-cash", "zcash"):
@@ -165,11 +166,11 @@ def test_the_newest_are_read_in_the_order_of_the_cluster(
     assert not how.get("hasSortStage")
 
 
-def test_before_anything_was_merged_there_is_no_latest(store: Store) -> None:
+def test_before_anything_was_merged_there_is_no_latest(store: QuoteStore) -> None:
     assert store.latest() == Latest(0, {})
 
 
-def test_the_latest_know_what_is_new_and_what_is_the_same(store: Store) -> None:
+def test_the_latest_know_what_is_new_and_what_is_the_same(store: QuoteStore) -> None:
     merge(store, store.latest(), quote(step=1))
     latest = store.latest()
     assert latest.version == 1
@@ -179,7 +180,7 @@ def test_the_latest_know_what_is_new_and_what_is_the_same(store: Store) -> None:
     assert (latest.is_behind(quote("dash")), latest.has(quote("dash"))) == (True, False)
 
 
-def test_merging_keeps_coins_that_did_not_come_and_never_goes_back(store: Store) -> None:
+def test_merging_keeps_coins_that_did_not_come_and_never_goes_back(store: QuoteStore) -> None:
     # Given
     merge(store, store.latest(), quote(step=5), quote("dash", 5))
     # When an older quote of one coin comes with a first one of another
@@ -198,7 +199,7 @@ def test_merging_keeps_coins_that_did_not_come_and_never_goes_back(store: Store)
 
 
 def test_many_writers_at_once_lose_no_coin_and_never_go_back(
-    store: Store, database: Database[Document]
+    store: QuoteStore, database: Database[Document]
 ) -> None:
     # Given writers with a coin of their own, and one that all of them have
     together = Barrier(WRITERS)
@@ -226,7 +227,7 @@ def test_many_writers_at_once_lose_no_coin_and_never_go_back(
 
 
 def test_what_is_known_of_a_coin_is_written_when_it_changes(
-    store: Store, database: Database[Document]
+    store: QuoteStore, database: Database[Document]
 ) -> None:
     # Given
     store.describe([quote(), quote("dash")], store.latest(), store.away())
@@ -250,7 +251,7 @@ def test_what_is_known_of_a_coin_is_written_when_it_changes(
     }
 
 
-def test_a_coin_that_is_marked_keeps_its_name_until_it_comes_back(store: Store) -> None:
+def test_a_coin_that_is_marked_keeps_its_name_until_it_comes_back(store: QuoteStore) -> None:
     # Given
     store.describe([quote()], store.latest(), store.away())
     merge(store, store.latest(), quote())

@@ -14,11 +14,10 @@ from pymongo.database import Database
 from bench.harness.services import keep, quote, wait_until
 from market.ledger.ledger import from_now
 from market.storage import database as market_database
-from market.storage.collection_swap import EXCHANGE, PREFIX, discard, finish
 from market.storage.database import Document
-from market.storage.quote_store import Store
-from market.storage.restore import restore
-from market.storage.restore_lock import CLAIMS, Busy
+from market.storage.quote_store import QuoteStore
+from market.storage.restore import EXCHANGE, PREFIX, discard, finish, restore
+from market.storage.restore_lock import CLAIMS, RestoreInProgress
 from settings import ROOT
 from tests.harness.killed_restore import restoring
 from tests.market.storage.test_backup import THEN, contents, file, filled
@@ -37,7 +36,7 @@ def _later(database: Database[Document]) -> None:
 @pytest.mark.row("restore-killed")
 @pytest.mark.parametrize(("then", "every"), [("start", 1), ("restore", 7)])
 def test_a_process_that_dies_at_any_step_of_the_exchange_leaves_the_old_or_the_new(
-    mongodb: str, filled: Database[Document], store: Store, file: Path, then: str, every: int
+    mongodb: str, filled: Database[Document], store: QuoteStore, file: Path, then: str, every: int
 ) -> None:
     new = contents(filled)
     ends = {"old": 0, "new": 0}
@@ -55,7 +54,7 @@ def test_a_process_that_dies_at_any_step_of_the_exchange_leaves_the_old_or_the_n
         if then == "restore":
             if died:
                 with pytest.raises(
-                    Busy, match=f"{file}, process {process.pid} on .* has run since"
+                    RestoreInProgress, match=f"{file}, process {process.pid} on .* has run since"
                 ):
                     restore(filled, file, replace=True)
                 _later(filled)
@@ -116,7 +115,7 @@ def test_the_claim_of_one_that_was_killed_ends_by_itself(
     def restored() -> bool:
         try:
             restore(filled, file, replace=True)
-        except Busy:
+        except RestoreInProgress:
             refused.append(1)
             return False
         return True
@@ -128,7 +127,7 @@ def test_the_claim_of_one_that_was_killed_ends_by_itself(
 
 @pytest.mark.row("two-restores")
 def test_one_that_stood_still_for_longer_than_its_lease_changes_nothing_more(
-    mongodb: str, filled: Database[Document], store: Store, file: Path
+    mongodb: str, filled: Database[Document], store: QuoteStore, file: Path
 ) -> None:
     process = restoring(mongodb, filled.name, file, at=-1, lease_seconds=1)
     assert process.pid is not None

@@ -7,9 +7,9 @@ import pytest
 from pymongo.database import Database
 
 from bench.harness.services import keep, quote
-from market.model.coin_history import MOST, noted
+from market.model.coin_changes import MOST, change_pipeline
 from market.storage.database import Document
-from market.storage.quote_store import Store
+from market.storage.quote_store import QuoteStore
 
 NOW = datetime.now(UTC)
 
@@ -19,7 +19,9 @@ def told(database: Database[Document], coin: str = "bitcoin") -> list[tuple[str,
     return [(one["what"], one["old"], one["new"]) for one in found["changes"]]
 
 
-def test_a_new_coin_is_collected_from_then_on(store: Store, database: Database[Document]) -> None:
+def test_a_new_coin_is_collected_from_then_on(
+    store: QuoteStore, database: Database[Document]
+) -> None:
     before = datetime.now(UTC)
     keep(store, quote("bitcoin", 1.0))
     assert told(database) == [("state", None, "active")]
@@ -27,7 +29,7 @@ def test_a_new_coin_is_collected_from_then_on(store: Store, database: Database[D
     assert abs(entry["at"] - before) < timedelta(minutes=1)
 
 
-def test_a_renamed_symbol_is_entered_once(store: Store, database: Database[Document]) -> None:
+def test_a_renamed_symbol_is_entered_once(store: QuoteStore, database: Database[Document]) -> None:
     keep(store, quote("bitcoin", 1.0, NOW - timedelta(minutes=2), symbol="btc"))
     # When the same update is carried out twice, as after a worker's death
     latest, new = store.latest(), quote("bitcoin", 2.0, symbol="xbt", name="Bitcoin II")
@@ -41,13 +43,13 @@ def test_a_renamed_symbol_is_entered_once(store: Store, database: Database[Docum
     ]
 
 
-def test_ranks_and_images_are_no_news(store: Store, database: Database[Document]) -> None:
+def test_ranks_and_images_are_no_news(store: QuoteStore, database: Database[Document]) -> None:
     keep(store, quote("bitcoin", 1.0, NOW - timedelta(minutes=2), rank=1))
     keep(store, quote("bitcoin", 2.0, rank=2, image="https://images.invalid/1"))
     assert told(database) == [("state", None, "active")]
 
 
-def test_a_coin_leaves_and_comes_back(store: Store, database: Database[Document]) -> None:
+def test_a_coin_leaves_and_comes_back(store: QuoteStore, database: Database[Document]) -> None:
     keep(store, quote("bitcoin", 1.0, NOW - timedelta(minutes=2)), quote("ethereum", 1.0))
     # When it is no longer among the top, for two updates, and then is
     store.mark_left(["bitcoin"])
@@ -59,7 +61,9 @@ def test_a_coin_leaves_and_comes_back(store: Store, database: Database[Document]
     assert told(database, "ethereum") == [("state", None, "active")]
 
 
-def test_a_retired_coin_names_its_successor(store: Store, database: Database[Document]) -> None:
+def test_a_retired_coin_names_its_successor(
+    store: QuoteStore, database: Database[Document]
+) -> None:
     for _ in range(2):
         store.mark("matic-network", state="retired", successor="polygon-ecosystem-token")
     assert told(database, "matic-network") == [
@@ -71,7 +75,9 @@ def test_a_retired_coin_names_its_successor(store: Store, database: Database[Doc
 @pytest.mark.parametrize("value", ["$symbol", "$$NOW", "", None])
 def test_a_name_is_text_whatever_it_holds(database: Database[Document], value: Any) -> None:
     coins = database["coins"]
-    coins.update_one({"_id": "x"}, noted({"symbol": value, "state": "active"}), upsert=True)
+    coins.update_one(
+        {"_id": "x"}, change_pipeline({"symbol": value, "state": "active"}), upsert=True
+    )
     assert (coins.find_one({"_id": "x"}) or {})["symbol"] == value
 
 
@@ -79,7 +85,7 @@ def test_the_record_is_bounded(database: Database[Document]) -> None:
     coins = database["coins"]
     for number in range(MOST + 5):
         state = "active" if number % 2 else "left"
-        coins.update_one({"_id": "x"}, noted({"state": state}), upsert=True)
+        coins.update_one({"_id": "x"}, change_pipeline({"state": state}), upsert=True)
     changes = (coins.find_one({"_id": "x"}) or {})["changes"]
     assert len(changes) == MOST
     assert changes[-1]["new"] == "left"

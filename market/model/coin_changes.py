@@ -8,7 +8,7 @@ MOST = 200  # entries kept; the oldest go first
 Document = dict[str, Any]
 
 
-def noted(fields: Document) -> list[Document]:
+def change_pipeline(fields: Document) -> list[Document]:
     """An update of a coin that sets `fields`, and enters those that differ in its `changes`.
 
     MongoDB compares, so that an update that is carried out twice enters a change once. A name or
