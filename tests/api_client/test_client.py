@@ -4,19 +4,18 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from api_client.client import READ_SECONDS, ApiError, Client
 from market.storage.database import TIMEOUT_MS
+from tests.harness.http_replies import Answer, Serve, serve
 
-Answer = Callable[[Request], Response]
-Serve = Callable[[Answer], str]
+__all__ = ["serve"]
 
 COIN: dict[str, Any] = {
     "id": "bitcoin",
@@ -51,25 +50,6 @@ UPDATE: dict[str, Any] = {
     "counts": {"asked": 3, "answered": 3, "stored": 2, "unchanged": 1, "left_out": 0},
     "error": None,
 }
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    servers = []
-
-    def start(answer: Answer) -> str:
-        app = Request.application(answer)
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def answered(body: Any, status: int = 200, **headers: str) -> Answer:

@@ -1,7 +1,7 @@
 """What the API says of its own work, over real HTTP."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +9,8 @@ from werkzeug.wrappers import Request, Response
 
 from api_client import updates
 from api_client.client import ApiError, Client
-from tests.api_client.test_client import Serve, serve
+from tests.harness.hops import reached
+from tests.harness.http_replies import Serve, serve
 
 __all__ = ["serve"]
 
@@ -77,13 +78,6 @@ def test_what_is_no_such_answer_is_one_kind_of_error(
 ) -> None:
     with pytest.raises(ApiError):
         updates.read_activity(client(serve, answers), 6)
-
-
-BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
-
-
-def reached(**seconds: float) -> dict[str, datetime]:
-    return {name: BEGIN + timedelta(seconds=after) for name, after in seconds.items()}
 
 
 def test_each_hop_takes_what_lies_between_it_and_the_one_before() -> None:

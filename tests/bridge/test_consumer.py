@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,11 @@ from nats.errors import Error as NatsError
 from bench.harness.services import address, free_port, server, wait_until
 from bridge import dead_letters, streams
 from bridge.connection import Connection, NotConnected
-from bridge.consumer import Consumer, Delivery, Handler, pause_after
+from bridge.consumer import Consumer, Delivery, pause_after
 from bridge.events import MalformedEvent, UpdateRequested
 from bridge.publisher import publish
-from bridge.streams import CONSUMER, CONSUMER_CONFIG, EVENTS
+from bridge.streams import CONSUMER_CONFIG
+from tests.harness.consumer import Handled, consuming, left
 
 ROOT = Path(__file__).parents[2]
 DYING = """
@@ -32,41 +33,6 @@ def handle(delivery):
 Consumer(Connection(sys.argv[1], "dying"), handle).start()
 time.sleep(600)
 """
-
-
-class Handled:
-    """A handler that remembers what it was given."""
-
-    def __init__(self) -> None:
-        self.deliveries: list[Delivery] = []
-
-    def __call__(self, delivery: Delivery) -> None:
-        self.deliveries.append(delivery)
-
-    @property
-    def ids(self) -> list[str | None]:
-        return [delivery.event.id for delivery in self.deliveries]
-
-
-@contextmanager
-def consuming(connection: Connection, handler: Handler) -> Iterator[Consumer]:
-    consumer = Consumer(connection, handler)
-    consumer.start()
-    try:
-        yield consumer
-    finally:
-        consumer.stop()
-
-
-def left(connection: Connection) -> tuple[int, int]:
-    """How many events are in the stream, and how many of them are out for acknowledgement."""
-
-    async def work(client: Client) -> tuple[int, int]:
-        js = client.jetstream()
-        messages = (await js.stream_info(EVENTS)).state.messages
-        return messages, (await js.consumer_info(EVENTS, CONSUMER)).num_ack_pending or 0
-
-    return connection.run(work, 5)
 
 
 def emptied(connection: Connection) -> Callable[[], bool]:

@@ -14,7 +14,7 @@ from api_client.coin_history import Candle, Point, Request, Series
 from dash_ui.pages.coin import outputs as coin_outputs
 from dash_ui.pages.coin.query import Choice, Reading
 from dash_ui.pages.market import outputs as market_outputs
-from tests.dash_ui.pages.coin.test_price_figure import band
+from tests.harness.candle_bands import band
 from tests.harness.page_data import AS_OF, coin
 
 LARGEST, SMALLEST = sys.float_info.max, 5e-324

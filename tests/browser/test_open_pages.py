@@ -12,7 +12,7 @@ from bench.harness.system import System, running
 from supervisor.control import Processes
 from supervisor.process_identity import Identity
 from supervisor.state_dir import SUPERVISOR_FILE
-from tests.browser.test_servers_page import READY, pid, press, state
+from tests.harness.servers_page import READY, pid, press, state
 
 OTHERS = ("mongodb", "nats", "redis", "market", "api", "worker", "beat")
 SETTINGS = {"COINS": "bitcoin,ethereum", "API_WORKERS": "1"}

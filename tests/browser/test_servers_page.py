@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,52 +12,19 @@ from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 from bench.harness.browser import checked
 from bench.harness.services import free_port, wait_until
-from bench.harness.system import System, running
+from bench.harness.system import System
 from dash_ui.app import create_app
 from supervisor.control import Processes
+from tests.harness.servers_page import READY, page, pid, press, state, system
 from tests.harness.web_server import start, stop
 
-READY = "● running, ready"
+__all__ = ["page", "system"]
+
 TRUE_WITHIN_MS = 2_000
-
-
-@pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    home = tmp_path_factory.mktemp("servers") / "home"
-    with running(home, "--demo", COINS="bitcoin,ethereum", API_WORKERS="1") as system:
-        yield system
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, system: System) -> Iterator[Page]:
-    """One page that stays open from test to test, as an operator's does."""
-    address = system.dash
-    with (
-        browser.new_context(base_url=address) as context,
-        checked(context.new_page(), address) as page,
-    ):
-        page.set_viewport_size({"width": 1440, "height": 900})
-        page.goto(system.link("/servers"))
-        expect(state(page, "api")).to_have_text(READY)
-        yield page
 
 
 def card(page: Page, name: str) -> Locator:
     return page.locator(f"#servers-card-{name}")
-
-
-def state(page: Page, name: str) -> Locator:
-    return page.locator(f"#servers-card-{name}-state")
-
-
-def press(page: Page, verb: str, name: str) -> None:
-    page.get_by_role("button", name=f"{verb} {name}", exact=True).click()
-    expect(page.locator("#servers-said")).to_contain_text(f"{verb.lower()} {name}: asked for.")
-
-
-def pid(system: System, name: str) -> int | None:
-    found = Processes(system.home).overview().get(name)
-    return found["pid"] if found else None
 
 
 def test_each_process_with_its_state_figures_and_address(page: Page, system: System) -> None:

@@ -13,7 +13,7 @@ from cli.backfill import Refused, backfill
 from simulator.server import serving
 from tasks import ingest, repair
 from tasks.dependencies import Services
-from tests.tasks.test_dependencies import in_a_worker
+from tests.harness.worker import in_a_worker
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from bench.harness.services import cpu_of_children, free_port
 from cli.output import table
 from settings import NAMES, ROOT
 from supervisor.control import Detail
-from tests.supervisor.test_supervisor import in_home
+from tests.harness.supervised import in_home
 
 KOINX = [sys.executable, "-m", "cli.main"]
 

@@ -1,8 +1,5 @@
 """Preparing: safe to repeat, and stopped by what is wrong with one line that says so."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -15,30 +12,9 @@ from pymongo.database import Database
 from bench.harness.services import free_port
 from bridge.connection import Connection
 from market.storage.database import Document
-from settings import ROOT
+from tests.harness.migration import prepare, refusal
 
 pytestmark = pytest.mark.usefixtures("environment")
-
-
-def prepare(**settings: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "cli.migrate"],
-        cwd=ROOT,
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def refusal(**settings: str) -> str:
-    """The one line with which it ends."""
-    ran = prepare(**settings)
-    assert ran.returncode == 1
-    assert ran.stdout == ""
-    (line,) = ran.stderr.splitlines()
-    return line
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from logs.formatters import plain_line
 from logs.redaction import UNPRINTABLE
 from supervisor.control import Processes
 from supervisor.log_files import Tail
-from tests.cli.test_trace import an_update
+from tests.harness.traced_update import an_update
 
 # A title, a link, a cleared screen, our own colours, C1's CSI, a bell, a line that is written over,
 # letters written backwards, and ends of lines that only some programs know.

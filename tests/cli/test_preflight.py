@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -11,12 +10,7 @@ from cli.preflight import complaints
 from settings import Settings
 from settings.disk_space import MEGABYTE
 from supervisor.control import Processes
-
-
-class Usage(NamedTuple):
-    total: int
-    used: int
-    free: int
+from tests.harness.disk_usage import Usage
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import doctest
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,33 +13,14 @@ from cli import trace as command
 from cli.trace import lines, trace
 from market.ledger.ledger import Ledger
 from simulator.server import serving
-from tests.api.resources.test_updates import closed
-
-BEGIN = datetime(2026, 11, 23, 4, tzinfo=UTC)
+from tests.harness.ledger_entries import closed
+from tests.harness.traced_update import an_update
 
 
 @pytest.fixture
 def client(app: Flask) -> Iterator[Client]:
     with serving(app) as url:
         yield Client(url)
-
-
-def an_update(reached: int = len(HOPS), **known: Any) -> dict[str, Any]:
-    """One that got to so many hops, half a second each."""
-    at = (BEGIN + timedelta(seconds=number / 2) for number in range(reached))
-    hops = {name: when.isoformat() for name, when in zip(HOPS, at, strict=False)}
-    return {
-        "id": "2026-11-23T04:00Z",
-        "trigger": "schedule",
-        "state": "done",
-        "stage": "ended",
-        "hops": hops,
-        "counts": {},
-        "finished_at": hops.get("finished"),
-        "not_before": None,
-        "stopped_before": None,
-        "error": None,
-    } | known
 
 
 def test_each_hop_has_its_time_and_its_place_in_the_whole() -> None:

@@ -35,8 +35,8 @@ from market.ledger.lease import Lease
 from market.ledger.ledger import Ledger
 from market.storage import migrations
 from market.storage.database import Document
-from tests.api.resources.test_updates import closed
-from tests.bridge.test_consumer import Handled, consuming
+from tests.harness.consumer import Handled, consuming
+from tests.harness.ledger_entries import closed
 
 ROOT = Path(__file__).parents[2]
 UNEXPECTED = (KeyError("unexpected"), RuntimeError("unexpected"), AssertionError("unexpected"))

@@ -17,8 +17,8 @@ from cli.migrate import prepare
 from market.storage.database import connect
 from settings import Settings
 from settings.open_files import raise_limit
-from tests.api.resources.test_events import granian
 from tests.harness.export_data import insert, records
+from tests.harness.granian import granian
 
 CROWD = 1_100
 SOON = 3.0  # seconds; the server gives a head 5

@@ -18,12 +18,13 @@ from bridge.publisher import publish
 from market.model.documents import Quote, Update
 from settings import ROOT
 from tasks import ingest, schedule
-from tests.api.events.test_update_consumer import tasks
-from tests.bridge.test_consumer import left
-from tests.tasks.test_dependencies import in_a_worker
+from tests.harness.consumer import left
+from tests.harness.queued_tasks import tasks
+from tests.harness.worker import in_a_worker
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 ACK_WAIT = 1
-LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 DYING = f"""
 import os, signal, time
 from bridge import streams

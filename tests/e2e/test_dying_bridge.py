@@ -11,7 +11,7 @@ from bridge.connection import Connection
 from settings import ROOT
 from tasks import schedule
 from tasks.dependencies import Services
-from tests.tasks.test_schedule import YEARLY, call, events, name, on
+from tests.harness.schedule import YEARLY, call, events, name, on
 
 __all__ = ["on"]
 

@@ -16,8 +16,8 @@ from api.exports.streaming import MAX_CONCURRENT_EXPORTS
 from bench.harness.services import server, wait_until
 from market.storage.database import connect, disconnect, prepare
 from settings import Settings
-from tests.api.resources.test_events import granian
 from tests.harness.export_data import insert, records
+from tests.harness.granian import granian
 
 PATH = "/v1/quotes/export"
 COUNT = 60_000  # 8 MB, more than the buffers on the way hold

@@ -19,7 +19,7 @@ from market.storage.database import Document
 from settings import ROOT
 from tasks import ingest
 from tasks.dependencies import Services
-from tests.tasks.test_dependencies import in_a_worker
+from tests.harness.worker import in_a_worker
 
 NAMES = ("good", "bad")
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import psutil
 import pytest
@@ -19,10 +20,11 @@ from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from market.model.documents import Update
 from tasks import ingest, schedule
-from tests.api.events.test_update_consumer import tasks
-from tests.bridge.test_consumer import left
-from tests.e2e.test_dying_api import LONG_AGO
-from tests.tasks.test_dependencies import in_a_worker
+from tests.harness.consumer import left
+from tests.harness.queued_tasks import tasks
+from tests.harness.worker import in_a_worker
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 BROKER_SECONDS = 3.0
 SLACK = 1.0  # what a test machine may add

@@ -13,10 +13,11 @@ from pymongo.database import Database
 from bench.harness.services import free_port, server, wait_until
 from market.storage.database import Document
 from settings import ROOT, Settings
-from tests.tasks.test_ingest import WORKER, celery
+from tests.harness.celery_process import WORKER, celery
+
+API = "import time, api.wsgi; time.sleep(600)"  # an API's worker without its web server
 
 SLOT = timedelta(seconds=1)
-API = "import time, api.wsgi; time.sleep(600)"  # an API's worker without its web server
 
 
 class Redis:

@@ -1,10 +1,8 @@
 """Servers of one's own, reached with TLS and credentials."""
 
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -16,6 +14,7 @@ from bench.harness.system import running
 from bridge.connection import Connection
 from market.storage.database import Document
 from tests.harness import tls
+from tests.harness.tls_only import listens
 
 NAMES = {"MONGODB_URI": tls.mongodb, "NATS_URL": tls.nats, "REDIS_URL": tls.redis}
 
@@ -47,15 +46,6 @@ def test_updates_go_their_way_with_tls_and_passwords(
         written = "".join(path.read_text() for path in (tmp_path / "home" / "logs").iterdir())
         for secret in (tls.PASSWORD, tls.PLAIN_PASSWORD):
             assert secret not in written
-
-
-def listens(address: str) -> bool:
-    with (
-        suppress(OSError),
-        socket.create_connection(("127.0.0.1", urlsplit(address).port or 0), timeout=1),
-    ):
-        return True
-    return False
 
 
 def ask_mongodb(address: str) -> None:

@@ -27,7 +27,7 @@ from market.storage.database import Document
 from market.storage.restore import restore
 from settings import ROOT, Settings
 from settings.home_claim import HOME_KEY, KEY, QUEUES, TAKE_OVER, OtherHome, claim
-from tests.cli import test_migrate
+from tests.harness import migration
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -56,13 +56,13 @@ def refused(*command: str, **settings: str) -> str:
 def test_a_second_home_is_refused_by_redis_and_says_what_to_do(
     redis: str, settings: Settings, database: Database[Document]
 ) -> None:
-    assert test_migrate.prepare().returncode == 0
+    assert migration.prepare().returncode == 0
     said = (
         "REDIS_URL names a Redis that works for koinx_demo_usd, and koinx_demo_eur would take its "
         "tasks: give one of them another database number (such as redis://…/1) or another Redis; "
         f"if koinx_demo_usd is no longer used there, run {TAKE_OVER}"
     )
-    assert test_migrate.refusal(CURRENCY="eur") == said
+    assert migration.refusal(CURRENCY="eur") == said
 
     # Started by hand as well
     for command in (
@@ -81,9 +81,9 @@ def test_a_second_home_is_refused_by_redis_and_says_what_to_do(
 def test_a_second_home_is_refused_by_nats(
     redis: str, nats: str, settings: Settings, database: Database[Document]
 ) -> None:
-    assert test_migrate.prepare().returncode == 0
+    assert migration.prepare().returncode == 0
     other_redis = redis.removesuffix("/0") + "/1"
-    said = test_migrate.refusal(CURRENCY="eur", REDIS_URL=other_redis)
+    said = migration.refusal(CURRENCY="eur", REDIS_URL=other_redis)
     assert said == (
         "NATS_URL names a NATS whose stream CRYPTO works for koinx_demo_usd, and koinx_demo_eur "
         "would take its events: give one of them another account or another NATS; if "
@@ -104,7 +104,7 @@ def test_a_second_home_is_refused_by_nats(
 def test_a_home_takes_the_servers_over_once_the_other_is_done(
     connection: Connection, redis: str, database: Database[Document]
 ) -> None:
-    assert test_migrate.prepare().returncode == 0
+    assert migration.prepare().returncode == 0
     publish(connection, UpdateRequested("a"))
     take_over = ("cli.migrate", "--take-over")
     assert refused(*take_over) == (
@@ -118,8 +118,8 @@ def test_a_home_takes_the_servers_over_once_the_other_is_done(
     database.client.drop_database("koinx_demo_eur")
     ran = second_home(*take_over)
     assert (ran.returncode, ran.stdout) == (0, "prepared koinx_demo_eur\n"), ran.stderr
-    assert "works for koinx_demo_eur" in test_migrate.refusal()
-    assert test_migrate.prepare(CURRENCY="eur").returncode == 0
+    assert "works for koinx_demo_eur" in migration.refusal()
+    assert migration.prepare(CURRENCY="eur").returncode == 0
     database.client.drop_database("koinx_demo_eur")
 
 
@@ -169,8 +169,8 @@ def test_each_queue_that_a_task_goes_to_is_known(settings: Settings) -> None:
 
 @pytest.mark.row("two-homes")
 def test_another_host_of_the_same_home_is_none(database: Database[Document]) -> None:
-    assert test_migrate.prepare().returncode == 0
-    assert test_migrate.prepare(KOINX_HOME="/tmp/another").returncode == 0
+    assert migration.prepare().returncode == 0
+    assert migration.prepare(KOINX_HOME="/tmp/another").returncode == 0
 
 
 def test_streams_of_before_are_claimed_and_the_mark_stays(connection: Connection) -> None:
@@ -194,7 +194,7 @@ def test_a_wiped_redis_is_claimed_again(redis: str) -> None:
 def test_a_redis_that_is_down_keeps_nothing_from_being_prepared(
     database: Database[Document],
 ) -> None:
-    assert test_migrate.prepare(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0").returncode == 0
+    assert migration.prepare(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0").returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -225,8 +225,8 @@ def test_a_home_of_the_same_name_on_another_mongodb_is_refused_by_redis(
     another_mongodb: str,
     other: Database[Document],
 ) -> None:
-    assert test_migrate.prepare().returncode == 0
-    message = test_migrate.refusal(MONGODB_URI=another_mongodb)
+    assert migration.prepare().returncode == 0
+    message = migration.refusal(MONGODB_URI=another_mongodb)
     ours, theirs = ids(database, other)
     assert ours != theirs
     said = (
@@ -254,8 +254,8 @@ def test_a_home_of_the_same_name_on_another_mongodb_is_refused_by_redis(
     assert doctor._home(secret) == home.known(other)
 
     # Another host of the first goes on, and so does the first
-    assert test_migrate.prepare(KOINX_HOME="/tmp/another").returncode == 0
-    assert test_migrate.prepare().returncode == 0
+    assert migration.prepare(KOINX_HOME="/tmp/another").returncode == 0
+    assert migration.prepare().returncode == 0
 
 
 @pytest.mark.row("two-homes")
@@ -267,9 +267,9 @@ def test_a_home_of_the_same_name_on_another_mongodb_is_refused_by_nats(
     another_mongodb: str,
     other: Database[Document],
 ) -> None:
-    assert test_migrate.prepare().returncode == 0
+    assert migration.prepare().returncode == 0
     other_redis = redis.removesuffix("/0") + "/1"
-    said = test_migrate.refusal(MONGODB_URI=another_mongodb, REDIS_URL=other_redis)
+    said = migration.refusal(MONGODB_URI=another_mongodb, REDIS_URL=other_redis)
     ours, theirs = ids(database, other)
     assert said == (
         "NATS_URL names a NATS whose stream CRYPTO works for koinx_demo_usd in another MongoDB "
@@ -288,8 +288,8 @@ def test_a_home_of_the_same_name_on_another_mongodb_is_refused_by_nats(
     # Until it takes them over, from when on the first one is refused
     moved = {"MONGODB_URI": another_mongodb}
     assert second_home("cli.migrate", "--take-over", **moved).returncode == 0
-    assert test_migrate.prepare(**moved).returncode == 0
-    assert f"in another MongoDB (home {theirs})" in test_migrate.refusal()
+    assert migration.prepare(**moved).returncode == 0
+    assert f"in another MongoDB (home {theirs})" in migration.refusal()
 
 
 @pytest.mark.row("two-homes")
@@ -301,7 +301,7 @@ def test_a_home_from_before_there_were_ids_goes_on_without_a_word(
     claim(redis, "koinx_demo_usd")
     assert home.known(database) is None
     # When it starts
-    ran = test_migrate.prepare()
+    ran = migration.prepare()
     # Then both work for its id from now on, also after a process that does not know the id
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "prepared koinx_demo_usd\n", "")
     connection.run(lambda client: streams.prepare(client, "koinx_demo_usd"), 5)
@@ -317,19 +317,19 @@ def test_a_home_from_before_there_were_ids_goes_on_without_a_word(
     assert connection.run(marks, 5) == [made, made]
     with redis_client.Redis.from_url(redis) as client:
         assert client.get(HOME_KEY) == made.encode()
-    assert "in another MongoDB" in test_migrate.refusal(MONGODB_URI=another_mongodb)
+    assert "in another MongoDB" in migration.refusal(MONGODB_URI=another_mongodb)
 
 
 @pytest.mark.row("two-homes")
 def test_servers_of_one_home_alone_follow_it_to_another_mongodb(
     connection: Connection, redis: str, database: Database[Document], another_mongodb: str
 ) -> None:
-    assert test_migrate.prepare().returncode == 0
+    assert migration.prepare().returncode == 0
     publish(connection, UpdateRequested("a"))
     own = ("cli.migrate", "--own=nats", "--own=redis")
     ran = second_home(*own, MONGODB_URI=another_mongodb)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert "in another MongoDB" in test_migrate.refusal()
+    assert "in another MongoDB" in migration.refusal()
     # But to no database of another name
     assert "works for koinx_demo_usd, and koinx_demo_eur" in refused(*own)
 

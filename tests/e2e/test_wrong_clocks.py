@@ -19,9 +19,10 @@ from market.schedule.clock import server_time
 from market.schedule.slots import Schedule
 from market.storage.database import Document
 from settings import ROOT, Settings
-from tests.e2e.test_slots_kept import API
+from tests.harness.celery_process import WORKER, celery
 from tests.harness.shifted_clock import ShiftedClock
-from tests.tasks.test_ingest import WORKER, celery
+
+API = "import time, api.wsgi; time.sleep(600)"  # an API's worker without its web server
 
 EXPRESSION = "*/5 * * * * *"
 SLOTS = Schedule(EXPRESSION)

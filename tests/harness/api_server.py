@@ -16,7 +16,7 @@ from api.extensions import EXTENSION, Services
 from bench.harness.services import wait_until
 from cli.migrate import prepare
 from tasks.ingest import ingest
-from tests.tasks.test_dependencies import in_a_worker
+from tests.harness.worker import in_a_worker
 
 
 class Handler(WSGIRequestHandler):

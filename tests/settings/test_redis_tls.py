@@ -17,8 +17,8 @@ from quota.limiter import RedisCounts
 from settings import Settings
 from settings.redis_tls import verifying
 from supervisor.celery_client import CeleryClient
-from tests.e2e.test_tls import listens
 from tests.harness import tls
+from tests.harness.tls_only import listens
 
 
 @pytest.fixture(scope="module")

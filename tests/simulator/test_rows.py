@@ -25,7 +25,7 @@ from simulator.rows import (
     ticker,
 )
 from simulator.timestamps import DAY, HOUR, MINUTE, SECOND, iso
-from tests.market.sources.test_coinpaprika import TICKER
+from tests.harness.coinpaprika import TICKER
 
 NOW = 1_795_383_000_123
 RECORDED = Path(__file__).parents[3] / "shared" / "data" / "coingecko"

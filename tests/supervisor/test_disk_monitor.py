@@ -11,7 +11,7 @@ from supervisor.health_checks import Probe
 from supervisor.process_spec import ProcessSpec
 from supervisor.state_dir import StateDir
 from tests.harness.small_disk import SmallDisk, small_disk
-from tests.supervisor.test_supervisor import (
+from tests.harness.supervised import (
     Running,
     folder,
     plan_of,

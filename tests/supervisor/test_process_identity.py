@@ -20,7 +20,7 @@ from supervisor.process_identity import Identity
 from supervisor.process_spec import ProcessSpec
 from supervisor.state_dir import STATE_FILE, SUPERVISOR_FILE, StateDir
 from supervisor.supervisor import Plan, Supervisor
-from tests.supervisor.test_supervisor import (
+from tests.harness.supervised import (
     folder,
     in_home,
     plan_of,

@@ -2,26 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from nats.aio.client import Client
 
 from bridge.connection import Connection
-from tasks.dependencies import Services, _services, services
-
-
-@contextmanager
-def in_a_worker() -> Iterator[Services]:
-    """This process's services, as a task finds them, made anew and closed at the end."""
-    _services.cache_clear()
-    made = services()
-    try:
-        yield made
-    finally:
-        made.nats.close()
-        made.source.close()
-        _services.cache_clear()
+from tasks.dependencies import Services, services
+from tests.harness.worker import in_a_worker
 
 
 @pytest.fixture

@@ -1,13 +1,9 @@
 """Ingesting: an update is carried out once and announced, whoever dies in between."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,12 +18,10 @@ from bridge.publisher import publish_update_finished
 from bridge.subscriber import subscribe
 from market.model.documents import Quote, Update
 from market.schedule.slots import Schedule
-from settings import ROOT
 from tasks import ingest
 from tasks.dependencies import Services
-from tests.tasks.test_dependencies import in_a_worker
-
-WORKER = ("worker", "-Q", "updates,maintenance", "-c", "2", "--without-gossip", "--without-mingle")
+from tests.harness.celery_process import WORKER, celery
+from tests.harness.worker import in_a_worker
 
 
 @pytest.fixture
@@ -52,31 +46,6 @@ def heard(connection: Connection) -> list[UpdateFinished]:
 
 def announced(heard: list[UpdateFinished]) -> list[UpdateFinished]:
     return [event for event in heard if event.id != "probe" and event.state != "received"]
-
-
-@contextmanager
-def celery(output: Path, *arguments: str) -> Iterator[Callable[[], None]]:
-    """A real `celery -A tasks …`; gives what kills all of its processes at once."""
-    with (
-        output.open("wb") as file,
-        subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "tasks", *arguments],
-            cwd=ROOT,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        ) as process,
-    ):
-
-        def kill() -> None:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-        try:
-            yield kill
-        finally:
-            kill()
 
 
 def receive(on: Services, name: str) -> None:

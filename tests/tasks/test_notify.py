@@ -11,9 +11,9 @@ import pytest
 from market.ledger.alerts import NOTICES
 from tasks import notify
 from tasks.dependencies import Services
-from tests.market.ledger.test_alerts import be_patient
-from tests.market.ledger.test_health import end
-from tests.tasks.test_dependencies import in_a_worker
+from tests.harness.alerts import be_patient
+from tests.harness.update_health import end
+from tests.harness.worker import in_a_worker
 
 
 class Hook(HTTPServer):

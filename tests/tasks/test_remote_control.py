@@ -13,7 +13,7 @@ from market.ledger.ledger import Ledger
 from market.storage.database import Document
 from settings import Settings
 from tasks import ledger_commands, remote_control
-from tests.api.resources.test_updates import closed
+from tests.harness.ledger_entries import closed
 
 
 @pytest.fixture

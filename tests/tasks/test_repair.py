@@ -9,7 +9,7 @@ import redis as redis_client
 from bench.harness.services import SimulatorControl
 from tasks import ingest, repair, worker_shutdown
 from tasks.dependencies import Services
-from tests.tasks.test_dependencies import in_a_worker
+from tests.harness.worker import in_a_worker
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from market.storage.watermarks import Watermarks
 from tasks import rollup, worker_shutdown
 from tasks.dependencies import Services
 from tests.harness.coin_history_data import document, known_until
-from tests.tasks.test_dependencies import in_a_worker
+from tests.harness.worker import in_a_worker
 
 
 @pytest.fixture

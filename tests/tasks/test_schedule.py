@@ -1,45 +1,20 @@
 """The schedule's tasks: each slot has one event, and nothing that was accepted is forgotten."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import redis as redis_client
-from nats.aio.client import Client
 
 from bridge.connection import Connection
-from bridge.events import UpdateRequested
-from bridge.streams import EVENTS
 from market.model.documents import Update
 from market.schedule.slots import Schedule
 from tasks import schedule
 from tasks.dependencies import Services
-from tests.tasks.test_dependencies import in_a_worker
+from tests.harness.schedule import CURRENT, YEARLY, call, events, name, on
 
-# Slots so long that none begins while the tests run.
-YEARLY = Schedule("0 0 1 1 *")
-CURRENT = YEARLY.current(datetime.now(UTC))
-
-
-@pytest.fixture
-def on(environment: None, database: object, connection: Connection) -> Iterator[Services]:
-    with in_a_worker() as made:
-        made.schedule = YEARLY
-        yield made
-
-
-def events(connection: Connection) -> list[UpdateRequested]:
-    """Every event in the stream."""
-
-    async def work(client: Client) -> list[UpdateRequested]:
-        js = client.jetstream()
-        last = (await js.stream_info(EVENTS)).state.last_seq
-        messages = [await js.get_msg(EVENTS, sequence) for sequence in range(1, last + 1)]
-        return [UpdateRequested.decode(message.data or b"") for message in messages]
-
-    return connection.run(work, 5)
+__all__ = ["on"]
 
 
 def started(redis: str) -> list[str]:
@@ -47,10 +22,6 @@ def started(redis: str) -> list[str]:
     with redis_client.Redis.from_url(redis) as client:
         waiting = [json.loads(message) for message in client.lrange("updates", 0, -1)]
     return [one["headers"]["argsrepr"].strip("(),'") for one in reversed(waiting)]
-
-
-def name(slots_ago: int) -> str:
-    return YEARLY.name(YEARLY.earlier(CURRENT, slots_ago))
 
 
 def enter(on: Services, slots_ago: int, state: str = "done") -> None:
@@ -63,11 +34,6 @@ def enter(on: Services, slots_ago: int, state: str = "done") -> None:
 
 def states(on: Services) -> dict[str, str]:
     return {update["_id"]: update["state"] for update in on.ledger.newest(limit=100)}
-
-
-def call(task: Any, **arguments: object) -> Any:
-    """What a task returns, run here as a worker runs it."""
-    return task.apply(kwargs=arguments, throw=True).get()
 
 
 @pytest.mark.row("beat-killed")

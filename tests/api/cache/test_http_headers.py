@@ -13,11 +13,11 @@ from werkzeug.http import http_date, parse_accept_header
 
 from api.cache import http_headers, slot_arrival
 from api.cache.http_headers import coding, compressed, max_age, tag
-from api.extensions import EXTENSION
 from bench.harness.services import keep, quote
 from market.ledger.ledger import Ledger
 from market.storage.quote_store import QuoteStore
-from tests.api.resources.test_updates import close, closed
+from tests.harness.ledger_entries import closed
+from tests.harness.slot_arrival import the_slot_is_in
 
 NOW = datetime(2026, 11, 22, 8, 33, 20, tzinfo=UTC)
 LONG = {"Accept-Encoding": "gzip"}
@@ -109,17 +109,6 @@ def test_an_answer_holds_to_the_next_slot(
 @pytest.fixture
 def stored(store: QuoteStore) -> None:
     keep(store, *(quote(f"coin-{number}", 1.0) for number in range(30)), quote("bitcoin", 2.0))
-
-
-def the_slot_is_in(app: Flask) -> int:
-    """Enters the present slot's update as done; the seconds to the next slot."""
-    on = app.extensions[EXTENSION]
-    now = datetime.now(UTC)
-    name = on.schedule.name(on.schedule.current(now))
-    on.ledger.receive(name, trigger="schedule", slot=on.schedule.current(now), hops={})
-    close(on.ledger, name, "done")
-    left: timedelta = on.schedule.following(now) - now
-    return int(left.total_seconds())
 
 
 @pytest.mark.usefixtures("stored")

@@ -12,7 +12,7 @@ from bench.harness.services import wait_until
 from market.ledger.event_log import Closings
 from market.ledger.ledger import Ledger
 from market.storage.database import Document
-from tests.api.resources.test_updates import closed
+from tests.harness.ledger_entries import closed
 
 
 class Dying(Closings):

@@ -25,7 +25,7 @@ from bench.harness.services import keep, quote, wait_until
 from market.model.quotes import SUCCESSORS
 from market.storage.quote_history import QuoteHistory
 from market.storage.quote_store import QuoteStore
-from tests.api.cache.test_http_headers import the_slot_is_in
+from tests.harness.slot_arrival import the_slot_is_in
 
 KEPT_PATHS = (
     "/stats?coin=bitcoin",

@@ -9,7 +9,7 @@ from api.cache import slot_arrival
 from api.cache.slot_arrival import Arrivals
 from market.ledger.ledger import Ledger
 from market.schedule.slots import Schedule
-from tests.api.resources.test_updates import close
+from tests.harness.ledger_entries import close
 
 SCHEDULE = Schedule("*/15 * * * *")
 SLOT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)

@@ -23,9 +23,9 @@ from market.gap_repair.queue import Repairs, Wanted
 from market.ledger.ledger import Ledger
 from market.storage.database import MARKS, QUOTES, REPAIRED, Document
 from market.storage.quote_store import QuoteStore
-from tests.api.cache.test_http_headers import the_slot_is_in
-from tests.api.resources.test_updates import closed
 from tests.harness.coin_history_data import document
+from tests.harness.ledger_entries import closed
+from tests.harness.slot_arrival import the_slot_is_in
 
 HOUR = timedelta(hours=1)
 THEN = datetime.now(UTC).replace(microsecond=0) - HOUR

@@ -1,9 +1,7 @@
 """The feed: what ended, in order, for all who listen at one process."""
 
 import signal
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +9,6 @@ from pathlib import Path
 import orjson
 import pytest
 from pymongo import MongoClient
-from pymongo.database import Database
 
 from api.events import broadcaster as api_feed
 from api.events.broadcaster import MAX_LISTENERS, Broadcaster
@@ -20,31 +17,12 @@ from bench.harness.services import freeze, server, wait_until
 from market.ledger.event_log import Closings
 from market.ledger.ledger import Ledger
 from market.storage.database import Document, prepare
-from tests.market.ledger.test_event_log import claimed, close, slots
+from tests.harness.broadcaster import closings, end, feed, following
+from tests.harness.event_log import slots
+
+__all__ = ["closings", "feed"]
 
 LONG = 20.0
-
-
-@pytest.fixture
-def closings(database: Database[Document]) -> Closings:
-    return Closings(database)
-
-
-@pytest.fixture
-def feed(closings: Closings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
-    monkeypatch.setattr(api_feed, "LOOK_SECONDS", 0.05)
-    made = Broadcaster(closings, "simulator")
-    yield made
-    made.end()
-    wait_until(lambda: not following(), "its thread to end")
-
-
-def following() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "feed"]
-
-
-def end(ledger: Ledger, name: str, state: str = "done") -> None:
-    close(ledger, claimed(ledger, name), state)
 
 
 def all_after(feed: Broadcaster, number: int, count: int) -> list[int]:

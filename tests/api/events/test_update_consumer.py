@@ -1,12 +1,10 @@
 """The inbox: an event enters the ledger once, and its task is started after the acknowledgement."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import redis as redis_client
 from flask import Flask
 from nats.aio.client import Client
 
@@ -21,6 +19,7 @@ from bridge.events import MalformedEvent, UpdateFinished, UpdateRequested
 from bridge.publisher import publish, publish_update_finished
 from bridge.streams import EVENTS
 from market.schedule.slots import Schedule
+from tests.harness.queued_tasks import tasks
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOURLY = Schedule("0 * * * *")
@@ -48,15 +47,6 @@ def started(inbox: UpdateConsumer, connection: Connection) -> Iterator[UpdateCon
 
 def delivery(name: str | None = None, sequence: int = 7) -> Delivery:
     return Delivery(UpdateRequested(name), sequence, NOW)
-
-
-def tasks(redis: str) -> list[str]:
-    """The ids of the updates whose tasks wait in Redis."""
-    with redis_client.Redis.from_url(redis) as client:
-        waiting = [json.loads(message) for message in client.lrange("updates", 0, -1)]
-    assert {one["headers"]["task"] for one in waiting} <= {"tasks.ingest.ingest"}
-    assert all(one["headers"]["ignore_result"] for one in waiting)  # a result opens a connection
-    return [one["headers"]["argsrepr"].strip("(),'") for one in reversed(waiting)]
 
 
 def test_an_event_is_entered_once(inbox: UpdateConsumer, services: Services, redis: str) -> None:

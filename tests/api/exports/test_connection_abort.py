@@ -12,26 +12,11 @@ import pytest
 
 from api.exports import connection_abort as api_wire
 from api.exports.connection_abort import HEAD_BYTES, ResponseConnection, chunk_bytes
+from tests.harness.tcp_pair import Server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 
-Pair = tuple[socket.socket, socket.socket]
 BODY = 100_000
-
-
-class Server:
-    """A port with connections to it."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-        self._listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        self.port = str(self._listener.getsockname()[1])
-
-    def connect(self) -> Pair:
-        """A connection's two ends: the client's, and the server's."""
-        address = self._listener.getsockname()
-        client = self._stack.enter_context(socket.create_connection(address, timeout=10))
-        return client, self._stack.enter_context(self._listener.accept()[0])
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from market.ledger.ledger import Ledger
 from market.storage.database import disconnect
 from market.storage.quote_store import QuoteStore
 from settings import Settings
-from tests.api.resources.test_health import SERVERS
-from tests.market.ledger.test_latency import end
+from tests.harness.update_latency import end
+
+SERVERS = {"mongodb": "mongodb://", "nats": "nats://", "redis": "redis://"}
 
 OF = {
     "mongodb": {"koinx_updates", "koinx_quotes", "koinx_coins", "koinx_hop_seconds"},

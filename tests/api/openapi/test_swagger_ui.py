@@ -13,8 +13,8 @@ from bench.harness.browser import checked
 from bench.harness.services import keep, quote
 from market.storage.quote_store import QuoteStore
 from settings import Settings
-from tests.api.cache.test_http_headers import the_slot_is_in
 from tests.harness.api_server import consuming, serving, update_twice
+from tests.harness.slot_arrival import the_slot_is_in
 
 KEY = "a key of the explorer's test"
 

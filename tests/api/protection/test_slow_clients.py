@@ -10,7 +10,7 @@ import pytest
 from api.exports.connection_abort import connections, listening
 from api.protection.slow_clients import LEAST_BYTES, WINDOW_SECONDS, ProgressMonitor
 from bench.harness.services import wait_until
-from tests.api.exports.test_connection_abort import Pair, Server
+from tests.harness.tcp_pair import Pair, Server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
 MUCH = 8 * LEAST_BYTES  # more than the buffers on the way hold

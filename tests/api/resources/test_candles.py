@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from bench.harness.services import keep, quote
 from market.model.candle import INTERVALS
 from market.storage.quote_store import QuoteStore
-from tests.api.resources.test_quotes import all_pages, get
+from tests.harness.quote_pages import all_pages, get
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 BITCOIN = "/v1/coins/bitcoin/candles"

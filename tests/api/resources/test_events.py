@@ -1,15 +1,13 @@
 """The stream of updates that ended, over HTTP."""
 
-import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import orjson
-import psutil
 import pytest
 import requests
 from flask import Flask
@@ -28,9 +26,9 @@ from cli.migrate import prepare
 from market.ledger.ledger import Ledger
 from market.storage.database import disconnect
 from settings import Settings
-from supervisor.process_plan import plan
-from tests.api.events.test_broadcaster import end, following
-from tests.market.ledger.test_event_log import slots
+from tests.harness.broadcaster import end, following
+from tests.harness.event_log import slots
+from tests.harness.granian import granian
 
 
 @pytest.fixture
@@ -204,32 +202,6 @@ def test_it_is_documented_with_parameters_that_let_it_end(client: FlaskClient) -
     assert list(content) == ["text/event-stream"]
     assert "event: update" in content["text/event-stream"]["example"]
     assert {"422", "503"} <= set(operation["responses"])
-
-
-@contextmanager
-def granian(settings: Settings, folder: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """The API as it is started in use, with one process: its address, and the server."""
-    settings = settings.model_copy(update={"api_port": free_port(), "api_workers": 1})
-    spec = plan(settings, lambda _: 0, lambda _: "key")["api"]
-    url = f"http://127.0.0.1:{settings.api_port}"
-
-    def answers() -> bool:
-        try:
-            return requests.get(f"{url}/health", timeout=5).ok
-        except requests.ConnectionError:
-            return False
-
-    with (
-        (folder / "log").open("wb") as log,
-        psutil.Popen(spec.command, env=os.environ | spec.environment, stderr=log, stdout=log) as it,
-    ):
-        try:
-            wait_until(answers, "the API")
-            yield url, it
-        finally:
-            if it.poll() is None:
-                it.terminate()
-            it.wait(20)
 
 
 def test_in_use(settings: Settings, ledger: Ledger, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from market.ledger.ledger import Ledger
 from market.storage.database import disconnect
 from settings import Settings
 from settings.disk_space import data_folder
-from tests.api.resources.test_updates import closed
+from tests.harness.ledger_entries import closed
 from tests.harness.small_disk import small_disk
 
 SERVERS = {"mongodb": "mongodb://", "nats": "nats://", "redis": "redis://"}

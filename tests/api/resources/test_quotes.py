@@ -1,24 +1,21 @@
 """Stored quotes over HTTP: in order, in pages, in bounds."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
 from pymongo.database import Database
-from werkzeug.http import parse_options_header
 
 from api.pagination import Cursor
 from bench.harness.services import keep, quote
 from market.storage.database import QUOTES, REPAIRED, Document
 from market.storage.quote_store import QuoteStore
 from tests.harness.mongodb_profiler import profiled, scans
+from tests.harness.quote_pages import BITCOIN, all_pages, following, get
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 SLOT = timedelta(minutes=15)
-BITCOIN = "/v1/coins/bitcoin/quotes"
 
 
 def at(number: int) -> datetime:
@@ -50,36 +47,8 @@ def stored(store: QuoteStore, database: Database[Document]) -> None:
         )
 
 
-def get(client: FlaskClient, path: str = BITCOIN, **query: object) -> Any:
-    answer = client.get(path + ("?" + urlencode(query) if query else ""))
-    assert answer.status_code == 200, answer.text
-    return answer
-
-
 def prices(client: FlaskClient, path: str = BITCOIN, **query: object) -> list[float]:
     return [one["price"] for one in get(client, path, **query).json]
-
-
-def following(answer: Any) -> str | None:
-    """Where the Link of an answer leads."""
-    link = answer.headers.get("Link")
-    if link is None:
-        return None
-    address, options = parse_options_header(link)
-    assert options == {"rel": "next"}
-    return address.strip("<>")
-
-
-def all_pages(client: FlaskClient, path: str, **query: object) -> Iterator[Any]:
-    """The answers, each where the Link of the one before leads."""
-    answer = get(client, path, **query)
-    yield answer
-    for _ in range(50):
-        if (path := following(answer) or "") == "":
-            return
-        answer = get(client, path)
-        yield answer
-    raise AssertionError(f"the pages do not end: {path}")
 
 
 @pytest.mark.usefixtures("stored")

@@ -2,7 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,30 +20,9 @@ from bench.harness.services import free_port, wait_until
 from bridge.events import ID
 from cli.migrate import prepare
 from market.ledger.ledger import Ledger
-from market.model.quotes import SkippedCoin
 from market.storage.database import Document
 from settings import Settings
-
-NOW = datetime.now(UTC)
-
-
-def closed(ledger: Ledger, name: str, state: str, error: str | None = None) -> None:
-    """Enters an update, and ends it as a worker does."""
-    ledger.receive(name, trigger="event", slot=None, hops={})
-    close(ledger, name, state, error)
-
-
-def close(ledger: Ledger, name: str, state: str, error: str | None = None) -> None:
-    claim = ledger.claim(name, "w", NOW)
-    assert claim is not None
-    ledger.close(
-        claim,
-        state=state,
-        hops={"fetched": NOW},
-        counts={"asked": 2, "stored": 1},
-        left_out=[SkippedCoin("odd", "its price is null")],
-        error=error,
-    )
+from tests.harness.ledger_entries import NOW, close, closed
 
 
 def test_one_update_shows_hops_counts_and_what_was_left_out(

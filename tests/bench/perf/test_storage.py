@@ -9,7 +9,7 @@ import pytest
 
 from bench.harness.recorded_quotes import SLOT, Recorded
 from bench.perf import storage
-from tests.market.ingest.test_recorded_pages import write_pages
+from tests.harness.recorded_pages import write_pages
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from cli.doctor import machine
 from settings import Settings
 from settings.disk_space import MEGABYTE
 from supervisor.state_dir import StateDir
-from tests.cli.test_preflight import Usage
+from tests.harness.disk_usage import Usage
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from dash_ui.auth.login_link import LINK_LIFETIME, create_link
 from dash_ui.auth.read_only import MESSAGE
 from supervisor.control import Processes
 from supervisor.state_dir import StateDir
+from tests.harness.process_control import facade, settings, wait_ready
+from tests.harness.supervised import folder
 from tests.harness.web_server import start, stop
-from tests.supervisor.test_control import facade, settings, wait_ready
-from tests.supervisor.test_supervisor import folder
 
 __all__ = ["facade", "folder", "settings"]
 

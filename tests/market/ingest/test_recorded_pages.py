@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from pymongo.database import Database
 
-from bench.harness.services import RECORDED, SimulatorControl
+from bench.harness.services import RECORDED
 from market.analytics.statistics import deviation, rounded
 from market.ingest.outlier_filter import Sieve
 from market.ingest.run_update import Outcome, carry_out
@@ -24,31 +23,11 @@ from market.storage.database import Document
 from market.storage.quote_store import QuoteStore
 from settings import parse_coins
 from simulator.app import create_simulator
-from simulator.market import Market
 from simulator.replay import Replay
 from simulator.server import serving
+from tests.harness.recorded_pages import PAGES, write_pages
 
 PATTERN = "markets_usd_page1_2025-12-14T*_run.json"
-PAGES = 12
-QUARTER = 15 * 60 * 1000
-FROZEN = ("bitcoin", "dogecoin", "pepe")
-
-
-def write_pages(folder: Path) -> None:
-    """Twelve of the simulator's pages as files; some rows stand still for half of them."""
-    now = [1_765_680_000_000]
-    with serving(create_simulator(Market(seed=7), clock=lambda: now[0])) as url:
-        control = SimulatorControl(url)
-        for number in range(PAGES):
-            if number == 3:
-                for coin in FROZEN:
-                    control.fault("frozen", coin=coin)
-            if number == 9:
-                control.clear()
-            page = requests.get(f"{url}/coins/markets?vs_currency=usd", timeout=10)
-            stamp = f"2025-12-14T{number:06d}Z"
-            (folder / f"markets_usd_page1_{stamp}_run.json").write_bytes(page.content)
-            now[0] += QUARTER
 
 
 @pytest.fixture(params=["recorded", "simulated"])

@@ -11,8 +11,7 @@ from pymongo.database import Database
 from market.ledger.alerts import MAX_TRIES, MOST, NOTICES, Notices
 from market.ledger.health import Condition, State
 from market.storage.database import Document
-
-AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+from tests.harness.alerts import AT, be_patient
 
 
 @pytest.fixture
@@ -26,13 +25,6 @@ def message(seen: Condition) -> Mapping[str, Any]:
 
 def enter(notices: Notices, state: State, number: int) -> bool:
     return notices.enter(Condition(state, AT, number), message)
-
-
-def be_patient(database: Database[Document]) -> float:
-    """Lets the pause be over; how long it was, in seconds."""
-    was = database[NOTICES].find_one_and_update({}, {"$set": {"not_before": AT}})
-    assert was is not None
-    return (was["not_before"] - datetime.now(UTC)) / timedelta(seconds=1)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The ends of updates: each has its number, none is left out, in real MongoDB."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from threading import Barrier, Event
 
 import pytest
@@ -10,11 +9,10 @@ from pymongo.database import Database
 from market.ledger import ledger as market_ledger
 from market.ledger.event_log import Closings, newest_number
 from market.ledger.ledger import Claim, Ledger
-from market.model.quotes import SkippedCoin
 from market.storage.database import Document
+from tests.harness.event_log import claimed, close, slots
 from tests.harness.mongodb_profiler import profiled, scans
 
-AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 TOGETHER = 12
 
 
@@ -23,24 +21,8 @@ def closings(database: Database[Document]) -> Closings:
     return Closings(database)
 
 
-def claimed(ledger: Ledger, name: str) -> Claim:
-    ledger.receive(name, trigger="event", slot=None, hops={})
-    claim = ledger.claim(name, "w", AT)
-    assert claim is not None
-    return claim
-
-
-def close(ledger: Ledger, claim: Claim, state: str = "done") -> None:
-    left_out = [SkippedCoin("odd", "its price is null")]
-    ledger.close(claim, state=state, hops={}, counts={}, left_out=left_out, error=None)
-
-
 def numbers(closings: Closings, after: int = 0) -> list[tuple[int, str]]:
     return [(one["number"], one["_id"]) for one in closings.after(after, 1000)]
-
-
-def slots(count: int) -> dict[str, datetime]:
-    return {f"slot {n}": AT + n * timedelta(minutes=15) for n in range(count)}
 
 
 def test_ends_are_counted_in_their_order_whatever_the_order_of_the_beginnings(

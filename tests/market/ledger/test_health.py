@@ -9,6 +9,7 @@ from market.ledger.health import Conditions
 from market.ledger.ledger import Ledger
 from market.schedule.slots import Schedule
 from market.storage.database import Document
+from tests.harness.update_health import end
 
 QUARTERS = Schedule("*/15 * * * *")
 
@@ -16,17 +17,6 @@ QUARTERS = Schedule("*/15 * * * *")
 @pytest.fixture
 def conditions(database: Database[Document]) -> Conditions:
     return Conditions(database, QUARTERS)
-
-
-def end(ledger: Ledger, name: str, state: str, error: str | None = None) -> datetime:
-    """An update that ends now; when it did, as the ledger has it."""
-    ledger.receive(name, trigger="event", slot=None, hops={})
-    claim = ledger.claim(name, "worker", datetime.now(UTC))
-    assert claim is not None
-    ledger.close(claim, state=state, hops={}, counts={}, left_out=[], error=error)
-    found = ledger.get(name)
-    assert found is not None
-    return found["finished_at"]  # type: ignore[no-any-return]
 
 
 def test_before_any_end_nothing_is_known(conditions: Conditions, ledger: Ledger) -> None:

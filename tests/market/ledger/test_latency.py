@@ -1,7 +1,5 @@
 """The time of each hop, over all updates."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from pymongo.database import Database
 
@@ -9,17 +7,7 @@ from market.ledger import latency
 from market.ledger.latency import BOUNDS, HopTimes
 from market.ledger.ledger import Ledger
 from market.storage.database import Document
-
-START = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
-
-
-def end(ledger: Ledger, name: str, state: str, **seconds: float) -> None:
-    """An update that reached its hops so many seconds after START."""
-    hops = {hop: START + timedelta(seconds=after) for hop, after in seconds.items()}
-    ledger.receive(name, trigger="event", slot=None, hops={"streamed": START})
-    claim = ledger.claim(name, "worker", START)
-    assert claim is not None
-    ledger.close(claim, state=state, hops=hops, counts={}, left_out=[], error=None)
+from tests.harness.update_latency import end
 
 
 def stored(times: HopTimes) -> tuple[int, float]:

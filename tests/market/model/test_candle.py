@@ -1,39 +1,20 @@
 """Candles put together, and where their intervals begin."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from market.model.candle import (
     DAY,
     FOUR_HOURS,
     HOUR,
     QUARTER,
-    Candle,
     ceil_to,
     floor_to,
     merge,
     merge_by_start,
 )
+from tests.harness.candles import candle
 
 NINE = datetime(2026, 11, 2, 9, tzinfo=UTC)
-
-
-def candle(start: datetime, first: int, last: int, *prices: float, repaired: int = 0) -> Candle:
-    """One whose quotes came from `first` to `last` minutes after its start."""
-    return Candle(
-        coin="bitcoin",
-        start=start,
-        open=prices[0],
-        high=max(prices),
-        low=min(prices),
-        close=prices[-1],
-        volume_24h=prices[-1] * 10,
-        count=len(prices),
-        repaired=repaired,
-        source=f"from {prices[-1]}",
-        as_of=start + timedelta(minutes=last),
-        first=start + timedelta(minutes=first),
-        market_cap=None,
-    )
 
 
 def test_open_is_the_earliest_and_close_the_latest_in_whatever_order() -> None:

@@ -17,7 +17,7 @@ from market.storage.quote_history import QuoteHistory
 from market.storage.quote_store import QuoteStore
 from market.storage.watermarks import Watermarks
 from tests.harness.coin_history_data import COINS, END, START, asked, document, fill
-from tests.market.rollups.test_rollup import roll_up
+from tests.harness.rollup import roll_up
 
 EDGE = END - 10 * DAY
 

@@ -19,23 +19,13 @@ from market.storage.quote_store import QuoteStore
 from market.storage.watermarks import Watermarks
 from tests.harness.coin_history_data import END, START, asked, document, fill
 from tests.harness.mongodb_profiler import profiled
-
-UNTIL = END - 7 * DAY
+from tests.harness.rollup import UNTIL, roll_up
 
 
 @pytest.fixture
 def filled(database: Database[Document]) -> Database[Document]:
     fill(database)
     return database
-
-
-def roll_up(database: Database[Document], until: datetime = UNTIL) -> int:
-    """All steps; how many."""
-    roller, count = RollupBuilder(database), 0
-    while roller.step("bitcoin", until):
-        count += 1
-        assert count < 50
-    return count
 
 
 def test_answers_are_the_same_to_the_digit(filled: Database[Document]) -> None:

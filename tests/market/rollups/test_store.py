@@ -9,7 +9,7 @@ from pymongo.database import Database
 from market.model.candle import DAY, FOUR_HOURS, HOUR, Candle, merge_by_start
 from market.rollups.store import RollupStore
 from market.storage.database import DAILY, HOURLY, Document
-from tests.market.model.test_candle import candle
+from tests.harness.candles import candle
 
 DAY_ONE = datetime(2026, 11, 2, tzinfo=UTC)
 

@@ -39,7 +39,7 @@ from simulator.market import Market
 from simulator.server import serving
 from tasks import ingest
 from tasks.dependencies import Services
-from tests.tasks.test_dependencies import in_a_worker
+from tests.harness.worker import in_a_worker
 
 MINUTE = 60_000
 QUARTER = timedelta(minutes=15)

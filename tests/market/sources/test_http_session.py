@@ -14,7 +14,7 @@ from market.sources.http import Deadline
 from market.sources.http_session import session
 from settings import ROOT, Settings
 from tasks.notify import _call
-from tests.market.sources.test_coingecko import wire
+from tests.harness.wire import wire
 
 PACKAGES = ("api", "bridge", "dash_ui", "logbook", "market", "settings", "tasks")
 HOST = "localhost.localdomain"  # not one that http_source knows as this machine's

@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from bench.harness.services import keep, quote
-from market.ledger.ledger import Ledger
 from market.storage import backup, backup_format, migrations
 from market.storage import database as market_database
 from market.storage.backup import back_up
@@ -24,41 +23,9 @@ from market.storage.database import Document
 from market.storage.migrations import TooNew
 from market.storage.quote_store import QuoteStore
 from market.storage.restore import EXCHANGE, PREFIX, DatabaseNotEmpty, discard, finish, restore
-from market.storage.restore_lock import CLAIMS
-from tests.api.resources.test_updates import closed
+from tests.harness.backups import THEN, contents, file, filled
 
-THEN = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def filled(database: Database[Document], store: QuoteStore, ledger: Ledger) -> Database[Document]:
-    migrations.migrate(database)
-    for number in range(10):
-        at = THEN + timedelta(minutes=15 * number)
-        coins = (quote(f"coin-{one}", 1.0 + number, at) for one in range(20))
-        keep(store, *coins, recorded_at=at)
-        closed(ledger, f"update-{number}", "done")
-    return database
-
-
-@pytest.fixture
-def file(filled: Database[Document], tmp_path: Path) -> Path:
-    path = tmp_path / "koinx.zip"
-    back_up(filled, path)
-    return path
-
-
-def contents(database: Database[Document]) -> dict[str, Any]:
-    """All documents and options by collection, in a form that can be compared."""
-    return {
-        name: (
-            sorted(json_util.dumps(one) for one in database[name].find()),
-            {k: v for k, v in database[name].options().items() if k != "uuid"},
-            sorted(database[name].index_information()),
-        )
-        for name in database.list_collection_names()
-        if name not in (EXCHANGE, CLAIMS)
-    }
+__all__ = ["file", "filled"]
 
 
 def wipe(database: Database[Document]) -> None:

@@ -19,8 +19,8 @@ from market.storage.quote_store import QuoteStore
 from market.storage.restore import EXCHANGE, PREFIX, discard, finish, restore
 from market.storage.restore_lock import CLAIMS, RestoreInProgress
 from settings import ROOT
+from tests.harness.backups import THEN, contents, file, filled
 from tests.harness.killed_restore import restoring
-from tests.market.storage.test_backup import THEN, contents, file, filled
 
 __all__ = ["file", "filled"]
 

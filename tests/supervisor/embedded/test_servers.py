@@ -29,7 +29,7 @@ from supervisor.ports import PortStore, is_busy
 from supervisor.process_spec import ProcessSpec
 from supervisor.state_dir import StateDir
 from supervisor.supervisor import supervise
-from tests.supervisor.test_supervisor import folder, process, until
+from tests.harness.supervised import folder, process, until
 
 __all__ = ["folder"]
 

@@ -1,16 +1,13 @@
 """Figures of a coin's past: gaps, repaired stretches, the band."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
 import pytest
 
-from api_client.coin_history import MEASURES, Candle, Point, Request, Series, Statistics
+from api_client.coin_history import Candle, Point, Request, Series, Statistics
 from dash_ui.pages.coin import price_figure
-
-START = datetime(2025, 11, 20, tzinfo=UTC)
-QUARTER = timedelta(minutes=15)
+from tests.harness.candle_bands import QUARTER, START, band
 
 
 def point(slot: float, resolution: int | None = None, price: float = 100.0) -> Point:
@@ -19,24 +16,6 @@ def point(slot: float, resolution: int | None = None, price: float = 100.0) -> P
 
 def series(*points: Point) -> Series:
     return Series(list(points), [], None, QUARTER, Request("/"))
-
-
-def band(**more: Any) -> Statistics:
-    values: dict[str, Any] = dict.fromkeys(MEASURES) | {"mean": 100.0, "deviation": 20.0, "min": 90}
-    return Statistics(
-        coin="bitcoin",
-        source="coingecko",
-        count=3,
-        repaired=0,
-        expected=3,
-        gaps=0,
-        oldest=START,
-        newest=START + 2 * QUARTER,
-        age_seconds=1.0,
-        measures=values | more,
-        interval=None,
-        notes={},
-    )
 
 
 def drawn(of: Series, with_band: Statistics | None = None, *, log: bool = False) -> dict[str, Any]:

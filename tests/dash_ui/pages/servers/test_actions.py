@@ -6,8 +6,8 @@ import settings as project
 from dash_ui.pages.servers.actions import ALL, handle_action
 from supervisor.control import Processes
 from supervisor.state_dir import StateDir
-from tests.supervisor.test_control import facade, settings, until_ready, wait_ready
-from tests.supervisor.test_supervisor import folder, until
+from tests.harness.process_control import facade, settings, until_ready, wait_ready
+from tests.harness.supervised import folder, until
 
 __all__ = ["facade", "folder", "settings"]
 

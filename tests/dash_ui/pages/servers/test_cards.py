@@ -7,7 +7,7 @@ import pytest
 
 from dash_ui.pages.servers import cards
 from supervisor.control import Detail, Overview, Processes
-from tests.dash_ui.pages.servers.test_text import a_process
+from tests.harness.servers_data import a_process
 
 
 @pytest.fixture

@@ -1,34 +1,14 @@
 """What the Servers page says."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from api_client.client import Update
 from api_client.updates import Readiness, Repairs
 from dash_ui.pages.servers import text as servers_text
-from supervisor.control import Detail, Overview
-
-NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-
-
-def a_process(**known: Any) -> Detail:
-    process: Detail = {
-        "name": "api",
-        "state": "running",
-        "ready": True,
-        "pid": 7,
-        "url": "http://127.0.0.1:3000",
-        "uptime_s": 75.2,
-        "restarts": 1,
-        "cpu_percent": 1.25,
-        "rss_bytes": 125 * 1024**2,
-        "exit_code": None,
-        "fingerprint": None,
-    }
-    process.update(known)  # type: ignore[typeddict-item]
-    return process
+from supervisor.control import Overview
+from tests.harness.servers_data import NOW, a_process, an_update
 
 
 @pytest.mark.parametrize(
@@ -101,25 +81,6 @@ def test_what_keeps_the_states_from_being_trusted(
     said = servers_text.concern(overview, supervised=supervised, silence=silence)
     assert said.startswith(text)
     assert bool(said) == bool(text)
-
-
-def an_update(**known: Any) -> Update:
-    hops = {"streamed": NOW, "finished": NOW + timedelta(seconds=0.25)}
-    ended = NOW + timedelta(seconds=0.25)
-    fields: dict[str, Any] = {
-        "id": "u1",
-        "trigger": "schedule",
-        "state": "done",
-        "stage": "ended",
-        "progress": 1.0,
-        "slot": None,
-        "received_at": NOW,
-        "finished_at": ended,
-        "hops": hops,
-        "counts": {"stored": 1200},
-        "error": None,
-    }
-    return Update(**fields | known)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from dash import no_update
 from api_client.client import Update
 from api_client.updates import Activity, Readiness, Repairs
 from dash_ui.pages.servers import updates
-from tests.api_client.test_updates import reached
-from tests.dash_ui.pages.servers.test_text import NOW, an_update
+from tests.harness.hops import reached
+from tests.harness.servers_data import NOW, an_update
 
 READINESS = Readiness(NOW + timedelta(minutes=1), {}, 0)
 
