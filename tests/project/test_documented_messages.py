@@ -7,8 +7,7 @@ import pytest
 
 from settings import ROOT
 
-PACKAGES = ("access", "api", "bridge", "cli", "dash_ui", "market", "quota", "settings")
-PACKAGES += ("supervisor", "tasks")
+PACKAGES = "access api bridge cli dash_ui market quota settings supervisor tasks".split()
 VARIABLE = re.compile(r"…|\d+|=")
 IMPLICIT_JOIN = re.compile(r'(["\'])\s*\n\s*f?\1')
 
