@@ -7,7 +7,18 @@ import pytest
 
 from settings import ROOT
 
-PACKAGES = "access api bridge cli dash_ui market quota settings supervisor tasks".split()
+PACKAGES = [
+    "access",
+    "api",
+    "bridge",
+    "cli",
+    "dash_ui",
+    "market",
+    "quota",
+    "settings",
+    "supervisor",
+    "tasks",
+]
 VARIABLE = re.compile(r"…|\d+|=")
 IMPLICIT_JOIN = re.compile(r'(["\'])\s*\n\s*f?\1')
 
