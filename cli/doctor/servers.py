@@ -181,7 +181,7 @@ def _nats(settings: Settings, url: str, database: str, home: str | None = None) 
             )
         ]
     except (NotConnected, TimeoutError, ValueError) as error:
-        if "authorization" in str(error).lower():
+        if "authorization" in plain(error).lower():
             yours = "mend the user, the password or the token in NATS_URL"
             cure = yours if own else "./koinx restart nats"
             return [fault("nats", f"{shown(url)} refuses us", cure)]

@@ -11,9 +11,12 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+import logs
 from market.ledger.ledger import from_now, over
 from market.schedule.clock import elapsed
 from market.storage.database import Document
+
+log = logs.get(__name__)
 
 RESTORE = "restore"  # the claim's id
 CLAIMS = "restore_claim"
@@ -36,14 +39,18 @@ class RestoreLock:
         self._ended = threading.Event()
 
     def check(self) -> None:
-        """Raises Busy when the claim is, or may be, another's by now; goes before every write."""
+        """Raises RestoreInProgress when another restore may hold the claim by now.
+
+        Goes before every write.
+        """
         if elapsed() >= self._held_until:
             raise RestoreInProgress(
                 f"the restore stood still for {LEASE_SECONDS} s, so another may run: try again"
             )
 
     def take(self) -> None:
-        """Takes the claim unless another has it. Raises Busy, and what MongoDB raises."""
+        """Takes the claim unless another has it. Raises RestoreInProgress, and what MongoDB
+        raises."""
         asked = elapsed()
         mine = {
             "_id": RESTORE,
@@ -74,15 +81,18 @@ class RestoreLock:
         """Prolongs the claim while it is held; ends when another has it."""
         while not self._ended.wait(RENEW_SECONDS):
             asked = elapsed()
-            with suppress(PyMongoError):  # `check` knows for how long it may be out of reach
+            try:
                 renewed = self._claims.update_one(
                     {"_id": RESTORE, "token": self.token},
                     [{"$set": {"until": from_now(LEASE_SECONDS)}}],
                 )
-                if not renewed.matched_count:
-                    self._held_until = 0.0
-                    return
-                self._held_until = asked + LEASE_SECONDS
+            except Exception:  # `check` knows for how long MongoDB may be out of reach
+                log.warning("restore lease not renewed", exc_info=True)
+                continue
+            if not renewed.matched_count:
+                self._held_until = 0.0
+                return
+            self._held_until = asked + LEASE_SECONDS
 
     def give_back(self) -> None:
         """Ends the claim at once."""
@@ -93,7 +103,8 @@ class RestoreLock:
 
 @contextmanager
 def restore_lock(database: Database[Document], what: str) -> Iterator[RestoreLock]:
-    """No other restore goes into the database meanwhile. Raises Busy, and what MongoDB raises."""
+    """No other restore goes into the database meanwhile. Raises RestoreInProgress, and what
+    MongoDB raises."""
     claim = RestoreLock(database, what)
     claim.take()
     thread = threading.Thread(target=claim.renew_until_ended, name="restore", daemon=True)

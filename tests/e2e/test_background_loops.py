@@ -33,10 +33,11 @@ from market.ledger import lease
 from market.ledger.event_log import Closings
 from market.ledger.lease import Lease
 from market.ledger.ledger import Ledger
-from market.storage import migrations
+from market.storage import migrations, restore_lock
 from market.storage.database import Document
 from tests.harness.consumer import Handled, consuming
 from tests.harness.ledger_entries import closed
+from tests.harness.packages import modules
 
 ROOT = Path(__file__).parents[2]
 UNEXPECTED = (KeyError("unexpected"), RuntimeError("unexpected"), AssertionError("unexpected"))
@@ -270,6 +271,23 @@ def test_a_lease(
 
 
 @pytest.mark.row("background")
+@pytest.mark.parametrize("error", UNEXPECTED, ids=repr)
+def test_the_lease_of_a_restore(
+    database: Database[Document],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr(restore_lock, "RENEW_SECONDS", 0.01)
+    with restore_lock.restore_lock(database, "a file") as held:
+        failed = fail_once(monkeypatch, Collection, "update_one", error)
+        assert failed.wait(10)
+        before = held._held_until
+        wait_until(lambda: held._held_until > before, "a renewal")
+    assert "restore lease not renewed" in caplog.text
+
+
+@pytest.mark.row("background")
 def test_the_lease_on_the_schema(
     database: Database[Document],
     monkeypatch: pytest.MonkeyPatch,
@@ -308,8 +326,8 @@ BEGUN: dict[str, Callable[..., object] | str] = {
     "market/sources/fetch.py": "its results are read",
     "market/sources/http.py": "its results are read",
     "market/ledger/lease.py": test_a_lease,
+    "market/storage/restore_lock.py": test_the_lease_of_a_restore,
     "market/storage/migrations.py": test_the_lease_on_the_schema,
-    "simulator/server.py": "part of no product's process",
 }
 BEGINS = {"Thread", "Timer", "ThreadPoolExecutor", "run_coroutine_threadsafe", "create_task"}
 
@@ -317,8 +335,8 @@ BEGINS = {"Thread", "Timer", "ThreadPoolExecutor", "run_coroutine_threadsafe", "
 def test_nothing_else_runs_in_the_background() -> None:
     found = {
         str(file.relative_to(ROOT))
-        for package in ("api", "bridge", "market", "tasks")
-        for file in (ROOT / package).rglob("*.py")
+        for file in modules()
+        if file.relative_to(ROOT).parts[0] in ("api", "bridge", "market", "tasks")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call)
         and (

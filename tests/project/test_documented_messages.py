@@ -6,27 +6,15 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
+from tests.harness.packages import modules
 
-PACKAGES = [
-    "access",
-    "api",
-    "bridge",
-    "cli",
-    "dash_ui",
-    "market",
-    "quota",
-    "settings",
-    "supervisor",
-    "tasks",
-]
 VARIABLE = re.compile(r"…|\d+|=")
 IMPLICIT_JOIN = re.compile(r'(["\'])\s*\n\s*f?\1')
 
 
 def source() -> str:
     """All code of the product, with each message that spans several lines in one."""
-    files = (file for name in PACKAGES for file in sorted((ROOT / name).rglob("*.py")))
-    return "\n".join(IMPLICIT_JOIN.sub("", file.read_text(encoding="utf-8")) for file in files)
+    return "\n".join(IMPLICIT_JOIN.sub("", file.read_text(encoding="utf-8")) for file in modules())
 
 
 def table_cells(page: Path, column: int) -> list[str]:

@@ -8,14 +8,9 @@ import pytest
 
 from logs.redaction import LONGEST, know, plain
 from settings import ROOT
+from tests.harness.packages import modules
 
-PACKAGES = ("api", "bridge", "dash_ui", "logbook", "market", "settings", "tasks")
-FILES = [
-    path
-    for package in PACKAGES
-    for path in sorted((ROOT / package).rglob("*.py"))
-    if path != ROOT / "logs/redaction.py"
-]
+FILES = [path for path in modules() if path != ROOT / "logs/redaction.py"]
 WRITERS = {"str", "repr", "format", "say", "complain", "print", "exit", "brief"}
 LEVELS = {"debug", "info", "warning", "error", "critical"}
 

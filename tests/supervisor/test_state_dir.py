@@ -15,6 +15,7 @@ import pytest
 from logs.redaction import masked
 from settings import ROOT
 from supervisor.state_dir import STATE_FILE, StateDir
+from tests.harness.packages import modules
 from tests.harness.small_disk import small_disk
 
 
@@ -124,12 +125,6 @@ def test_a_secret_of_before_stays(tmp_path: Path) -> None:
     assert folder.secret("api_key") == before
 
 
-PACKAGES = (
-    *("logs", "settings", "quota", "access", "bridge", "market", "simulator", "supervisor"),
-    *("tasks", "api", "api_client", "dash_ui", "cli"),
-)
-
-
 def test_files_are_replaced_in_one_place_alone() -> None:
     # A rename without an fsync before it and after it may leave an empty file under the name.
     apart = {
@@ -139,8 +134,7 @@ def test_files_are_replaced_in_one_place_alone() -> None:
     }
     writers = {
         str(file.relative_to(ROOT))
-        for package in PACKAGES
-        for file in (ROOT / package).rglob("*.py")
+        for file in modules()
         if re.search(r"\.write_(text|bytes)\(|os\.(replace|rename)\(", file.read_text())
         and not re.search(r"(folder|state_dir)\.write_text\(", file.read_text())
     }

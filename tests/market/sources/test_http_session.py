@@ -12,11 +12,11 @@ from cli.up import first_update
 from market.sources.coingecko import CoinGecko
 from market.sources.http import Deadline
 from market.sources.http_session import session
-from settings import ROOT, Settings
+from settings import Settings
 from tasks.notify import _call
+from tests.harness.packages import modules
 from tests.harness.wire import wire
 
-PACKAGES = ("api", "bridge", "dash_ui", "logbook", "market", "settings", "tasks")
 HOST = "localhost.localdomain"  # not one that http_source knows as this machine's
 
 
@@ -110,7 +110,7 @@ def test_what_is_on_this_machine_is_asked_without_a_proxy(
 @pytest.mark.row("netrc")
 def test_no_other_way_leads_out() -> None:
     """Nobody calls `requests.get` and the like, and each session says what it does about it."""
-    for file in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+    for file in modules():
         text = file.read_text()
         calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
         names = {ast.unparse(call) for call in calls}
