@@ -124,7 +124,7 @@ class Client:
         def parse(body: dict[str, Any]) -> Coin:
             if body.get("code") == requests.codes.not_found:
                 raise UnknownCoin(
-                    f"There is no coin {coin!r} here.", "Market lists all that are collected."
+                    f"There is no coin {coin!r}.", "The Market page lists all collected coins."
                 )
             return _coin(body)
 
@@ -229,31 +229,31 @@ class Client:
         if isinstance(error, requests.Timeout):
             return ApiError(
                 f"The API at {self.api_url} did not answer within {seconds:g} s.",
-                "It may be busy. ./koinx status shows what runs, ./koinx logs api what it does.",
+                "It may be busy: see ./koinx status and ./koinx logs api.",
             )
         if isinstance(error, requests.ConnectionError):
             return ApiError(
                 f"The API at {self.api_url} does not answer.",
-                "Start it with ./koinx start api; ./koinx status shows what runs.",
+                "Start it with ./koinx start api, then check ./koinx status.",
             )
         if isinstance(error, ValidationError):
             first = error.errors()[0]
             error = ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
         return ApiError(
-            f"What answers at {self.api_url} is not to be read as KoinX's API: {plain(error)}",
-            "Check API_HOST and API_PORT; ./koinx logs api says more.",
+            f"The server at {self.api_url} does not answer like KoinX's API: {plain(error)}",
+            "Check API_HOST and API_PORT, and see ./koinx logs api.",
         )
 
 
 REFRESH_FAILURES = {
     502: (
-        "The source of the prices failed",
-        "Try again in a minute; ./koinx logs worker says more.",
+        "The price source failed",
+        "Try again in a minute, or see ./koinx logs worker.",
     ),
     503: ("The update could not be started", "./koinx status shows which server is down."),
     504: (
-        "The update did not end in time",
-        "It may still end by itself: the line about the last update will say so.",
+        "The update did not finish in time",
+        "It may still finish: watch the line about the last update.",
     ),
     429: ("Too many refreshes", "Wait a minute, then try again."),
 }
@@ -263,13 +263,13 @@ def _refusal(method: str, answer: requests.Response) -> ApiError:
     status, reason = answer.status_code, _reason(answer)
     if method == "GET" and status == requests.codes.service_unavailable:
         return ApiError(
-            f"The API runs, but its database does not answer: {reason}",
-            "Start it with ./koinx start mongodb; ./koinx status shows what runs.",
+            f"The API is running but cannot reach MongoDB: {reason}",
+            "Start it with ./koinx start mongodb, then check ./koinx status.",
         )
     if method == "GET":
-        return ApiError(f"The API answered {status}: {reason}", "./koinx logs api says why.")
+        return ApiError(f"The API answered {status}: {reason}", "See ./koinx logs api.")
     what, next_step = REFRESH_FAILURES.get(
-        status, (f"The API answered {status} to the refresh", "./koinx logs api says why.")
+        status, (f"The API answered the update request with {status}", "See ./koinx logs api.")
     )
     return ApiError(f"{what}: {reason}", next_step)
 

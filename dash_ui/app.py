@@ -28,7 +28,7 @@ INDEX = """<!DOCTYPE html>
         <script src="@theme"></script>
     </head>
     <body>
-        <noscript>KoinX's dashboard needs JavaScript. The API works without.</noscript>
+        <noscript>KoinX's dashboard needs JavaScript; the API does not.</noscript>
         {%app_entry%}
         <footer>{%config%}{%scripts%}{%renderer%}</footer>
     </body>

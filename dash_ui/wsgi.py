@@ -24,7 +24,7 @@ try:
     )
 except OSError as error:
     sys.exit(
-        f"KoinX cannot start:\nKOINX_HOME={settings.koinx_home} cannot be used for the dashboard's "
-        f"links: {plain(error)}. Set KOINX_HOME to a folder of yours, or DASH_PASSWORD."
+        f"KoinX cannot start:\nKOINX_HOME={settings.koinx_home} cannot be used for login links: "
+        f"{plain(error)}. Set KOINX_HOME to a folder that you own, or set DASH_PASSWORD."
     )
 server = app.server

@@ -45,7 +45,7 @@
             said.textContent = "Copied.";
         } catch {
             window.getSelection().selectAllChildren(source);
-            said.textContent = "Marked: copy it with Ctrl-C.";
+            said.textContent = "Selected: press Ctrl+C to copy.";
         }
     }
 

@@ -85,6 +85,6 @@
             "span",
             null,
             span("koinx-when-known", [data.freshness, data.age_text].filter(Boolean).join(" · ")),
-            span("koinx-when-unknown", "? not known"),
+            span("koinx-when-unknown", "? unknown"),
         );
 })();

@@ -30,9 +30,9 @@ def reject_cross_site_requests(server: Flask, key: str | None) -> None:
             return None
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
-            return Response(f"A page of {origin} may not do this.", 403)
+            return Response(f"Requests from other sites are not allowed (Origin: {origin}).", 403)
         if not hmac.compare_digest(request.cookies.get(cookie, "").encode(), token.encode()):
-            return Response("The page's cookie is missing: load the page again.", 403)
+            return Response("The page's cookie is missing: reload the page.", 403)
         return None
 
     @server.after_request

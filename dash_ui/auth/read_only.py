@@ -9,7 +9,7 @@ from flask import Flask, Response, abort, current_app
 P = ParamSpec("P")
 T = TypeVar("T")
 SETTING = "KOINX_READ_ONLY"
-MESSAGE = "This dashboard only shows: DASH_READ_ONLY is on."
+MESSAGE = "This dashboard is read-only: DASH_READ_ONLY is set."
 
 
 def make_read_only(server: Flask) -> None:

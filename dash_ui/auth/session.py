@@ -36,25 +36,25 @@ PAGE = """<!DOCTYPE html>
     </body>
 </html>"""
 CURE = (
-    "In the project's folder, <code>./koinx status</code> prints a new one. For a dashboard that "
-    "was started without <code>./koinx</code>, "
-    "<code>.venv/bin/python -m dash_ui.auth.login_link</code> does."
+    "Run <code>./koinx status</code> in the project's folder to get a new link. If the dashboard "
+    "was started without <code>./koinx</code>, run "
+    "<code>.venv/bin/python -m dash_ui.auth.login_link</code>."
 )
-NO_LINK = ("The dashboard opens with a link", CURE)
+NO_LINK = ("Open the dashboard with a login link", CURE)
 NO_GOOD = (
-    "This link is no longer good",
-    f"Each opens the dashboard once, and only for a while. {CURE}",
+    "This link has expired or was already used",
+    f"Each link works once, for a limited time. {CURE}",
 )
 TOO_MANY = (
     "Too many wrong passwords",
-    f"More than {GUESSES_PER_MINUTE} came from your address in a minute. Wait a minute, then load "
-    "the page again.",
+    f"Your address sent more than {GUESSES_PER_MINUTE} within a minute. Wait a minute, then reload "
+    "the page.",
 )
 FORWARDED = (
-    "This dashboard is for its own machine",
-    "A proxy passed your request on. Set DASH_PASSWORD, and it is asked for.",
+    "This dashboard serves only its own machine",
+    "Your request came through a proxy. Set DASH_PASSWORD to allow that, with a password.",
 )
-NO_PASSWORD = ("This dashboard needs its password", "It is DASH_PASSWORD in the settings.")
+NO_PASSWORD = ("Password required", "Enter the DASH_PASSWORD of the settings.")
 
 
 def require_login(server: Flask, folder: StateDir | None, password: str | None) -> None:

@@ -56,8 +56,8 @@ def coin_url(coin: str) -> str:
 def silent_alert() -> html.Div:
     """The alert that a script shows when the dashboard's own server stops responding."""
     return html.Div(
-        "The dashboard's own server does not answer: what you see is old, and its age is not "
-        "known. ./koinx status shows what runs, with a new link; the page goes on trying.",
+        "The dashboard's own server does not answer, so the age of this data is unknown. Retrying "
+        "automatically. ./koinx status shows whether the dashboard runs, and prints a new link.",
         className="alert alert-danger koinx-when-silent",
         role="alert",
     )
@@ -149,17 +149,17 @@ def radio_group(
     return html.Div([*caption, radio], role="group", **aria(label=label))
 
 
-def curl_snippet(id: str, what: str) -> html.Details:
+def curl_snippet(id: str, name: str) -> html.Details:
     """A collapsed API request as a curl command, empty, with a button that copies it."""
     return html.Details(
         [
-            html.Summary(f"The request for {what}"),
+            html.Summary(f"{name} API request"),
             html.Code(id=id, className="koinx-curl"),
             html.Button(
                 "Copy as curl",
                 type="button",
                 className="btn btn-sm btn-outline-secondary koinx-copy",
-                **aria(label=f"Copy as curl: the request for {what}", controls=id),
+                **aria(label=f"Copy as curl: {name} API request", controls=id),
             ),
             html.Span(role="status", className="small ms-2"),
         ],

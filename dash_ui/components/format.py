@@ -26,9 +26,9 @@ SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 FRESHNESS = {"fresh": "● fresh", "late": "◐ late", "stale": "○ stale", "never": f"{DASH} never"}
 SIMULATED = {
     "simulator": "Simulated market: these prices are made up.",
-    "replay": "Simulated market: these prices are recorded ones, played again.",
-    "simulator-2": "Simulated market: these prices are made up, from its second source.",
-    "replay-2": "Simulated market: these prices are recorded ones, from its second source.",
+    "replay": "Simulated market: these prices are a replay of recorded ones.",
+    "simulator-2": "Simulated market: these prices are made up, from its fallback source.",
+    "replay-2": "Simulated market: a replay of recorded ones, from its fallback source.",
 }
 
 
@@ -98,8 +98,8 @@ def share(percent: float | None) -> str:
 
 
 def evidence(count: int) -> str:
-    """How many records a deviation is based on: "over 37 of 100"."""
-    return f"over {count} of {DEVIATION_WINDOW}"
+    """How many records a deviation is based on: "37 of 100 prices"."""
+    return f"{count} of {DEVIATION_WINDOW} prices"
 
 
 def age(seconds: float | None) -> str:
@@ -139,17 +139,17 @@ def outage(error: ApiError, read_at: str | None) -> str:
     since = ""
     if read_at:
         read = moment(datetime.fromisoformat(read_at))
-        since = f" What you see was read at {read} and may be old."
-    return f"{error.next_step} The page goes on trying by itself.{since}"
+        since = f" Showing the last known data, read at {read}."
+    return f"{error.next_step} Retrying automatically.{since}"
 
 
 def update_result(update: Update | None) -> str:
-    """What a finished update stored: "98 new quotes, 2 left out"."""
+    """What a finished update stored: "98 new quotes, 2 coins skipped"."""
     if update is None or update.counts is None:
-        return "refreshed"
+        return "updated"
     stored, skipped = update.counts.get("stored", 0), update.counts.get("left_out", 0)
     result = counted(stored, "new quote") if stored else "nothing changed"
-    return f"{result}, {skipped} left out" if skipped else result
+    return f"{result}, {counted(skipped, 'coin')} skipped" if skipped else result
 
 
 def _decimal(value: float) -> Decimal:

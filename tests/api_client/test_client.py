@@ -106,7 +106,7 @@ def test_a_refresh_is_a_post(serve: Serve) -> None:
         (
             503,
             {"code": 503, "status": "Service Unavailable", "message": "No MongoDB", "errors": {}},
-            "The API runs, but its database does not answer: No MongoDB.",
+            "The API is running but cannot reach MongoDB: No MongoDB.",
             "./koinx start mongodb",
         ),
         (500, {"message": "Broken"}, "The API answered 500: Broken.", "./koinx logs api"),
@@ -124,11 +124,11 @@ def test_a_refused_read(serve: Serve, status: int, body: Any, message: str, next
 @pytest.mark.parametrize(
     ("status", "message", "next_step"),
     [
-        (502, "The source of the prices failed: Why.", "./koinx logs worker"),
+        (502, "The price source failed: Why.", "./koinx logs worker"),
         (503, "The update could not be started: Why.", "./koinx status"),
-        (504, "The update did not end in time: Why.", "last update"),
+        (504, "The update did not finish in time: Why.", "last update"),
         (429, "Too many refreshes: Why.", "Wait"),
-        (418, "The API answered 418 to the refresh: Why.", "./koinx logs api"),
+        (418, "The API answered the update request with 418: Why.", "./koinx logs api"),
     ],
 )
 def test_a_refused_refresh(serve: Serve, status: int, message: str, next_step: str) -> None:
@@ -152,7 +152,7 @@ def test_a_refused_refresh(serve: Serve, status: int, message: str, next_step: s
     ],
 )
 def test_an_answer_that_is_not_the_apis(serve: Serve, body: Any) -> None:
-    with pytest.raises(ApiError, match="is not to be read as KoinX's API") as caught:
+    with pytest.raises(ApiError, match="does not answer like KoinX's API") as caught:
         Client(serve(answered(body))).coins()
     assert "API_PORT" in caught.value.next_step
 

@@ -184,13 +184,10 @@ def test_the_statistics_are_the_apis_recorded_first(page: Page, api: Api) -> Non
     assert_statistics(page, found)
     assert found["count"] == RECORDED
     about = page.locator("#coin-statistics-about")
-    expect(about).to_contain_text("5 prices, each recorded in its own time, over 5 of 100")
-    expect(about).to_contain_text("That is few")
+    expect(about).to_contain_text("Based on 5 of 100 live prices: too few to be reliable.")
     interval = page.locator("#coin-value-deviation_interval")
     expect(interval).to_have_text(f"n/a: {found['notes']['deviation_interval']}")
-    page.get_by_role("group", name="What the statistics rest on").get_by_label(
-        "With repaired"
-    ).check()
+    page.get_by_role("group", name="Statistics based on").get_by_label("With repaired").check()
     expect(page.locator("#coin-evidence-repaired")).to_have_text(str(len(REPAIRED_SLOTS)))
     found = api.statistics(include="repaired")
     assert_statistics(page, found)
@@ -221,10 +218,10 @@ def test_gaps_are_breaks_and_repaired_stretches_are_dotted(page: Page, api: Api)
         f"mean ± one deviation, {fmt.price(band['deviation'])}"
     )
     expect(page.locator("#coin-figure-text")).to_contain_text(
-        f"80 points, {len(REPAIRED_SLOTS)} of them repaired from history (dotted). 1 gap in it"
+        f"80 points, {len(REPAIRED_SLOTS)} of them repaired from history (dotted). 1 gap, shown as"
     )
     assert page.locator(".modebar, .rangeslider-container").count() == 0
-    page.get_by_text("The chart's numbers as a table").click()
+    page.get_by_text("Chart data as a table").click()
     expect(page.locator("#coin-rows .ag-row").first).to_contain_text("recorded")
     page.get_by_label("Candles").check()
     expect(page.locator("#coin-figure-text")).to_contain_text("candles of 1h")
@@ -294,9 +291,9 @@ def test_numbers_from_before_an_outage_do_not_look_new(page: Page, api: Api) -> 
         page.clock.run_for(INTERVAL_MS)
         alert = page.locator("#coin-alert")
         expect(alert).to_contain_text(f"The API at {api.url} does not answer.")
-        expect(alert).to_contain_text("What you see was read at")
+        expect(alert).to_contain_text("Showing the last known data")
         expect(page.locator("#coin-age")).to_be_hidden()
-        expect(page.get_by_text("? age not known")).to_be_visible()
+        expect(page.get_by_text("? age unknown")).to_be_visible()
         opened(page)
         expect(page.locator("#coin-alert")).to_contain_text("Start it with ./koinx start api")
         expect(page.locator("#coin-data")).to_be_hidden()
@@ -310,11 +307,15 @@ def test_numbers_from_before_an_outage_do_not_look_new(page: Page, api: Api) -> 
 @pytest.mark.parametrize(
     ("path", "said", "link"),
     [
-        ("/coin/nonsense", "There is no coin 'nonsense' here. Market lists", "To Market"),
-        ("/coin/ethereum", "No quote of ethereum is stored yet. Refresh now, on Market", ""),
+        ("/coin/nonsense", "There is no coin 'nonsense'. The Market page lists", "Go to Market"),
+        (
+            "/coin/ethereum",
+            "No quotes of ethereum stored yet. Press Refresh now on the Market page",
+            "",
+        ),
         (
             "/coin/matic-network",
-            "matic-network is retired: polygon-ecosystem-token stands for it.",
+            "matic-network was replaced by polygon-ecosystem-token.",
             "polygon-ecosystem-token",
         ),
     ],
@@ -337,7 +338,7 @@ def test_each_row_and_card_of_market_and_the_search_lead_to_a_coin(page: Page) -
     row.click()
     expect(page.locator("#coin-price")).to_have_text("$0.0₅123")
     page.keyboard.press("/")
-    expect(page.get_by_label("Another coin")).to_be_focused()
+    expect(page.get_by_label("Go to coin")).to_be_focused()
     page.keyboard.type("bitcoin")
     page.keyboard.press("Enter")
     expect(page.locator("#coin-name")).to_have_text("Bitcoin BIT")
@@ -357,8 +358,8 @@ def test_the_numbers_as_a_file_and_as_requests(page: Page, api: Api, url: str) -
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert {row["coin"] for row in rows} == {"bitcoin"}
     assert len(rows) == api.statistics(include="repaired", records="1000")["count"]
-    page.get_by_text("The request for the statistics").click()
-    page.get_by_role("button", name="Copy as curl: the request for the statistics").click()
+    page.get_by_text("Statistics API request").click()
+    page.get_by_role("button", name="Copy as curl: Statistics API request").click()
     expect(page.get_by_text("Copied.")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     program, address = shlex.split(copied)
@@ -370,9 +371,9 @@ def test_the_page_is_well_formed(page: Page) -> None:
     opened(page)
     assert page.locator("main").count() == 1
     assert page.get_by_role("heading", level=1).count() == 1
-    for name in ("Range", "Drawn as", "Scale", "Prices", "What the statistics rest on"):
+    for name in ("Range", "Chart type", "Scale", "Prices", "Statistics based on"):
         expect(page.get_by_role("group", name=name, exact=True)).to_be_visible()
-    expect(page.get_by_role("combobox", name="Another coin /")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Go to coin /")).to_be_visible()
     expect(page.get_by_role("img", name="Price over time")).to_be_visible()
 
 

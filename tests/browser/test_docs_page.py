@@ -59,7 +59,7 @@ def test_each_guide_has_an_address_and_links_between_them_work(page: Page) -> No
 
 
 def test_the_api_explorer_is_linked(page: Page) -> None:
-    link = page.get_by_role("link", name="The API's explorer")
+    link = page.get_by_role("link", name="API explorer")
     expect(link).to_have_attribute("href", f"{API}/docs")
 
 

@@ -176,7 +176,7 @@ def test_the_servers_by_keyboard_alone(page: Page) -> None:
     opened(page, "Servers")
     page.get_by_role("button", name="Restart market", exact=True).focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#servers-said")).to_contain_text("restart market: asked for.")
+    expect(page.locator("#servers-said")).to_contain_text("Restarting market …")
     page.get_by_label("Process", exact=True).focus()
     page.keyboard.press("ArrowDown")
     expect(page.get_by_label("Process", exact=True)).to_have_value("worker")

@@ -77,7 +77,7 @@ def test_a_link_opens_a_page_that_outlives_the_dashboard(system: System, browser
                 assert answer is not None
                 assert answer.status == 401
                 expect(other.get_by_role("heading", level=1)).to_have_text(
-                    "This link is no longer good"
+                    "This link has expired or was already used"
                 )
                 expect(other.locator("main")).to_contain_text("./koinx status prints a new one")
             # When the dashboard is killed

@@ -118,10 +118,10 @@ def test_every_coin_with_its_numbers_and_the_exact_ones_on_hover(page: Page) -> 
         ("bitcoin", "price", "$64,123.46", "$64,123.456"),
         ("bitcoin", "change", "▲ +1.23 %", "1.2345 %"),
         ("bitcoin", "cap", "$1.23 T", "$1,234,567,890,123"),
-        ("bitcoin", "share", "0.50 %over 37 of 100", "$320.61728"),
+        ("bitcoin", "share", "0.50 %37 of 100 prices", "$320.61728"),
         ("pepe", "price", "$0.0₅123", "$0.00000123"),
         ("pepe", "change", f"▼ {MINUS}4.56 %", "-4.56 %"),
-        ("pepe", "share", "8.00 %over 37 of 100", "$0.0000000984"),
+        ("pepe", "share", "8.00 %37 of 100 prices", "$0.0000000984"),
         ("newcoin", "rank", "n/a", "n/a"),
         ("newcoin", "price", "n/a", "n/a"),
         ("newcoin", "change", f"{DASH} n/a", "n/a"),
@@ -140,8 +140,8 @@ def test_every_coin_with_its_numbers_and_the_exact_ones_on_hover(page: Page) -> 
         "3 coins: 1 fresh, 1 late, 1 without a quote"
     )
     expect(page.locator(".koinx-head")).to_contain_text(
-        "Prices as of 2025-11-22 21:30:05 UTC, newest data 12 s old"
-        "Last update ended at 2025-11-22 21:30:08 UTC: 98 new quotes."
+        "Prices as of 2025-11-22 21:30:05 UTC (12 s ago)"
+        "Last update at 2025-11-22 21:30:08 UTC: 98 new quotes."
         "Data provided by CoinGecko"
     )
     expect(page.locator("#market-alert")).to_be_hidden()
@@ -168,7 +168,7 @@ def test_the_page_is_well_formed(page: Page) -> None:
         ("radio", "Share of the price"),
         ("radio", "Amount"),
         ("button", "Refresh now"),
-        ("list", "Standard deviation as share of the price, largest first"),
+        ("list", "Standard deviation as a share of the price: largest first"),
     ]:
         expect(page.get_by_role(role, name=name, exact=True)).to_be_visible()  # type: ignore[arg-type]
     expect(page.get_by_role("link", name="Data provided by CoinGecko")).to_be_visible()
@@ -178,10 +178,10 @@ def test_the_chart_compares_shares_first_and_says_so_in_words(page: Page) -> Non
     opened(page)
     bars = page.locator("#market-figure li:visible .koinx-bars-label")
     expect(bars).to_have_text(["8.00 %", "0.50 %"])
-    expect(page.locator("#market-figure-text")).to_contain_text("Largest: Pepe with 8.00 %")
+    expect(page.locator("#market-figure-text")).to_contain_text("Largest: Pepe, 8.00 %")
     page.get_by_label("Amount").check()
     expect(bars).to_have_text(["$320.62", "$0.0₇984"])
-    expect(page.locator("#market-figure-text")).to_contain_text("Largest: Bitcoin with $320.62")
+    expect(page.locator("#market-figure-text")).to_contain_text("Largest: Bitcoin, $320.62")
     longest, half = (page.locator(f"#market-bar-{place}-length").bounding_box() for place in (0, 1))
     assert longest
     assert half
@@ -220,7 +220,7 @@ def test_slash_leads_to_the_search(page: Page) -> None:
     page.keyboard.press("/")
     page.keyboard.type("pep/")
     expect(page.get_by_label("Search")).to_have_value("pep/")
-    expect(page.get_by_role("grid").get_by_text("No coin has such a name.")).to_be_visible()
+    expect(page.get_by_role("grid").get_by_text("No matching coins")).to_be_visible()
     page.keyboard.press("Backspace")
     expect(page.locator(".ag-row")).to_have_count(1)
     assert names(page) == ["Pepe"]
@@ -229,7 +229,7 @@ def test_slash_leads_to_the_search(page: Page) -> None:
 def test_a_search_for_a_number_finds_no_prices(page: Page) -> None:
     opened(page)
     page.get_by_label("Search").fill("64")
-    expect(page.get_by_role("grid").get_by_text("No coin has such a name.")).to_be_visible()
+    expect(page.get_by_role("grid").get_by_text("No matching coins")).to_be_visible()
 
 
 def test_what_is_missing_sorts_last_either_way(page: Page) -> None:
@@ -268,7 +268,7 @@ def test_a_refresh_says_what_it_changed_and_shows_it(page: Page, api: Api) -> No
         (an_update(98), "98 new quotes"),
         (an_update(1), "1 new quote"),
         (an_update(0), "nothing changed"),
-        (an_update(0, counts=None), "refreshed"),
+        (an_update(0, counts=None), "updated"),
     ]:
         api.updates = [update]
         page.get_by_role("button", name="Refresh now").click()
@@ -281,7 +281,7 @@ def test_a_refresh_that_fails_says_why_and_what_to_do(page: Page, api: Api) -> N
     opened(page)
     page.get_by_role("button", name="Refresh now").click()
     expect(page.locator("#market-refreshed-text")).to_contain_text(
-        "The source of the prices failed: CoinGecko answered 429. Try again in a minute"
+        "The price source failed: CoinGecko answered 429. Try again in a minute"
     )
     expect(page.get_by_role("button", name="Refresh now")).to_be_enabled()
 
@@ -322,8 +322,8 @@ def test_numbers_from_before_an_outage_do_not_look_new(page: Page, api: Api) -> 
     page.evaluate("window.neverReloaded = true")
     api.down()
     page.clock.run_for(TICK_MS)
-    expect(page.locator("#market-alert")).to_contain_text("What you see was read at")
-    expect(freshness).to_have_text("? not known", use_inner_text=True)
+    expect(page.locator("#market-alert")).to_contain_text("Showing the last known data")
+    expect(freshness).to_have_text("? unknown", use_inner_text=True)
     expect(page.locator("#market-age")).to_be_hidden()
     expect(page.locator("#market-count")).to_be_hidden()
     expect(page.locator("#market-as-of")).to_contain_text("Last read at")
@@ -342,7 +342,7 @@ def test_a_dashboard_server_that_falls_silent_is_named(unchecked_page: Page) -> 
     page.context.set_offline(True)
     page.clock.run_for(25_000)
     expect(silent).to_be_visible()
-    expect(cell(page, "bitcoin", "age")).to_have_text("? not known", use_inner_text=True)
+    expect(cell(page, "bitcoin", "age")).to_have_text("? unknown", use_inner_text=True)
     page.context.set_offline(False)
     page.clock.run_for(2 * TICK_MS)
     expect(silent).to_be_hidden()
@@ -367,11 +367,11 @@ def test_before_the_first_quote(tick: Callable[[], Page], api: Api) -> None:
     api.updates = []
     page = tick()
     expect(page.locator("#market-alert")).to_contain_text(
-        "No quote is stored yet. Refresh now fetches the first ones"
+        "No quotes stored yet. Press Refresh now to fetch the first ones"
     )
     expect(page.locator("#market-update")).to_have_text("No update yet.")
     expect(page.locator("#market-figure")).to_be_hidden()
-    expect(page.locator("#market-figure-text")).to_contain_text("No coin has a deviation yet")
+    expect(page.locator("#market-figure-text")).to_contain_text("No deviations yet")
     api.coins = []
     tick()
     expect(page.locator("#market-data")).to_be_hidden()
@@ -381,7 +381,8 @@ def test_all_data_stale(tick: Callable[[], Page], api: Api) -> None:
     api.coins = [a_coin("Bitcoin", freshness="stale", age_seconds=3 * 3_600)]
     page = tick()
     expect(page.locator("#market-alert")).to_contain_text(
-        "All data is stale: the newest is 3 h old. Refresh now, and see that worker and beat run"
+        "All prices are stale: the newest is 3 h old. Press Refresh now, and check with "
+        "./koinx status that worker and beat run"
     )
     expect(page.locator("#market-card-0-detail")).to_contain_text("UTC, stale")
 
@@ -412,11 +413,11 @@ def test_a_simulated_market_says_so(tick: Callable[[], Page], api: Api, source: 
         ),
         (
             an_update(state="missed", slot=AS_OF.isoformat(), finished_at=None, counts=None),
-            "The update due at 2025-11-22 21:30:05 UTC was missed: nothing ran then.",
+            "The update due at 2025-11-22 21:30:05 UTC did not run.",
         ),
         (
             an_update(state="running", finished_at=None, counts=None),
-            "An update is running, received at 2025-11-22 21:30:05 UTC.",
+            "Update running since 2025-11-22 21:30:05 UTC.",
         ),
     ],
 )
@@ -432,7 +433,7 @@ def test_a_retired_coin_names_its_successor(tick: Callable[[], Page], api: Api) 
     api.coins = [a_coin("Matic", state="retired", successor="polygon-ecosystem-token")]
     page = tick()
     expect(cell(page, "matic", "name")).to_have_attribute(
-        "title", "Matic, MAT, retired, now polygon-ecosystem-token"
+        "title", "Matic, MAT, replaced by polygon-ecosystem-token"
     )
     expect(cell(page, "matic", "name")).to_contain_text("retired")
 

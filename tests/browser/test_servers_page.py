@@ -50,14 +50,14 @@ def test_the_page_is_well_formed_and_fits_a_phone(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(["Servers"])
     for role, name in [
         ("combobox", "Process"),
-        ("combobox", "Last lines"),
-        ("searchbox", "Only lines with"),
+        ("combobox", "Lines"),
+        ("searchbox", "Filter"),
         ("checkbox", "Follow"),
         ("checkbox", "Pause"),
         ("link", "Download"),
         ("button", "Update now"),
         ("button", "Restart all"),
-        ("progressbar", "Repairs that ended"),
+        ("progressbar", "Finished repairs"),
     ]:
         expect(page.get_by_role(role, name=name, exact=True)).to_be_visible()  # type: ignore[arg-type]
     page.set_viewport_size({"width": 390, "height": 844})
@@ -99,12 +99,12 @@ def test_output_is_shown_filtered_paused_and_downloaded(page: Page, system: Syst
     log = system.home / "logs" / "supervisor.log"
     page.get_by_label("Process", exact=True).select_option("supervisor")
     expect(output).to_contain_text("of=dashboard")
-    page.get_by_label("Only lines with").fill("OF=REDIS")
+    page.get_by_label("Filter").fill("OF=REDIS")
     expect(output).to_have_text(
         re.compile(r"^\S+ info +started +logger=supervisor of=redis its_pid=\d+$")
     )
-    expect(page.locator("#servers-output-said")).to_contain_text('1 contain "OF=REDIS"')
-    page.get_by_label("Only lines with").fill("a mark")
+    expect(page.locator("#servers-output-said")).to_contain_text('1 of them with "OF=REDIS"')
+    page.get_by_label("Filter").fill("a mark")
     with log.open("a") as file:
         file.write("here is a mark <b>\n")
     expect(output).to_have_text("here is a mark <b>")
@@ -122,7 +122,7 @@ def test_output_is_shown_filtered_paused_and_downloaded(page: Page, system: Syst
         page.get_by_role("link", name="Download").click()
     assert download.value.suggested_filename == "supervisor.log"
     assert download.value.path().read_bytes() == log.read_bytes()
-    page.get_by_label("Only lines with").fill("")
+    page.get_by_label("Filter").fill("")
 
 
 @pytest.mark.parametrize("name", ["api_key", "..%2Frun%2Fapi_key", "%2Fetc%2Fpasswd", "nobody"])
@@ -146,9 +146,9 @@ def test_an_update_now_with_its_hops_and_when_the_next_is_due(page: Page) -> Non
     drawn = page.locator("#servers-run-0-bar").evaluate("e => getComputedStyle(e).backgroundImage")
     assert drawn.startswith("linear-gradient")
     expect(page.locator("#servers-due")).to_contain_text(
-        re.compile(r"The next update is due at \d{4}-\d\d-\d\d \d\d:\d\d:00 UTC, in")
+        re.compile(r"Next update at \d{4}-\d\d-\d\d \d\d:\d\d:00 UTC, in")
     )
-    expect(page.locator("#servers-repairs-text")).to_contain_text("repairs ended")
+    expect(page.locator("#servers-repairs-text")).to_contain_text("repairs finished")
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +213,7 @@ def test_a_supervisor_that_is_gone_is_named_and_brought_back(page: Page, system:
     supervisor = Processes(system.home).state_dir.read("supervisor.json")["pid"]
     os.kill(supervisor, signal.SIGKILL)
     expect(page.locator("#servers-alert")).to_contain_text(
-        "No supervisor runs", timeout=TRUE_WITHIN_MS
+        "The supervisor is not running", timeout=TRUE_WITHIN_MS
     )
     expect(state(page, "api")).to_have_text("◐ running, not ready")
     press(page, "Start", "all")
@@ -228,7 +228,7 @@ def test_processes_of_another_are_left_to_it(browser: Browser) -> None:
         with browser.new_context(base_url=url) as context, checked(context.new_page(), url) as page:
             page.goto("/servers")
             expect(page.locator("#servers-anothers")).to_contain_text(
-                "These processes are another's"
+                "KoinX did not start any process"
             )
             for verb in ("Start", "Stop", "Restart"):
                 expect(page.get_by_role("button", name=f"{verb} all", exact=True)).to_be_disabled()

@@ -39,7 +39,8 @@ def state(page: Page, name: str) -> Locator:
 
 def press(page: Page, verb: str, name: str) -> None:
     page.get_by_role("button", name=f"{verb} {name}", exact=True).click()
-    expect(page.locator("#servers-said")).to_contain_text(f"{verb.lower()} {name}: asked for.")
+    progress = {"Start": "Starting", "Stop": "Stopping", "Restart": "Restarting"}[verb]
+    expect(page.locator("#servers-said")).to_contain_text(f"{progress} {name} …")
 
 
 def pid(system: System, name: str) -> int | None:

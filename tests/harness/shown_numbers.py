@@ -47,7 +47,7 @@ def assert_coin(page: Page, api: str, id: str) -> None:
     expect(page.locator("#coin-change")).to_have_text(f"{fmt.change(coin['change_24h'])} in 24 h")
     more = page.locator("#coin-more")
     expect(more).to_contain_text(f"cap {fmt.big(coin['market_cap'])}")
-    expect(more).to_contain_text(f"volume of 24 h {fmt.big(coin['volume_24h'])}")
+    expect(more).to_contain_text(f"24 h volume {fmt.big(coin['volume_24h'])}")
     for name in MONEY:
         if found[name] is not None:
             expect(page.locator(f"#coin-value-{name}")).to_have_text(fmt.price(found[name]))

@@ -12,7 +12,7 @@ from dash_ui.components.elements import GRID_OPTIONS, aria, curl_snippet, radio_
 
 CONTROLS = {
     "range": ("Range", {"24h": "24 h", "7d": "7 d", "30d": "30 d", "all": "All"}),
-    "kind": ("Drawn as", {"line": "Line", "candles": "Candles"}),
+    "kind": ("Chart type", {"line": "Line", "candles": "Candles"}),
     "scale": ("Scale", {"linear": "Linear", "log": "Log"}),
     "include": ("Prices", {"repaired": "With repaired", "recorded": "Recorded"}),
 }
@@ -21,7 +21,7 @@ COLUMNS = [
     {"headerName": "Price", "field": "price", "flex": 2, "minWidth": 100, "type": "rightAligned"},
     {"headerName": "24 h volume", "field": "volume", "flex": 2, "minWidth": 100}
     | {"type": "rightAligned"},
-    {"headerName": "How known", "field": "origin", "flex": 2, "minWidth": 130},
+    {"headerName": "Origin", "field": "origin", "flex": 2, "minWidth": 190},
 ]
 
 
@@ -53,7 +53,7 @@ def panel(chosen: dict[str, str]) -> html.Section:
             html.P(id="coin-figure-text", className="small"),
             html.Details(
                 [
-                    html.Summary("The chart's numbers as a table"),
+                    html.Summary("Chart data as a table"),
                     dag.AgGrid(
                         id="coin-rows",
                         columnDefs=COLUMNS,
@@ -70,8 +70,8 @@ def panel(chosen: dict[str, str]) -> html.Section:
             html.P(
                 html.A("Download these quotes as CSV", id="coin-csv", href=""), className="mb-2"
             ),
-            curl_snippet("coin-figure-curl", "the chart"),
-            curl_snippet("coin-band-curl", "the band"),
+            curl_snippet("coin-figure-curl", "Chart"),
+            curl_snippet("coin-band-curl", "Band"),
         ],
         **aria(label="Price"),
     )
@@ -81,7 +81,7 @@ def rows(series: Series, currency: str) -> list[dict[str, Any]]:
     """The chart's candles, or its points and the gaps between them, as texts, newest first."""
     found = []
     for candle in series.candles:
-        origin = f"{candle.count}, {candle.repaired} repaired"
+        origin = f"{fmt.counted(candle.count, 'quote')}, {candle.repaired} repaired"
         found.append(_row(candle.start, candle.close, candle.volume_24h, origin, currency))
     before: Point | None = None
     for point in series.points:
@@ -91,7 +91,7 @@ def rows(series: Series, currency: str) -> list[dict[str, Any]]:
             found.append(gap | {name: f"after {gap[name]}" for name in ("id", "at")})
         origin = "recorded"
         if point.resolution is not None:
-            origin = f"repaired, every {fmt.age(point.resolution)}"
+            origin = f"repaired from {fmt.age(point.resolution)} history"
         found.append(_row(point.at, point.price, point.volume_24h, origin, currency))
         before = point
     return found[::-1]

@@ -28,7 +28,7 @@ def add_download(server: Flask, api_url: str) -> None:
             )
         except requests.RequestException:
             session.close()
-            return Response("The API does not answer: ./koinx status shows what runs.", 502)
+            return Response("The API does not answer: check ./koinx status.", 502)
         if answer.status_code != requests.codes.ok:
             with session:
                 return Response(answer.text, 502, mimetype="text/plain")

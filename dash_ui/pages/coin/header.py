@@ -29,7 +29,7 @@ def panel() -> html.Div:
         html.Span(id="coin-as-of"),
         html.Span(id="coin-age", className="koinx-when-known"),
         html.Span(id="coin-fresh", className="koinx-when-known ms-2 text-nowrap"),
-        html.Span("? age not known", className="koinx-when-unknown ms-2"),
+        html.Span("? age unknown", className="koinx-when-unknown ms-2"),
     ]
     return html.Div(
         [
@@ -39,19 +39,19 @@ def panel() -> html.Div:
                     html.P(price, className="m-0"),
                     html.P(id="coin-more", className="m-0 text-body-secondary"),
                     html.P(as_of, className="mb-1"),
-                    curl_snippet("coin-curl", "the newest price"),
+                    curl_snippet("coin-curl", "Price"),
                 ],
                 className="koinx-status",
             ),
             html.Div(
                 [
-                    html.Label(["Another coin ", html.Kbd("/")], htmlFor="coin-choose"),
+                    html.Label(["Go to coin ", html.Kbd("/")], htmlFor="coin-choose"),
                     dbc.Input(
                         id="coin-choose",
                         type="search",
                         list="coin-choices",
                         debounce=True,
-                        placeholder="id, then Enter",
+                        placeholder="coin id, then Enter",
                         autocomplete="off",
                         size="sm",
                     ),
@@ -75,10 +75,10 @@ def render(coin: Coin, currency: str, curl: str) -> dict[str, Any]:
         "exact": fmt.exact(coin.price, currency),
         "change": f"{fmt.change(coin.change_24h)} in 24 h",
         "class": fmt.change_class(coin.change_24h),
-        "more": f"{rank}cap {fmt.big(coin.market_cap, currency)} · "
-        f"volume of 24 h {fmt.big(coin.volume_24h, currency)}",
+        "more": f"{rank}market cap {fmt.big(coin.market_cap, currency)} · "
+        f"24 h volume {fmt.big(coin.volume_24h, currency)}",
         "as-of": f"As of {fmt.moment(coin.as_of)}" if known else "No quote yet",
-        "age": f", {fmt.age(coin.age_seconds)} old" if known else "",
+        "age": f" ({fmt.age(coin.age_seconds)} ago)" if known else "",
         "fresh": fmt.FRESHNESS.get(coin.freshness, coin.freshness),
         "curl": curl,
         "simulated": simulated,

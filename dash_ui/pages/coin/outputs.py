@@ -51,7 +51,7 @@ def render_unknown(error: ApiError, now: datetime) -> dict[str, Any]:
     """The page of a coin that KoinX does not collect."""
     head = dict.fromkeys(("price", "change", "more", "as-of", "age", "fresh"), "")
     head["name"] = "Unknown coin"
-    alert = _alert(error.message, error.next_step, "/", "To Market")
+    alert = _alert(error.message, error.next_step, "/", "Go to Market")
     return _update(now, data=True, data_class="", head=head, alert=alert)
 
 

@@ -54,7 +54,7 @@ def layout(coin_id: str = "", **parameters: Any) -> html.Div:
             header.panel(),
             elements.silent_alert(),
             elements.alert("coin", " ", html.A(id="coin-alert-link")),
-            html.P("Reading the API …", id="coin-loading", className="text-body-secondary"),
+            html.P("Loading …", id="coin-loading", className="text-body-secondary"),
             html.Div(body, id="coin-data", hidden=True),
         ],
         id="coin-page",
@@ -160,7 +160,5 @@ class Answers:
     def _first(self) -> str:
         coins = self._client.coins()
         if not coins:
-            raise UnknownCoin(
-                "No coin is collected yet.", "Refresh now, on Market, fetches the first."
-            )
+            raise UnknownCoin("No coins collected yet.", "Press Refresh now on the Market page.")
         return coins[0].id

@@ -186,10 +186,10 @@ def _volume(parts: Sequence[Volumes], currency: str, *, bars: bool) -> list[Trac
         "y": [volume for _, volume in values],
         "yaxis": "y2",
         "hovertext": [
-            f"{fmt.moment(at)}: volume of 24 h {fmt.big(volume, currency)}" for at, volume in values
+            f"{fmt.moment(at)}: 24 h volume {fmt.big(volume, currency)}" for at, volume in values
         ],
         "hoverinfo": "text",
-        "name": "volume of 24 h",
+        "name": "24 h volume",
     }
     if bars:
         return [common | {"type": "bar", "marker": {"color": MUTED}}]
@@ -200,7 +200,7 @@ def _volume(parts: Sequence[Volumes], currency: str, *, bars: bool) -> list[Trac
 def _point_text(point: Point, currency: str) -> str:
     origin = "recorded"
     if point.resolution is not None:
-        origin = f"repaired from a point every {fmt.age(point.resolution)}"
+        origin = f"repaired from {fmt.age(point.resolution)} history"
     return f"{fmt.moment(point.at)}: {fmt.exact(point.price, currency)}, {origin}"
 
 

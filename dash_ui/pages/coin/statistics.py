@@ -16,26 +16,26 @@ MONEY = {
     "max": "Highest",
     "deviation": "Standard deviation (population)",
     "sample_deviation": "Standard deviation (sample)",
-    "mad": "Median absolute deviation, scaled",
+    "mad": "Median absolute deviation (scaled)",
 }
 SHARES = {
     "coefficient_of_variation": "Deviation as a share of the mean",
-    "volatility_period": "Volatility a period",
-    "volatility_year": "Volatility a year",
-    "drawdown": "Greatest drawdown",
+    "volatility_period": "Volatility (per period)",
+    "volatility_year": "Volatility (annualised)",
+    "drawdown": "Maximum drawdown",
 }
 INTERVAL = "deviation_interval"
 EVIDENCE = {
     "count": "Records used",
-    "expected": "Expected by the schedule",
-    "gaps": "Gaps among them",
-    "repaired": "Repaired among the used",
+    "repaired": "of which repaired",
+    "expected": "Records expected",
+    "gaps": "Gaps",
     "oldest": "Oldest",
     "newest": "Newest",
     "age": "Age of the newest",
     "source": "Source",
 }
-NAMES = {**MONEY, INTERVAL: "Interval of the deviation", **SHARES}
+NAMES = {**MONEY, INTERVAL: "95 % interval of the deviation", **SHARES}
 OUTPUTS = {
     "about": Output("coin-statistics-about", "children"),
     "method": Output("coin-statistics-method", "children"),
@@ -55,7 +55,7 @@ def panel(include: str) -> html.Section:
                     html.H2("Statistics", className="h5 m-0"),
                     radio_group(
                         "coin-statistics-include",
-                        "What the statistics rest on",
+                        "Statistics based on",
                         {"recorded": "Recorded", "repaired": "With repaired"},
                         include,
                     ),
@@ -65,9 +65,9 @@ def panel(include: str) -> html.Section:
             html.P(id="coin-statistics-about", className="small"),
             _table("value", NAMES, "Measures"),
             html.P(id="coin-statistics-method", className="small text-body-secondary"),
-            html.H3("What they rest on", className="h6"),
-            _table("evidence", EVIDENCE, "What the statistics rest on"),
-            curl_snippet("coin-statistics-curl", "the statistics"),
+            html.H3("Evidence", className="h6"),
+            _table("evidence", EVIDENCE, "Evidence"),
+            curl_snippet("coin-statistics-curl", "Statistics"),
         ],
         **aria(label="Statistics"),
     )

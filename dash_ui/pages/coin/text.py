@@ -11,35 +11,34 @@ SPANS = {
     "24h": "the last 24 hours",
     "7d": "the last 7 days",
     "30d": "the last 30 days",
-    "all": "all that is stored",
+    "all": "the whole history",
 }
 
 
 def concern(coin: Coin) -> tuple[str, str]:
     """Why a coin's numbers cannot be trusted, and what to do; two empty texts if they can."""
     if coin.state == "retired":
-        now = f": {coin.successor} stands for it" if coin.successor else ""
-        return (
-            f"{coin.name} is retired{now}.",
-            "See there:" if now else "Market lists all that are collected.",
-        )
+        what = f"was replaced by {coin.successor}" if coin.successor else "is retired"
+        next_step = "Go to" if coin.successor else "The Market page lists all collected coins."
+        return f"{coin.name} {what}.", next_step
     if coin.freshness == "never":
         return (
-            f"No quote of {coin.name} is stored yet.",
-            "Refresh now, on Market, fetches the first; ./koinx logs worker says more.",
+            f"No quotes of {coin.name} stored yet.",
+            "Press Refresh now on the Market page, or see ./koinx logs worker.",
         )
     if coin.state == "missing":
-        return f"The source does not know {coin.name} any more.", "What you see is its past."
+        return f"The price source no longer lists {coin.name}.", "Showing its stored history."
     if coin.state == "left":
         return (
-            f"{coin.name} has left the coins that are collected by rank.",
-            "What you see is its past; add its id to COINS to go on.",
+            f"{coin.name} no longer ranks among the collected coins.",
+            "Showing its stored history. To keep collecting it, add its id to COINS.",
         )
     if coin.freshness in ("late", "stale"):
         return (
             f"The newest price of {coin.name} is {coin.freshness}: "
             f"{fmt.age(coin.age_seconds)} old.",
-            "Refresh now, on Market, or see that worker and beat run: ./koinx status.",
+            "Press Refresh now on the Market page, or check with ./koinx status that worker and "
+            "beat run.",
         )
     return "", ""
 
@@ -47,18 +46,18 @@ def concern(coin: Coin) -> tuple[str, str]:
 def evidence_summary(found: Statistics, include: str) -> str:
     """How many records the statistics are based on, and whether that is enough."""
     if not found.count:
-        return "There is no record yet, so there is nothing to measure."
-    said = f"Over the newest {fmt.counted(found.count, 'price')}"
+        return "No prices recorded yet."
     if include == "recorded":
-        each = "each " if found.count > 1 else ""
-        said += f", {each}recorded in its own time, {fmt.evidence(found.count)}."
+        message = f"Based on {found.count} of {fmt.DEVIATION_WINDOW} live prices"
     else:
-        said += f", {found.repaired} of them repaired from history later."
-    if found.count < FEW:
-        said += f" That is few: a deviation over less than {FEW} says little and may change much."
-        if include == "recorded":
-            said += " The switch takes in what was repaired."
-    return said
+        count = fmt.counted(found.count, "price")
+        message = f"Based on the newest {count}, {found.repaired:,} of them repaired from history"
+    if found.count >= FEW:
+        return f"{message}."
+    message += ": too few to be reliable."
+    if include == "recorded":
+        message += " Switch to 'With repaired' to include history."
+    return message
 
 
 def evidence(found: Statistics) -> dict[str, str]:
@@ -92,27 +91,26 @@ def chart(coin: Coin, series: Series, band: Statistics, span: str, currency: str
         return _candles(coin, series, span, currency)
     points = series.points
     if not points:
-        return f"Nothing is stored of {coin.name} for {SPANS[span]}. Choose a longer range."
-    lowest = min(points, key=lambda point: point.price)
-    highest = max(points, key=lambda point: point.price)
+        return f"No prices of {coin.name} stored for {SPANS[span]}. Choose a longer range."
+    first, last = points[0], points[-1]
+    lowest = min(point.price for point in points)
+    highest = max(point.price for point in points)
     repaired = sum(point.resolution is not None for point in points)
-    missing = gaps(points, series.spacing)
-    said = [
-        f"{coin.name}, {SPANS[span]}: {fmt.price(points[0].price, currency)} at "
-        f"{fmt.moment(points[0].at)}, {fmt.price(points[-1].price, currency)} at "
-        f"{fmt.moment(points[-1].at)}.",
-        f"Lowest {fmt.price(lowest.price, currency)}, highest "
-        f"{fmt.price(highest.price, currency)}.",
+    missing = len(gaps(points, series.spacing))
+    breaks = "a break" if missing == 1 else "breaks"
+    sentences = [
+        f"{coin.name}, {SPANS[span]}: from {fmt.price(first.price, currency)} at "
+        f"{fmt.moment(first.at)} to {fmt.price(last.price, currency)} at {fmt.moment(last.at)}.",
+        f"Lowest {fmt.price(lowest, currency)}, highest {fmt.price(highest, currency)}.",
         f"{fmt.counted(len(points), 'point')}, {repaired} of them repaired from history (dotted).",
-        f"{fmt.counted(len(missing), 'gap')} in it"
-        + (", drawn as breaks of the line." if missing else "."),
+        f"{fmt.counted(missing, 'gap')}, shown as {breaks} in the line." if missing else "No gaps.",
     ]
     if series.interval:
-        said.append(
-            f"So many quotes are shown by the closes of {series.interval} candles; a shorter gap "
-            "shows in the statistics alone."
+        sentences.append(
+            f"The line shows the closing prices of {series.interval} candles; shorter gaps appear "
+            "only in the statistics."
         )
-    return " ".join([*said, _band(band, currency)])
+    return " ".join([*sentences, _band(band, currency)])
 
 
 def _candles(coin: Coin, series: Series, span: str, currency: str) -> str:
@@ -120,10 +118,10 @@ def _candles(coin: Coin, series: Series, span: str, currency: str) -> str:
     highest = max(one.high for one in series.candles)
     repaired = sum(one.repaired > 0 for one in series.candles)
     return (
-        f"{coin.name}, {SPANS[span]}, as {fmt.counted(len(series.candles), 'candle')} of "
+        f"{coin.name}, {SPANS[span]}, {fmt.counted(len(series.candles), 'candle')} of "
         f"{series.interval}: lowest {fmt.price(lowest, currency)}, highest "
-        f"{fmt.price(highest, currency)}. {repaired} of them hold repaired prices (faint). "
-        "Rising ones are hollow, falling ones full; an interval without a price has none."
+        f"{fmt.price(highest, currency)}. {repaired} of them contain repaired prices (faint). "
+        "Rising candles are hollow, falling ones filled; an interval without prices has no candle."
     )
 
 
@@ -132,7 +130,6 @@ def _band(band: Statistics, currency: str) -> str:
     if mean is None or deviation is None:
         return ""
     return (
-        f"The band is the mean, {fmt.price(mean, currency)}, and one deviation, "
-        f"{fmt.price(deviation, currency)}, on both sides, over "
-        f"{fmt.counted(band.count, 'price')}."
+        f"The band shows the mean, {fmt.price(mean, currency)}, plus and minus one deviation, "
+        f"{fmt.price(deviation, currency)}, of {fmt.counted(band.count, 'price')}."
     )

@@ -62,7 +62,7 @@ def _contents(shown: Guide | None) -> html.Nav:
                 html.Ul([html.Li(html.A(one.text, href=f"#{one.anchor}")) for one in sections])
             )
         items.append(html.Li(item))
-    explorer = html.A("The API's explorer", href=current_app.config[EXPLORER])
+    explorer = html.A("API explorer", href=current_app.config[EXPLORER])
     return html.Nav(
         html.Ul([*items, html.Li(explorer)]), className="guide-contents", **aria(label="Guides")
     )
@@ -72,9 +72,9 @@ def _unknown(name: str) -> list[Any]:
     if not GUIDES.all():
         return [
             html.H1("Docs"),
-            html.P(f"README.md and docs/ are not at {ROOT}, where this dashboard runs."),
+            html.P(f"README.md and docs/ were not found in {ROOT}."),
         ]
-    return [html.H1("Unknown guide"), html.P(f"There is no guide {name!r} here.")]
+    return [html.H1("Unknown guide"), html.P(f"There is no guide named {name!r}.")]
 
 
 def register(app: dash.Dash, client: Client, _currency: str) -> None:

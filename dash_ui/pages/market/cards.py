@@ -65,5 +65,6 @@ def _card(coin: Coin | None, currency: str) -> dict[str, Any]:
         "name": f"{coin.name} {coin.symbol.upper()}",
         "price": fmt.price(coin.price, currency),
         "change": f"{fmt.change(coin.change_24h)} in 24 h",
-        "detail": f"cap {fmt.big(coin.market_cap, currency)} · as of {fmt.moment(coin.as_of)}{old}",
+        "detail": f"market cap {fmt.big(coin.market_cap, currency)} · "
+        f"as of {fmt.moment(coin.as_of)}{old}",
     }

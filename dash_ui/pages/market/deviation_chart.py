@@ -52,23 +52,22 @@ def bars(coins: Sequence[Coin], unit: Unit, currency: str = "usd") -> list[Bar]:
 
 def heading(bars: Sequence[Bar], unit: Unit) -> str:
     """The chart's title: which coins it shows, and what it compares."""
-    of_what = "share of the price" if unit == "share" else "amount"
+    of_what = "a share of the price" if unit == "share" else "an amount"
     which = f"the {BARS} largest of {len(bars)}" if len(bars) > BARS else "largest first"
-    return f"Standard deviation as {of_what}, {which}"
+    return f"Standard deviation as {of_what}: {which}"
 
 
 def summary(bars: Sequence[Bar]) -> str:
     """The chart in words, for readers who cannot see it."""
     if not bars:
-        return "No coin has a deviation yet: it needs a stored quote."
+        return "No deviations yet: no quotes are stored."
     largest, smallest = bars[0], bars[-1]
     if len(bars) == 1:
-        return f"{largest.name} alone has a deviation: {largest.label}."
+        return f"Only {largest.name} has a deviation: {largest.label}."
     middle = bars[len(bars) // 2]
     return (
-        f"Largest: {largest.name} with {largest.label}; in the middle: {middle.name} with "
-        f"{middle.label}; smallest: {smallest.name} with {smallest.label}. "
-        "The table has every coin's deviation."
+        f"Largest: {largest.name}, {largest.label}. Median: {middle.name}, {middle.label}. "
+        f"Smallest: {smallest.name}, {smallest.label}. The table lists every coin."
     )
 
 
@@ -76,8 +75,8 @@ def panel() -> html.Section:
     """The chart, empty, with its heading and the choice of its unit."""
     return html.Section(
         [
-            html.H2("Deviation compared", className="h5 m-0"),
-            radio_group("market-unit", "What the chart compares", UNITS, "share"),
+            html.H2("Price deviation", className="h5 m-0"),
+            radio_group("market-unit", "Compare by", UNITS, "share"),
             html.P(id="market-figure-title", className="m-0 small text-body-secondary"),
             html.Ol(
                 [_bar(place) for place in range(BARS)],
@@ -87,7 +86,7 @@ def panel() -> html.Section:
             ),
             html.P(id="market-figure-text", className="small"),
         ],
-        **aria(label="Deviation compared"),
+        **aria(label="Price deviation"),
     )
 
 

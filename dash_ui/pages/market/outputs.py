@@ -39,7 +39,7 @@ OUTPUTS = {
 
 def render_outage(error: ApiError, now: datetime, read_at: str | None) -> dict[str, Any]:
     """The page while the API gives no data: what was read before stays, marked as old."""
-    last_read = "No data read yet."
+    last_read = "No data yet."
     if read_at:
         known = datetime.fromisoformat(read_at)
         age = fmt.age((now - known).total_seconds())
@@ -53,7 +53,7 @@ def render_outage(error: ApiError, now: datetime, read_at: str | None) -> dict[s
         "data_class": "koinx-old",
         "as_of": last_read,
         "age": "",
-        "update": "What the last update did is not known while the API gives no answer.",
+        "update": "Last update: unknown while the API does not answer.",
     }
     return dict(elements.partial_update(OUTPUTS, values))
 
@@ -87,7 +87,7 @@ def render(
         "simulated_text": simulated,
         "source": not any(coin.source == "coingecko" for coin in coins),
         "as_of": f"Prices as of {fmt.moment(as_of)}" if priced else "",
-        "age": f", newest data {fmt.age(newest)} old" if priced else "",
+        "age": f" ({fmt.age(newest)} ago)" if priced else "",
         "update": update_error.message if update_error else text.last_update(update),
         "cards": cards.render(priced, currency),
         "count": text.count(coins),

@@ -25,7 +25,7 @@ UPDATE_BUTTON = {
 def layout() -> html.Div:
     """The page, empty; its callbacks fill in text and data and never rebuild it."""
     body = dbc.Row(
-        [dbc.Col(table.panel(), xl=8), dbc.Col(deviation_chart.panel(), xl=4)],
+        [dbc.Col(table.panel(), xxl=9), dbc.Col(deviation_chart.panel(), xxl=3)],
         class_name="g-3",
     )
     return html.Div(
@@ -36,7 +36,7 @@ def layout() -> html.Div:
             _header(),
             elements.silent_alert(),
             elements.alert("market"),
-            html.P("Reading the API …", id="market-loading", className="text-body-secondary"),
+            html.P("Loading …", id="market-loading", className="text-body-secondary"),
             html.Div([cards.panel(), body], id="market-data", hidden=True),
         ]
     )

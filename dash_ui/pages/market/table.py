@@ -13,7 +13,7 @@ from dash_ui.components.elements import GRID_OPTIONS, HEADER_PX, ROW_PX, aria
 from dash_ui.pages.market import text
 
 EDGE_PX = 4
-NO_MATCH = "No coin has such a name."
+NO_MATCH = "No matching coins"
 
 
 def _column(name: str, field: str, label: str, title: str, **more: Any) -> dict[str, Any]:
@@ -71,7 +71,7 @@ COLUMNS = [
         "deviation_exact",
         minWidth=190,
         cellRenderer="Deviation",
-        headerTooltip="Standard deviation of the newest records, as a share of the price",
+        headerTooltip="Standard deviation of the newest recorded prices, as a share of the price",
         **RIGHT,
     ),
     _column(
@@ -82,7 +82,7 @@ COLUMNS = [
         flex=1,
         minWidth=128,
         cellRenderer="Freshness",
-        headerTooltip="How old the newest stored quote is",
+        headerTooltip="Age of the newest stored quote",
     ),
 ]
 

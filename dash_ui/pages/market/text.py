@@ -15,12 +15,10 @@ def last_update(update: Update | None) -> str:
         reason = update.error or "no reason given"
         return f"Last update failed at {fmt.moment(update.finished_at)}: {reason}"
     if update.state == "missed":
-        return f"The update due at {fmt.moment(update.slot)} was missed: nothing ran then."
+        return f"The update due at {fmt.moment(update.slot)} did not run."
     if update.state == "done":
-        return (
-            f"Last update ended at {fmt.moment(update.finished_at)}: {fmt.update_result(update)}."
-        )
-    return f"An update is running, received at {fmt.moment(update.received_at)}."
+        return f"Last update at {fmt.moment(update.finished_at)}: {fmt.update_result(update)}."
+    return f"Update running since {fmt.moment(update.received_at)}."
 
 
 def concern(coins: Sequence[Coin], newest: float | None, update: Update | None) -> tuple[str, str]:
@@ -28,18 +26,18 @@ def concern(coins: Sequence[Coin], newest: float | None, update: Update | None) 
     if not coins:
         failed = f" {last_update(update)}" if update and update.state == "failed" else ""
         return (
-            f"No quote is stored yet.{failed}",
-            "Refresh now fetches the first ones; ./koinx logs worker says more.",
+            f"No quotes stored yet.{failed}",
+            "Press Refresh now to fetch the first ones, or see ./koinx logs worker.",
         )
     if all(coin.freshness == "stale" for coin in coins):
         return (
-            f"All data is stale: the newest is {fmt.age(newest)} old.",
-            "Refresh now, and see that worker and beat run: ./koinx status.",
+            f"All prices are stale: the newest is {fmt.age(newest)} old.",
+            "Press Refresh now, and check with ./koinx status that worker and beat run.",
         )
     if update and update.state == "failed":
         return (
             f"The last update failed: {update.error or 'no reason given'}",
-            "The next one comes with the schedule; Refresh now tries again at once.",
+            "The next scheduled update tries again; press Refresh now to retry at once.",
         )
     return "", ""
 
@@ -55,5 +53,5 @@ def count(coins: Sequence[Coin]) -> str:
 def fate(coin: Coin) -> str:
     """What happened to a coin, to follow its name; empty if it is still active."""
     if coin.state == "retired":
-        return f", retired, now {coin.successor}" if coin.successor else ", retired"
-    return ", missing at the source" if coin.state == "missing" else ""
+        return f", replaced by {coin.successor}" if coin.successor else ", retired"
+    return ", no longer listed by the source" if coin.state == "missing" else ""

@@ -10,9 +10,14 @@ from supervisor.control import Processes, SupervisorError
 ALL = "all"
 DASHBOARD = "dashboard"
 VERBS = ("start", "stop", "restart")
-LAST_WORDS = {
-    "stop": "This page ends with it; ./koinx start dashboard brings it back.",
-    "restart": "This page goes on by itself in a moment.",
+PROGRESS = {"start": "Starting", "stop": "Stopping", "restart": "Restarting"}
+DASHBOARD_NOTES = {
+    "stop": " This page stops with it; ./koinx start dashboard brings it back.",
+    "restart": " This page reconnects automatically.",
+}
+ALL_NOTES = {
+    "stop": " The dashboard keeps running; ./koinx down stops it too.",
+    "restart": " The dashboard keeps running.",
 }
 
 
@@ -24,30 +29,30 @@ def handle_action(processes: Processes, verb: str, name: str) -> str:
     try:
         settings = processes.settings()
         if settings is None:
-            return "Nothing was started from here: ./koinx up does."
+            return "Nothing is running here: start KoinX with ./koinx up."
         return _request(processes, settings, verb, name)
     except (OSError, SupervisorError, SettingsError) as error:
-        return f"{verb} {name}: {plain(error)}"
+        return f"Cannot {verb} {name}: {plain(error)}"
 
 
 def _request(processes: Processes, settings: Settings, verb: str, name: str) -> str:
     names = process_plan.names(settings)
     if verb not in VERBS or name not in (ALL, *names):
-        return f"{verb} {name}: allowed are {', '.join(VERBS)} of {', '.join((ALL, *names))}."
+        known = f"{', '.join(VERBS)}; {', '.join((ALL, *names))}"
+        return f"Unknown action {verb} {name}: use one of {known}."
     actions: dict[str, Callable[[str], int]] = {
         "start": lambda one: processes.start(one, settings),
         "stop": processes.stop,
         "restart": lambda one: processes.restart(one, settings),
     }
+    notes = DASHBOARD_NOTES if name == DASHBOARD else ALL_NOTES if name == ALL else {}
     if name != ALL:
         actions[verb](name)
-        own = LAST_WORDS.get(verb, "") if name == DASHBOARD else ""
-        return f"{verb} {name}: asked for. {own}".strip()
-    if verb == "start":
+    elif verb == "start":
         processes.start_all(settings)
-        return "start all: asked for."
-    # Processes that need others go first, as on shutdown.
-    for one in reversed(names):
-        if one != DASHBOARD:
-            actions[verb](one)
-    return f"{verb} all: asked for. The dashboard itself goes on; ./koinx down ends it too."
+    else:
+        # Processes that need others go first, as on shutdown.
+        for one in reversed(names):
+            if one != DASHBOARD:
+                actions[verb](one)
+    return f"{PROGRESS[verb]} {name} …{notes.get(verb, '')}"

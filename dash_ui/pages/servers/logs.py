@@ -30,13 +30,13 @@ def panel() -> html.Section:
             *elements.ticker("servers-output", INTERVAL_MS),
             dcc.Store(id="servers-output-mark"),
             html.Span(id="servers-output-scrolled", hidden=True),
-            html.H2("Live output", className="h5"),
+            html.H2("Live log", className="h5"),
             html.Div(
                 [
                     _labelled("Process", _select("servers-output-name", LOG_NAMES, "api")),
-                    _labelled("Last lines", _select("servers-output-count", COUNTS, COUNTS[0])),
+                    _labelled("Lines", _select("servers-output-count", COUNTS, COUNTS[0])),
                     _labelled(
-                        "Only lines with",
+                        "Filter",
                         dbc.Input(
                             id="servers-output-filter",
                             type="search",
@@ -58,10 +58,10 @@ def panel() -> html.Section:
                 className="servers-output",
                 tabIndex=0,
                 role="region",
-                **aria(label="Output"),
+                **aria(label="Log"),
             ),
         ],
-        **aria(label="Live output"),
+        **aria(label="Live log"),
     )
 
 
@@ -101,9 +101,9 @@ def register(app: dash.Dash, processes: Processes) -> None:
         _tick: float | None, name: str, count: str, part: str | None, paused: bool, mark: Any
     ) -> tuple[Any, Any, Any, Any]:
         if name not in LOG_NAMES or count not in map(str, COUNTS):
-            return no_update, f"There is no output of {name!r}.", no_update, no_update
+            return no_update, f"There is no log named {name!r}.", no_update, no_update
         if paused and dash.ctx.triggered_id in ("servers-output-tick", "servers-output-pause"):
-            message = "Paused: what comes meanwhile is shown once you go on."
+            message = "Paused: new lines appear when you resume."
             return no_update, message, no_update, None
         log = processes.state_dir.log(name)
         new_mark = [name, count, part, *_version(log)]
@@ -144,6 +144,6 @@ def _version(log: Path) -> tuple[int, int]:
 def describe(name: str, lines: list[str], matches: list[str], part: str) -> str:
     """Which lines are shown."""
     if not lines:
-        return f"{name} has written nothing yet."
-    of_them = f', of which {len(matches):,} contain "{part}"' if part else ""
-    return f"The last {len(lines):,} lines of {name}{of_them}."
+        return f"The log of {name} is empty."
+    filtered = f', {len(matches):,} of them with "{part}"' if part else ""
+    return f"Last {len(lines):,} lines of {name}{filtered}"

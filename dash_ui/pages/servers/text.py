@@ -11,11 +11,11 @@ from dash_ui.components import format as fmt
 from supervisor.control import Detail, Overview
 
 NOT_OURS = (
-    "These processes are another's: no ./koinx up runs in this dashboard's folder. Start and stop "
-    "them where they were started, as with docker compose or systemctl."
+    "KoinX did not start any process from this folder, so this page shows none. Use the tool that "
+    "started them, such as docker compose or systemctl."
 )
 UNSUPERVISED = (
-    "No supervisor runs, so nothing that ends is started again. Start all brings one back."
+    "The supervisor is not running, so crashed processes stay down. Press Start all to restart it."
 )
 SILENT_AFTER_SECONDS = 5.0
 MAX_LINE = 300
@@ -23,8 +23,8 @@ MAX_LINE = 300
 STATES = {
     "starting": "◌ starting",
     "stopped": "○ stopped",
-    "crashed": "↻ crashed, will be started again",
-    "failed": "✖ failed, given up after repeated crashes",
+    "crashed": "↻ crashed, restarting",
+    "failed": "✖ failed: gave up after repeated crashes",
 }
 UPDATES = {
     "done": "● done",
@@ -71,11 +71,11 @@ def size(count: int | None) -> str:
 def exit_reason(code: int | None) -> str:
     """How a process ended: by its exit code, or by a signal's name."""
     if code is None:
-        return "Its exit code is not known"
+        return "Exit code unknown"
     if code < 0:
         with suppress(ValueError):
-            return f"It was ended by {signal.Signals(-code).name} (exit code {code})"
-    return f"Its exit code is {code}"
+            return f"Killed by {signal.Signals(-code).name} (exit code {code})"
+    return f"Exit code {code}"
 
 
 def trouble(process: Detail, lines: Sequence[str]) -> str:
@@ -83,7 +83,7 @@ def trouble(process: Detail, lines: Sequence[str]) -> str:
     if process["state"] not in ("crashed", "failed"):
         return ""
     line = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    last = f"Its last words: {line[:MAX_LINE]}" if line else "It wrote nothing."
+    last = f"Last log line: {line[:MAX_LINE]}" if line else "The log is empty."
     return f"{exit_reason(process['exit_code'])}. {last}"
 
 
@@ -93,13 +93,13 @@ def concern(overview: Overview, *, supervised: bool, silence: float | None) -> s
     `silence`: seconds since the supervisor last wrote them.
     """
     if overview.problem:
-        return f"The processes cannot be started: {overview.problem}"
+        return f"Cannot start the processes: {overview.problem}"
     if not supervised:
         return UNSUPERVISED
     if silence is not None and silence > SILENT_AFTER_SECONDS:
         return (
-            f"The supervisor has written nothing for {fmt.age(silence)}: what you see may be old. "
-            "./koinx logs supervisor says more."
+            f"The supervisor has not reported for {fmt.age(silence)}: these states may be old. "
+            "See ./koinx logs supervisor."
         )
     return ""
 
@@ -118,7 +118,7 @@ def update(one: Update) -> str:
     if (duration := total(one.hops)) is not None and one.finished_at:
         parts.append(f"took {seconds(duration)}")
     if one.state == "done" and one.counts:
-        parts.append(f"{one.counts.get('stored', 0):,} stored")
+        parts.append(f"{fmt.counted(one.counts.get('stored', 0), 'quote')} stored")
     if one.error:
         parts.append(one.error)
     return " · ".join(parts)
@@ -127,22 +127,22 @@ def update(one: Update) -> str:
 def due(readiness: Readiness, now: datetime) -> str:
     """When the next update is due, and what it is not ready for."""
     wait = fmt.age((readiness.next_slot - now).total_seconds())
-    message = f"The next update is due at {fmt.moment(readiness.next_slot)}, in {wait}."
+    message = f"Next update at {fmt.moment(readiness.next_slot)}, in {wait}."
     if readiness.pending_events:
-        message += f" Events that nobody has taken yet: {readiness.pending_events:,}."
+        message += f" {fmt.counted(readiness.pending_events, 'event')} waiting."
     if readiness.faults:
         why = "; ".join(f"{name}: {reason}" for name, reason in readiness.faults.items())
-        message += f" Not ready for it: {why}."
+        message += f" Not ready: {why}."
     return message
 
 
 def repairs(found: Repairs) -> str:
     """The progress of gap repair."""
     if found.progress is None:
-        return "No repairs yet: no stretch of the history was found missing."
+        return "No repairs yet: no gaps found."
     count = found.waiting + found.running + found.done + found.failed
     return (
-        f"{found.done + found.failed:,} of {fmt.counted(count, 'repair')} ended "
+        f"{found.done + found.failed:,} of {fmt.counted(count, 'repair')} finished "
         f"({int(found.progress * 100)} %): {found.done:,} done, {found.failed:,} failed, "
         f"{found.running:,} running, {found.waiting:,} waiting."
     )

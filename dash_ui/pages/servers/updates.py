@@ -49,12 +49,12 @@ def panel() -> html.Section:
                 ],
                 className="koinx-tools",
             ),
-            html.P("Reading the API …", id="servers-due", className="mb-2"),
-            _progress("servers-progress", "The update under way"),
+            html.P("Loading …", id="servers-due", className="mb-2"),
+            _progress("servers-progress", "Update in progress"),
             html.P("No update yet.", id="servers-no-runs", hidden=True),
             html.Ol([_row(place) for place in range(ROWS)], className="servers-runs"),
-            html.H2("Repairs of the history", className="h5"),
-            _progress("servers-repairs", "Repairs that ended"),
+            html.H2("Gap repair", className="h5"),
+            _progress("servers-repairs", "Finished repairs"),
             html.P(id="servers-repairs-text", className="small"),
         ],
         className="servers-work",
@@ -120,7 +120,7 @@ def render(activity: Activity, now: datetime) -> dict[str, Any]:
 
 def render_outage(message: str) -> dict[str, Any]:
     """The outputs while the API gives no answer: what was read before stays."""
-    values = {"due": f"{message} What follows is from before.", "running_hidden": True}
+    values = {"due": f"{message} Showing the last known data.", "running_hidden": True}
     return dict(partial_update(OUTPUTS, values))
 
 

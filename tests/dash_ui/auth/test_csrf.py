@@ -46,7 +46,7 @@ def test_without_the_page_s_cookie_it_is_refused(cookie: str | None) -> None:
         client.set_cookie(name_and_token(client_of())[0], cookie)
     answer = client.post(CALLBACK, json={})
     assert answer.status_code == 403
-    assert "load the page again" in answer.text
+    assert "reload the page" in answer.text
 
 
 def test_the_page_s_own_request_passes_and_outlives_a_restart() -> None:

@@ -1,4 +1,4 @@
-"""A dashboard that only shows."""
+"""The dashboard in read-only mode."""
 
 import json
 from collections.abc import Iterator

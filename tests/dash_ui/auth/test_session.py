@@ -58,7 +58,7 @@ def test_without_a_link_nothing_is_shown(client: FlaskClient, path: str, method:
     assert answer.status_code == 401
     assert "Set-Cookie" not in answer.headers
     if method != "HEAD":
-        assert "<code>./koinx status</code> prints a new one" in answer.text
+        assert "Run <code>./koinx status</code>" in answer.text
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     # A browser that is asked for a password would not show the page.
     assert "WWW-Authenticate" not in answer.headers
@@ -83,7 +83,7 @@ def test_a_link_opens_the_dashboard_once(client: FlaskClient, server: Flask, hom
     refused = server.test_client().get(address)
     # Then
     assert refused.status_code == 401
-    assert "This link is no longer good" in refused.text
+    assert "This link has expired or was already used" in refused.text
     # Who is let in already need not care.
     assert client.get(address).headers["Location"] == "/"
 
@@ -95,7 +95,7 @@ def test_a_wrong_token_or_one_that_is_over_is_refused(
     for address in (f"{path}?token=wrong", f"{path}?token=", linked(home, path, timedelta(0))):
         answer = client.get(address)
         assert answer.status_code == 401
-        assert "This link is no longer good" in answer.text
+        assert "This link has expired or was already used" in answer.text
 
 
 def test_looking_at_a_link_without_opening_it_leaves_it_good(
@@ -219,7 +219,7 @@ def test_without_the_password_nothing_is_shown(
     answer = guarded[0].test_client().get(path, auth=auth)
     assert answer.status_code == 401
     assert "Basic" in answer.headers["WWW-Authenticate"]
-    assert "needs its password" in answer.text
+    assert "Password required" in answer.text
 
 
 def test_with_it_the_page_is_shown_under_whatever_name_the_machine_has(
@@ -359,7 +359,7 @@ def test_without_one_a_home_that_cannot_be_used_ends_the_start(tmp_path: Path) -
         check=False,
     )
     assert ran.returncode == 1
-    assert re.search(r"KOINX_HOME=.*/file cannot be used .*or DASH_PASSWORD", ran.stderr)
+    assert re.search(r"KOINX_HOME=.*/file cannot be used .*or set DASH_PASSWORD", ran.stderr)
 
 
 def test_a_dashboard_without_home_and_password_asks_for_nothing() -> None:

@@ -110,7 +110,7 @@ def test_share(percent: float | None, text: str) -> None:
 
 
 def test_evidence() -> None:
-    assert fmt.evidence(37) == "over 37 of 100"
+    assert fmt.evidence(37) == "37 of 100 prices"
 
 
 @pytest.mark.parametrize(
@@ -145,11 +145,11 @@ def test_counted() -> None:
 @pytest.mark.parametrize(
     ("ended", "said"),
     [
-        (update(), "98 new quotes, 2 left out"),
+        (update(), "98 new quotes, 2 coins skipped"),
         (update(counts={"stored": 1}), "1 new quote"),
         (update(counts={"stored": 0, "left_out": 0}), "nothing changed"),
-        (update(counts=None), "refreshed"),
-        (None, "refreshed"),
+        (update(counts=None), "updated"),
+        (None, "updated"),
     ],
 )
 def test_a_refresh_is_told_by_what_it_stored(ended: Update | None, said: str) -> None:

@@ -62,7 +62,7 @@ def test_no_line_crosses_a_gap() -> None:
     line = traces["recorded"]
     assert list(line["y"]) == [100, 100, None, 100, 100, None]
     assert line["connectgaps"] is False
-    assert list(traces["volume of 24 h"]["y"]) == [1e9, 1e9, None, 1e9, 1e9, None]
+    assert list(traces["24 h volume"]["y"]) == [1e9, 1e9, None, 1e9, 1e9, None]
 
 
 def test_repaired_stretches_have_a_dash_and_a_word_of_their_own() -> None:
@@ -70,7 +70,7 @@ def test_repaired_stretches_have_a_dash_and_a_word_of_their_own() -> None:
     assert traces["recorded"]["line"]["dash"] == "solid"
     assert traces["repaired from history"]["line"]["dash"] == "dot"
     assert traces["repaired from history"]["hovertext"][0] == (
-        "2025-11-20 00:00:00 UTC: $100.0, repaired from a point every 5 min"
+        "2025-11-20 00:00:00 UTC: $100.0, repaired from 5 min history"
     )
 
 
@@ -96,7 +96,7 @@ def test_a_band_below_nothing_ends_at_the_lowest_price_on_a_log_scale() -> None:
 
 
 def test_without_a_deviation_there_is_no_band() -> None:
-    assert set(drawn(series(point(0)), band(deviation=None))) == {"recorded", "volume of 24 h"}
+    assert set(drawn(series(point(0)), band(deviation=None))) == {"recorded", "24 h volume"}
 
 
 def test_candles_with_repaired_prices_are_apart_and_say_so() -> None:
@@ -110,7 +110,7 @@ def test_candles_with_repaired_prices_are_apart_and_say_so() -> None:
     assert faint["opacity"] < 1
     assert list(faint["x"]) == [START]
     assert faint["hovertext"][0].endswith("; 4 quotes, 4 repaired")
-    assert "volume of 24 h" not in traces
+    assert "24 h volume" not in traces
 
 
 @pytest.mark.parametrize(("log", "kind"), [(True, "log"), (False, "linear")])

@@ -25,7 +25,7 @@ def test_a_card_says_price_change_and_how_far_to_trust_them() -> None:
     card = cards.render([coin(freshness="late")], "usd")[0]
     assert (card["price"], card["title"]) == ("$64,123.46", "$64,123.456")
     assert card["change"] == "▲ +1.23 % in 24 h"
-    assert card["detail"] == "cap $1.23 T · as of 2025-11-22 21:30:05 UTC, late"
+    assert card["detail"] == "market cap $1.23 T · as of 2025-11-22 21:30:05 UTC, late"
     assert cards.render([coin()], "usd")[0]["detail"].endswith("UTC")
 
 

@@ -26,7 +26,7 @@ def test_as_a_share_a_small_coin_may_lead_and_in_dollars_bitcoin_does() -> None:
 def test_a_bar_says_both_and_what_it_rests_on() -> None:
     [bar] = deviation_chart.bars([BITCOIN], "share")
     assert (bar.value, bar.label) == (0.5, "0.50 %")
-    assert bar.hover == "Bitcoin: 0.50 % of the price, $300.00, over 37 of 100"
+    assert bar.hover == "Bitcoin: 0.50 % of the price, $300.00, 37 of 100 prices"
 
 
 def test_what_is_missing_gets_no_bar_rather_than_a_zero() -> None:
@@ -43,11 +43,11 @@ def test_the_heading_says_how_many_there_are() -> None:
 def test_the_words_beside_the_chart() -> None:
     bars = deviation_chart.bars([BITCOIN, PEPE, TETHER], "share")
     assert deviation_chart.summary(bars) == (
-        "Largest: Pepe with 8.00 %; in the middle: Bitcoin with 0.50 %; smallest: Tether with "
-        "0.00 %. The table has every coin's deviation."
+        "Largest: Pepe, 8.00 %. Median: Bitcoin, 0.50 %. Smallest: Tether, 0.00 %. The table lists "
+        "every coin."
     )
-    assert deviation_chart.summary(bars[:1]) == "Pepe alone has a deviation: 8.00 %."
-    assert deviation_chart.summary([]) == ("No coin has a deviation yet: it needs a stored quote.")
+    assert deviation_chart.summary(bars[:1]) == "Only Pepe has a deviation: 8.00 %."
+    assert deviation_chart.summary([]) == ("No deviations yet: no quotes are stored.")
 
 
 def test_the_longest_bar_fills_its_line_and_the_others_are_in_proportion() -> None:
@@ -56,7 +56,7 @@ def test_the_longest_bar_fills_its_line_and_the_others_are_in_proportion() -> No
     assert [one["symbol"] for one in values[:3]] == ["WHO", "HAL", ""]
     assert [one["style"]["width"].split(" * ")[1] for one in values[:2]] == ["1.0000)", "0.5000)"]
     assert [one["hidden"] for one in values] == [False, False, *[True] * (BARS - 2)]
-    assert values[1]["title"] == "Half: 5.00 % of the price, $5.0000, over 37 of 100"
+    assert values[1]["title"] == "Half: 5.00 % of the price, $5.0000, 37 of 100 prices"
 
 
 def test_deviations_of_nothing_make_bars_of_no_length() -> None:

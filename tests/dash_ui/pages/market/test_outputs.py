@@ -28,7 +28,7 @@ def test_numbers_are_as_of_the_newest_coin() -> None:
     older = coin("Pepe", as_of=AS_OF - timedelta(hours=1), age_seconds=3_600.0)
     values = _shown([older, coin(), never("New")], update())
     assert values["as_of"] == "Prices as of 2025-11-22 21:30:05 UTC"
-    assert values["age"] == ", newest data 12 s old"
+    assert values["age"] == " (12 s ago)"
     assert [row["id"] for row in values["rows"]] == ["pepe", "bitcoin", "new"]
     assert [card["hidden"] for card in values["cards"]] == [False, False, True]
     assert (values["alert"], values["data"], values["figure_box"]) == (True, False, False)
@@ -64,12 +64,12 @@ def test_an_outage_keeps_what_was_read_and_says_how_old_it_is() -> None:
     assert values["as_of"] == "Last read at 2025-11-22 21:30:05 UTC, 1 min ago."
     assert values["alert_what"] == "The API does not answer."
     assert values["alert_next"] == (
-        "Start it. The page goes on trying by itself. What you see was read at "
-        "2025-11-22 21:30:05 UTC and may be old."
+        "Start it. Retrying automatically. Showing the last known data, read at "
+        "2025-11-22 21:30:05 UTC."
     )
 
 
 def test_an_outage_from_the_start_has_nothing_to_keep() -> None:
     values = outputs.render_outage(DOWN, NOW, None)
-    assert values["as_of"] == "No data read yet."
-    assert values["alert_next"] == "Start it. The page goes on trying by itself."
+    assert values["as_of"] == "No data yet."
+    assert values["alert_next"] == "Start it. Retrying automatically."

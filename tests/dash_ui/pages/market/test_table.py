@@ -24,7 +24,7 @@ def test_a_row_holds_the_numbers_to_sort_by_beside_the_texts_to_read() -> None:
         "€64,123.46",
         "€64,123.456",
     )
-    assert (row["share"], row["share_text"], row["evidence"]) == (0.5, "0.50 %", "over 37 of 100")
+    assert (row["share"], row["share_text"], row["evidence"]) == (0.5, "0.50 %", "37 of 100 prices")
     assert (row["age"], row["freshness"], row["age_text"]) == (12.3, "● fresh", "12 s")
     assert row["recorded"] == "as of 2025-11-22 21:30:05 UTC, stored 2025-11-22 21:30:07 UTC"
 
@@ -40,7 +40,7 @@ def test_what_is_missing_is_none_to_sort_by_and_not_available_to_read() -> None:
 def test_a_coin_that_is_gone_says_so() -> None:
     row = table.row(coin("Matic", state="retired", successor="polygon"), "usd")
     assert row["note"] == "retired"
-    assert row["title"] == "Matic, MAT, retired, now polygon"
+    assert row["title"] == "Matic, MAT, replaced by polygon"
     assert table.row(coin(), "usd")["note"] == ""
 
 

@@ -21,15 +21,15 @@ from tests.harness.page_data import coin, never, update
         ),
         (
             update(state="missed", finished_at=None, counts=None),
-            "The update due at 2025-11-22 21:30:05 UTC was missed: nothing ran then.",
+            "The update due at 2025-11-22 21:30:05 UTC did not run.",
         ),
         (
             update(),
-            "Last update ended at 2025-11-22 21:30:08 UTC: 98 new quotes, 2 left out.",
+            "Last update at 2025-11-22 21:30:08 UTC: 98 new quotes, 2 coins skipped.",
         ),
         (
             update(state="running", finished_at=None, counts=None),
-            "An update is running, received at 2025-11-22 21:30:05 UTC.",
+            "Update running since 2025-11-22 21:30:05 UTC.",
         ),
     ],
 )
@@ -46,10 +46,28 @@ STALE = coin(freshness="stale", age_seconds=3 * 3_600)
     [
         ([coin()], 12.3, update(), "", ""),
         ([coin(), STALE], 12.3, update(), "", ""),
-        ([], None, None, "No quote is stored yet.", "Refresh now fetches the first ones; "),
-        ([], None, FAILED, "No quote is stored yet. Last update failed at", "Refresh now fetches"),
-        ([STALE], 10_800, FAILED, "All data is stale: the newest is 3 h old.", "Refresh now, and"),
-        ([coin()], 12.3, FAILED, "The last update failed: no network", "The next one comes with"),
+        ([], None, None, "No quotes stored yet.", "Press Refresh now to fetch the first ones, "),
+        (
+            [],
+            None,
+            FAILED,
+            "No quotes stored yet. Last update failed at",
+            "Press Refresh now to fetch",
+        ),
+        (
+            [STALE],
+            10_800,
+            FAILED,
+            "All prices are stale: the newest is 3 h old.",
+            "Press Refresh now, and",
+        ),
+        (
+            [coin()],
+            12.3,
+            FAILED,
+            "The last update failed: no network",
+            "The next scheduled update tries again",
+        ),
     ],
 )
 def test_the_gravest_concern_is_named_with_its_cure(
@@ -72,8 +90,8 @@ def test_coins_are_counted_by_freshness_the_freshest_first() -> None:
     [
         ("active", None, ""),
         ("retired", None, ", retired"),
-        ("retired", "polygon", ", retired, now polygon"),
-        ("missing", None, ", missing at the source"),
+        ("retired", "polygon", ", replaced by polygon"),
+        ("missing", None, ", no longer listed by the source"),
     ],
 )
 def test_what_became_of_a_coin(state: str, successor: str | None, said: str) -> None:

@@ -24,11 +24,11 @@ def renewed(facade: Processes, name: str, pid: int | None) -> bool:
 
 def test_stop_start_and_restart_of_one(facade: Processes, settings: project.Settings) -> None:
     before = wait_ready(facade, facade.up(settings), "mongodb", "api")
-    assert handle_action(facade, "stop", "api") == "stop api: asked for."
+    assert handle_action(facade, "stop", "api") == "Stopping api …"
     until(lambda: state(facade, "api") == "stopped")
-    assert handle_action(facade, "start", "api") == "start api: asked for."
+    assert handle_action(facade, "start", "api") == "Starting api …"
     until_ready(facade, "api")
-    assert handle_action(facade, "restart", "mongodb") == "restart mongodb: asked for."
+    assert handle_action(facade, "restart", "mongodb") == "Restarting mongodb …"
     until(
         lambda: (
             (p := facade.overview().get("mongodb"))
@@ -39,13 +39,13 @@ def test_stop_start_and_restart_of_one(facade: Processes, settings: project.Sett
 
 def test_restart_stop_and_start_of_all(facade: Processes, settings: project.Settings) -> None:
     before = wait_ready(facade, facade.up(settings), "mongodb", "api")
-    assert handle_action(facade, "restart", ALL).startswith("restart all: asked for.")
+    assert handle_action(facade, "restart", ALL).startswith("Restarting all …")
     until(lambda: all(renewed(facade, name, before[name]["pid"]) for name in before))
     assert handle_action(facade, "stop", ALL).startswith(
-        "stop all: asked for. The dashboard itself"
+        "Stopping all … The dashboard keeps running"
     )
     until(lambda: state(facade, "api") == state(facade, "mongodb") == "stopped")
-    assert handle_action(facade, "start", ALL) == "start all: asked for."
+    assert handle_action(facade, "start", ALL) == "Starting all …"
     until_ready(facade, "api")
 
 
@@ -55,18 +55,23 @@ def test_what_is_not_offered_is_refused(
 ) -> None:
     serial = facade.up(settings)
     said = handle_action(facade, verb, name)
-    assert said == (f"{verb} {name}: allowed are start, stop, restart of all, mongodb, api.")
+    assert said == (
+        f"Unknown action {verb} {name}: use one of start, stop, restart; all, mongodb, api."
+    )
     wait_ready(facade, serial, "api")
     assert facade.overview().serial == serial
 
 
 def test_where_nothing_was_started_nothing_is(folder: StateDir) -> None:
     nobody = Processes(folder.home)
-    assert handle_action(nobody, "start", ALL) == "Nothing was started from here: ./koinx up does."
+    assert (
+        handle_action(nobody, "start", ALL)
+        == "Nothing is running here: start KoinX with ./koinx up."
+    )
     assert not nobody.supervised()
 
 
 def test_a_fault_is_told_in_words(folder: StateDir, facade: Processes) -> None:
     folder.write("wish.json", {"settings": {"API_PORT": "many"}})
-    assert handle_action(facade, "start", "api").startswith("start api: ")
+    assert handle_action(facade, "start", "api").startswith("Cannot start api: ")
     folder.write("wish.json", {})

@@ -28,7 +28,7 @@ def test_one_that_was_given_up_says_why_and_can_be_started_again(processes: Proc
     nothing = dict.fromkeys(("pid", "url", "uptime_s", "cpu_percent", "rss_bytes"))
     failed = a_process(state="failed", ready=False, exit_code=1, **nothing)
     found = shown(processes, failed)
-    assert found["trouble"] == "Its exit code is 1. Its last words: OSError: its port is in use"
+    assert found["trouble"] == "Exit code 1. Last log line: OSError: its port is in use"
     assert (found["figures"], found["url"], found["href"]) == ("", "", None)
     assert found["off"] == {"start": False, "stop": False, "restart": False}
 

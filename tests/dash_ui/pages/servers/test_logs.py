@@ -22,8 +22,6 @@ def test_lines_that_contain_the_text_without_colours(part: str, kept: list[str])
 
 
 def test_what_is_shown_in_words() -> None:
-    assert describe("api", LINES, LINES, "") == "The last 3 lines of api."
-    assert describe("api", LINES, LINES[:1], "one") == (
-        'The last 3 lines of api, of which 1 contain "one".'
-    )
-    assert describe("api", [], [], "") == "api has written nothing yet."
+    assert describe("api", LINES, LINES, "") == "Last 3 lines of api"
+    assert describe("api", LINES, LINES[:1], "one") == ('Last 3 lines of api, 1 of them with "one"')
+    assert describe("api", [], [], "") == "The log of api is empty."

@@ -18,8 +18,8 @@ from tests.harness.servers_data import NOW, a_process, an_update
         ({"ready": False}, "◐ running, not ready"),
         ({"state": "starting"}, "◌ starting"),
         ({"state": "stopped"}, "○ stopped"),
-        ({"state": "crashed"}, "↻ crashed, will be started again"),
-        ({"state": "failed"}, "✖ failed, given up after repeated crashes"),
+        ({"state": "crashed"}, "↻ crashed, restarting"),
+        ({"state": "failed"}, "✖ failed: gave up after repeated crashes"),
     ],
 )
 def test_a_state_has_a_sign_and_the_contract_s_word(known: dict[str, Any], text: str) -> None:
@@ -46,14 +46,14 @@ def test_a_size(count: int, text: str) -> None:
 @pytest.mark.parametrize(
     ("code", "lines", "text"),
     [
-        (-9, [], "It was ended by SIGKILL (exit code -9). It wrote nothing."),
+        (-9, [], "Killed by SIGKILL (exit code -9). The log is empty."),
         (
             1,
             ["Traceback", "OSError: port 3000 is in use", " "],
-            "Its exit code is 1. Its last words: OSError: port 3000 is in use",
+            "Exit code 1. Last log line: OSError: port 3000 is in use",
         ),
-        (None, ["bye"], "Its exit code is not known. Its last words: bye"),
-        (-500, ["bye"], "Its exit code is -500. Its last words: bye"),
+        (None, ["bye"], "Exit code unknown. Last log line: bye"),
+        (-500, ["bye"], "Exit code -500. Last log line: bye"),
     ],
 )
 def test_how_it_ended_with_its_last_words(code: int | None, lines: list[str], text: str) -> None:
@@ -69,9 +69,9 @@ def test_no_trouble_no_words() -> None:
     [
         (None, True, 0.5, ""),
         (None, True, None, ""),
-        ("no mongod", True, 0.5, "The processes cannot be started: no mongod"),
-        (None, False, 0.5, "No supervisor runs"),
-        (None, True, 12.0, "The supervisor has written nothing for 12 s: what you see may be old."),
+        ("no mongod", True, 0.5, "Cannot start the processes: no mongod"),
+        (None, False, 0.5, "The supervisor is not running"),
+        (None, True, 12.0, "The supervisor has not reported for 12 s: these states may be old."),
     ],
 )
 def test_what_keeps_the_states_from_being_trusted(
@@ -86,7 +86,7 @@ def test_what_keeps_the_states_from_being_trusted(
 @pytest.mark.parametrize(
     ("known", "text"),
     [
-        ({}, "● done · 2026-11-23 02:00:00 UTC · schedule · took 250 ms · 1,200 stored"),
+        ({}, "● done · 2026-11-23 02:00:00 UTC · schedule · took 250 ms · 1,200 quotes stored"),
         (
             {"state": "running", "stage": "fetching", "progress": 0.4, "finished_at": None},
             "◐ running · 2026-11-23 02:00:00 UTC · schedule · fetching, 40%",
@@ -108,15 +108,15 @@ def test_an_update_in_a_line(known: dict[str, Any], text: str) -> None:
 def test_when_the_next_update_is_due_and_what_it_will_want() -> None:
     due = NOW + timedelta(minutes=3)
     assert servers_text.due(Readiness(due, {}, 0), NOW) == (
-        "The next update is due at 2026-11-23 02:03:00 UTC, in 3 min."
+        "Next update at 2026-11-23 02:03:00 UTC, in 3 min."
     )
     assert servers_text.due(Readiness(due, {"redis": "does not answer"}, 2), NOW).endswith(
-        "in 3 min. Events that nobody has taken yet: 2. Not ready for it: redis: does not answer."
+        "in 3 min. 2 events waiting. Not ready: redis: does not answer."
     )
 
 
 def test_how_far_the_repairs_are() -> None:
     assert servers_text.repairs(Repairs(3, 2, 1_200, 1, 0.995)) == (
-        "1,201 of 1,206 repairs ended (99 %): 1,200 done, 1 failed, 2 running, 3 waiting."
+        "1,201 of 1,206 repairs finished (99 %): 1,200 done, 1 failed, 2 running, 3 waiting."
     )
     assert servers_text.repairs(Repairs(0, 0, 0, 0, None)).startswith("No repairs yet")

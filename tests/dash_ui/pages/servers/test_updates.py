@@ -46,7 +46,7 @@ def test_how_far_the_repairs_are() -> None:
 
 def test_an_outage_leaves_what_was_read_and_says_that_it_is_old() -> None:
     found = updates.render_outage("The API does not answer.")
-    assert found["due"] == "The API does not answer. What follows is from before."
+    assert found["due"] == "The API does not answer. Showing the last known data."
     assert set(found) == set(updates.OUTPUTS)
     assert all(value is no_update for row in found["runs"] for value in row.values())
 
