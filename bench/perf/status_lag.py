@@ -28,6 +28,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from bench.harness.browser import ARGUMENTS, CHROMIUM
 from bench.harness.services import wait_until
 from bench.harness.system import System, running
+from dash_ui.pages.servers.actions import PROGRESS
 from supervisor.control import Detail, Processes
 
 NAMES = ("worker", "api", "beat")
@@ -100,7 +101,7 @@ class Seen:
     def _press(self, verb: str, name: str) -> None:
         self._now = _now()
         self._page.get_by_role("button", name=f"{verb} {name}", exact=True).click()
-        asked = f"{verb.lower()} {name}: asked for."
+        asked = f"{PROGRESS[verb.lower()]} {name} …"
         self._lag(f"{verb.lower()} {name}: answer", "said", lambda said: asked in said)
 
     def _when(self, condition: Callable[[], bool]) -> None:

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from bench.harness.browser import checked
 from bench.harness.system import System, running
+from dash_ui.pages.servers.actions import PROGRESS
 from supervisor.control import Processes
 
 READY = "● running, ready"
@@ -39,8 +40,7 @@ def state(page: Page, name: str) -> Locator:
 
 def press(page: Page, verb: str, name: str) -> None:
     page.get_by_role("button", name=f"{verb} {name}", exact=True).click()
-    progress = {"Start": "Starting", "Stop": "Stopping", "Restart": "Restarting"}[verb]
-    expect(page.locator("#servers-said")).to_contain_text(f"{progress} {name} …")
+    expect(page.locator("#servers-said")).to_contain_text(f"{PROGRESS[verb.lower()]} {name} …")
 
 
 def pid(system: System, name: str) -> int | None:

@@ -17,9 +17,9 @@ CONTROLS = {
     "include": ("Prices", {"repaired": "With repaired", "recorded": "Recorded"}),
 }
 COLUMNS = [
-    {"headerName": "Time, UTC", "field": "at", "flex": 3, "minWidth": 150},
+    {"headerName": "Time, UTC", "field": "at", "flex": 3, "minWidth": 205},
     {"headerName": "Price", "field": "price", "flex": 2, "minWidth": 100, "type": "rightAligned"},
-    {"headerName": "24 h volume", "field": "volume", "flex": 2, "minWidth": 100}
+    {"headerName": "24 h volume", "field": "volume", "flex": 2, "minWidth": 120}
     | {"type": "rightAligned"},
     {"headerName": "Origin", "field": "origin", "flex": 2, "minWidth": 190},
 ]
