@@ -11,7 +11,7 @@ RUN useradd --system --uid 10001 --create-home koinx \
     && install -d -o koinx -g koinx /koinx/var
 COPY --from=build /venv /venv
 WORKDIR /koinx
-COPY celeryconfig.py ./
+COPY celeryconfig.py pyproject.toml ./
 COPY logs logs
 COPY quota quota
 COPY access access

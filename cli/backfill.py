@@ -1,4 +1,4 @@
-"""`./koinx backfill`: asks for history to be mended, and shows how far that is."""
+"""`./koinx backfill`: requests gap repairs, and shows their progress."""
 
 import sys
 import time
@@ -8,43 +8,41 @@ from typing import Any
 import requests
 
 from api_client.client import Client
-from cli.output import coloured, say, say_again
+from cli.output import CommandError, coloured, print_line, reprint_line
 
-AT_ONCE = 250  # coins in one call
-SECONDS = 10.0
-LOOK_SECONDS = 1.0
+COINS_PER_REQUEST = 250
+TIMEOUT = 10.0
+POLL_INTERVAL = 1.0
 WIDTH = 30
-
-
-class Refused(Exception):
-    """The API does not take the wish, or does not answer; the text says why."""
 
 
 def backfill(
     url: str, key: str | None, coins: Sequence[str], start: str | None, end: str | None
 ) -> None:
-    """Asks the API at `url` for a stretch of the coins' history and returns when all is mended.
+    """Requests repairs of the coins' history from the API at `url`; returns when all are done.
 
-    Without `coins` it is all that are collected. `start` and `end` are ISO-8601 with their zone.
-    Ctrl-C ends the watching; the mending goes on. Raises Refused.
+    Without `coins` it repairs all collected coins. `start` and `end` are ISO 8601 with a zone.
+    Ctrl-C stops the display; the repairs go on. Raises CommandError.
     """
     chosen = list(coins) or [coin.id for coin in Client(url, api_key=key).coins()]
-    wish = {name: text for name, text in (("from", start), ("to", end)) if text}
-    for first in range(0, len(chosen), AT_ONCE):
-        part = chosen[first : first + AT_ONCE]
-        told = _ask("POST", f"{url}/v1/repairs", key, {"coins": part, **wish})
-        say(f"{told['repairs']} of {len(part)} coins, from {told['start']} to {told['end']}")
+    period = {name: text for name, text in (("from", start), ("to", end)) if text}
+    for first in range(0, len(chosen), COINS_PER_REQUEST):
+        part = chosen[first : first + COINS_PER_REQUEST]
+        answer = _request("POST", f"{url}/v1/repairs", key, {"coins": part, **period})
+        print_line(
+            f"{answer['repairs']} of {len(part)} coins, from {answer['start']} to {answer['end']}"
+        )
     for line in _progress(url, key):
-        say_again(line)
+        reprint_line(line)
     if coloured(sys.stdout):
-        say()
+        print_line()
 
 
 def _progress(url: str, key: str | None) -> Iterator[str]:
-    """A line each time that more has ended, until nothing is left."""
+    """Yields a line each time that more repairs have ended, until none is left."""
     shown: object = None
     while True:
-        now = _ask("GET", f"{url}/v1/repairs/progress", key)
+        now = _request("GET", f"{url}/v1/repairs/progress", key)
         ended = now["done"] + now["failed"]
         total = ended + now["waiting"] + now["running"]
         paused = f", paused since {now['paused_since']}" if now["paused_since"] else ""
@@ -53,11 +51,11 @@ def _progress(url: str, key: str | None) -> Iterator[str]:
             yield line
         if ended == total:
             return
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_INTERVAL)
 
 
 def bar(ended: int, total: int, failed: int) -> str:
-    """How far the repairs are, for a person.
+    """Draws the progress of the repairs.
 
     >>> bar(3, 4, 1)
     '######################········ 3 of 4 repairs, 1 failed: see /v1/repairs?state=failed'
@@ -67,18 +65,18 @@ def bar(ended: int, total: int, failed: int) -> str:
     return f"{text}, {failed} failed: see /v1/repairs?state=failed" if failed else text
 
 
-def _ask(method: str, url: str, key: str | None, body: Any = None) -> Any:
+def _request(method: str, url: str, key: str | None, body: Any = None) -> Any:
     headers = {"X-API-Key": key} if key else {}
     try:
         with requests.Session() as session:
-            # A proxy of the environment is for the world outside, not for our own API.
+            # A proxy of the environment is for the internet, not for our own API.
             session.trust_env = False
-            answer = session.request(method, url, json=body, headers=headers, timeout=SECONDS)
+            answer = session.request(method, url, json=body, headers=headers, timeout=TIMEOUT)
         found = answer.json()
     except (requests.RequestException, ValueError) as error:
-        raise Refused(
-            f"the API at {url} gives no usable answer ({type(error).__name__}): ./koinx status"
+        raise CommandError(
+            f"the API at {url} gave no usable answer ({type(error).__name__}): see ./koinx status"
         ) from error
     if not answer.ok:
-        raise Refused(str(found.get("message") or found))
+        raise CommandError(str(found.get("message") or found))
     return found

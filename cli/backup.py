@@ -1,7 +1,6 @@
 """Backs up the database: `./koinx backup`, or `python -m cli.backup` in a container."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from pymongo.errors import PyMongoError
 
-from cli.output import complain, say
+from cli.output import CommandError, print_error, print_line
 from logs.redaction import plain
 from market.storage import database
 from market.storage.backup import back_up
@@ -21,48 +20,39 @@ from settings import Settings, load_or_exit
 from supervisor.control import Processes
 
 
-class Failed(Exception):
-    """A backup or a restore failed; the text says why."""
-
-
 def backup(settings: Settings, file: Path) -> None:
-    """Writes everything stored to a new file; raises Failed."""
+    """Writes everything stored to a new file; raises CommandError."""
     uri = settings.server("mongodb_uri")
     with failures(f"{file} cannot be written"):
         back_up(
             database.connect(uri, settings.database, database.PATIENT_MS), file, print_collection
         )
-    say(f"{settings.database} is in {file}: {file.stat().st_size / 1e6:.1f} MB")
+    print_line(f"{settings.database} is in {file}: {file.stat().st_size / 1e6:.1f} MB")
 
 
 @contextmanager
 def failures(file_error: str) -> Iterator[None]:
-    """Turns whatever goes wrong with the file or the database into Failed."""
+    """Turns whatever goes wrong with the file or the database into a CommandError."""
     try:
         yield
     except (BadArchive, RestoreInProgress, FileExistsError, DatabaseNotEmpty, TooNew) as error:
-        raise Failed(plain(error)) from error
+        raise CommandError(plain(error)) from error
     except OSError as error:
-        raise Failed(f"{file_error}: {error.strerror or error}") from error
+        raise CommandError(f"{file_error}: {error.strerror or error}") from error
     except PyMongoError as error:
-        raise Failed(f"MongoDB: {plain(error)}") from error
+        raise CommandError(f"MongoDB: {plain(error)}") from error
 
 
 def print_collection(name: str, count: int) -> None:
     """Prints one line per collection."""
-    say(f"{name:<10} {count:>12,}")
+    print_line(f"{name:<10} {count:>12,}")
 
 
 def require_mongodb(processes: Processes, settings: Settings) -> None:
-    """Raises Failed if the embedded MongoDB is not running."""
+    """Raises CommandError if the embedded MongoDB is not running."""
     process = processes.overview().get("mongodb")
     if settings.mongodb_uri is None and not (process and process["ready"]):
-        raise Failed("MongoDB does not run: ./koinx start mongodb")
-
-
-def typed_path(file: str) -> Path:
-    """Resolves a path against the shell's folder: ./koinx changes to the project's."""
-    return Path(os.environ.get("PWD", "."), file)
+        raise CommandError("MongoDB is not running: ./koinx start mongodb")
 
 
 def main() -> None:
@@ -72,8 +62,8 @@ def main() -> None:
     file = parser.parse_args().file
     try:
         backup(load_or_exit(), file)
-    except Failed as error:
-        complain(str(error))
+    except CommandError as error:
+        print_error(str(error))
         sys.exit(1)
 
 

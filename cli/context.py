@@ -1,4 +1,4 @@
-"""Where what runs can be reached: the settings in force, with the addresses of all servers."""
+"""The settings in force, and the API client that belongs to them."""
 
 import settings as project
 from api_client.client import Client
@@ -6,13 +6,13 @@ from settings import Settings
 from supervisor.control import Processes
 from supervisor.process_plan import local_url
 
-SECONDS = 5.0  # that an answer of the API may take
+API_TIMEOUT = 5.0
 
 
 def in_force(processes: Processes) -> Settings:
-    """What the processes of this home run with; without any, what the environment and `.env` say.
+    """Returns the settings with which the processes of this home were started.
 
-    What was changed since they were started is not among it.
+    If none is running, returns those of the environment and `.env`.
     """
     if any(process["pid"] for process in processes.overview().processes):
         home = {"KOINX_HOME": str(processes.state_dir.home), "KOINX_ENV_FILE": ""}
@@ -21,7 +21,7 @@ def in_force(processes: Processes) -> Settings:
 
 
 def api(settings: Settings) -> Client:
-    """The API that belongs to these settings, with its key."""
+    """Returns a client for the API of these settings, with its key."""
     url = settings.dash_api_url or local_url(settings.api_host, settings.api_port)
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    return Client(url, timeout=SECONDS, api_key=key)
+    return Client(url, timeout=API_TIMEOUT, api_key=key)

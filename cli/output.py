@@ -1,65 +1,75 @@
-"""How the command line looks: colours, tables, one line for each happening."""
+"""Prints the command line's output: lines, errors, colours, tables."""
 
 import os
 import secrets
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from logs.redaction import masked, printable
 from supervisor.control import Detail
 
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 36, "grey": 90}
-BY_NAME = ("cyan", "yellow", "green", "magenta", "blue")
-# Stands for Escape in what we paint, until it is written: nothing that comes from elsewhere, as a
-# request, a log or an answer, holds it, and Escape itself is never let through.
+PREFIX_COLOURS = ("cyan", "yellow", "green", "magenta", "blue")
+# Stands for Escape in coloured text until it is printed. Text from outside, such as a request, a
+# log or a response, cannot contain it, and Escape itself is never printed.
 ESCAPE = secrets.token_hex(8)
-BY_STATE = {"running": "green", "starting": "yellow", "crashed": "red", "failed": "red"}
+STATE_COLOURS = {"running": "green", "starting": "yellow", "crashed": "red", "failed": "red"}
+
+
+class CommandError(Exception):
+    """A command failed; the text says why and what to do."""
 
 
 def coloured(stream: TextIO) -> bool:
-    """Whether colours are wanted there."""
+    """Returns whether to use colours there."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, colour: str, stream: TextIO | None = None) -> str:
-    """The text in a colour, where colours are wanted; for `say`, `complain` and `say_again`."""
+    """Colours a text for one of the functions below, if the stream shows colours."""
     if not coloured(stream or sys.stdout):
         return text
     return f"{ESCAPE}[{COLOURS[colour]}m{text}{ESCAPE}[0m"
 
 
-def say(text: str = "") -> None:
-    """A line that is seen at once, also through a pipe."""
+def print_line(text: str = "") -> None:
+    """Prints a line at once, also through a pipe."""
     print(_safe(text), flush=True)
 
 
-def say_again(text: str) -> None:
-    """A line in the place of the last one, on a terminal."""
+def reprint_line(text: str) -> None:
+    """Replaces the last line on a terminal; elsewhere prints a new one."""
     if coloured(sys.stdout):
         print(f"\r{_safe(text)}", end="", flush=True)
     else:
-        say(text)
+        print_line(text)
 
 
-def complain(text: str) -> None:
-    """A line on what went wrong; it shows no secret."""
+def print_error(text: str) -> None:
+    """Prints an error message with its secrets masked."""
     print(_safe(paint(masked(text), "red", sys.stderr)), file=sys.stderr, flush=True)
 
 
 def _safe(text: str) -> str:
-    """What a terminal may be given: it obeys our colours, and nothing else."""
+    """Escapes every terminal control character except our colours."""
     return printable(text).replace(ESCAPE, "\x1b")
 
 
+def typed_path(path: str) -> Path:
+    """Resolves a path against the user's folder: ./koinx itself changes to the project's."""
+    return Path(os.environ.get("PWD", "."), path)
+
+
 def prefix(name: str, names: Sequence[str]) -> str:
-    """What stands before each line of a process's output."""
-    colour = BY_NAME[names.index(name) % len(BY_NAME)] if name in names else "grey"
+    """Returns the prefix of each line of a process's output."""
+    colour = PREFIX_COLOURS[names.index(name) % len(PREFIX_COLOURS)] if name in names else "grey"
     return paint(f"{name:<{max(map(len, names), default=0)}} |", colour)
 
 
 def table(processes: Sequence[Detail]) -> list[str]:
-    """One line a process, below a line of headings."""
+    """Formats one line per process, below a line of headings."""
     rows = [("NAME", "STATE", "READY", "PID", "UPTIME", "RESTARTS", "CPU", "MEMORY", "URL")]
     rows += [
         (
@@ -79,8 +89,8 @@ def table(processes: Sequence[Detail]) -> list[str]:
     lines = []
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        if row[1] in BY_STATE:
-            cells[1] = paint(cells[1], BY_STATE[row[1]])
+        if row[1] in STATE_COLOURS:
+            cells[1] = paint(cells[1], STATE_COLOURS[row[1]])
         lines.append("  ".join(cells).rstrip())
     return lines
 

@@ -1,4 +1,4 @@
-"""What can be told to be wrong before anything is started."""
+"""Checks before a start: folders, disk space, ports, server programs."""
 
 import tempfile
 
@@ -11,25 +11,25 @@ from supervisor.process_identity import sessions
 from supervisor.state_dir import StateDir
 
 MARKETS = {"demo": "simulated prices", "replay": "recorded pages", "live": "live prices"}
-FOR_A_NEW_MONGOD = 350 * MEGABYTE  # it takes 315 MB at once: its journal, its operation log
+NEW_MONGOD = 350 * MEGABYTE  # a new mongod takes 315 MB at once: its journal and oplog
 
 
-def complaints(settings: Settings, processes: Processes) -> list[str]:
-    """A line for each obstacle to `up`, with its cure; [] if there is none."""
-    return _folder(settings, processes) or [
-        *port_complaints(settings, processes.overview().processes),
-        *server_complaints(settings),
+def problems(settings: Settings, processes: Processes) -> list[str]:
+    """Returns a line for each obstacle to `up`, with the fix; [] if there is none."""
+    return _folder_problems(settings, processes) or [
+        *port_problems(settings, processes.overview().processes),
+        *server_problems(settings),
     ]
 
 
 def other_market(settings: Settings, processes: Processes) -> str | None:
-    """Why `up` would leave the market or currency that runs now; None if it would not."""
-    known = processes.settings()
+    """Explains if `up` would leave the running market or currency; None if it would not."""
+    running = processes.settings()
     runs = any(process["pid"] for process in processes.overview().processes)
-    if not runs or known is None or known.database == settings.database:
+    if not runs or running is None or running.database == settings.database:
         return None
     return (
-        f"This home runs on {_market(known)}, and you asked for {_market(settings)}. "
+        f"KoinX is running on {_market(running)}, but you asked for {_market(settings)}. "
         "Run ./koinx down first, or add --switch."
     )
 
@@ -38,7 +38,7 @@ def _market(settings: Settings) -> str:
     return f"{MARKETS[settings.market]} in {settings.currency}"
 
 
-def _folder(settings: Settings, processes: Processes) -> list[str]:
+def _folder_problems(settings: Settings, processes: Processes) -> list[str]:
     home = processes.state_dir.home
     try:
         processes.state_dir.create()
@@ -49,31 +49,31 @@ def _folder(settings: Settings, processes: Processes) -> list[str]:
             f"KOINX_HOME={home} cannot be written ({error.strerror}): "
             "make room there, or set KOINX_HOME to another folder"
         ]
-    return room_complaints(settings, processes.state_dir)
+    return room_problems(settings, processes.state_dir)
 
 
-def room_complaints(settings: Settings, folder: StateDir) -> list[str]:
-    """A line for each disk under a home, which is there, without room for a start."""
+def room_problems(settings: Settings, folder: StateDir) -> list[str]:
+    """Returns a line for each disk under an existing home that has no room for a start."""
     own = [data_folder(settings, name) for name in servers.embedded(settings)]
     mongodb = data_folder(settings, "mongodb")
-    begins = mongodb in own and not any(mongodb.glob("*"))
+    is_new = mongodb in own and not any(mongodb.glob("*"))
     device = (
         next(path for path in (mongodb, folder.data, folder.home) if path.exists()).stat().st_dev
     )
     found = []
     for disk in disks([folder.home, *own, folder.logs, folder.run]):
-        needed = disk.reserve + FOR_A_NEW_MONGOD * (begins and disk.device == device)
+        needed = disk.reserve + NEW_MONGOD * (is_new and disk.device == device)
         if disk.free < needed:
             named = f"KOINX_HOME={folder.home}" if disk.folder == folder.home else disk.folder
             found.append(
                 f"{named} is on a disk with {disk.free // MEGABYTE} MB free, a start needs "
-                f"{-(-needed // MEGABYTE)}: make room there, or set KOINX_HOME to another folder"
+                f"{-(-needed // MEGABYTE)} MB: make room there, or set KOINX_HOME to another folder"
             )
     return found
 
 
-def port_complaints(settings: Settings, running: list[Detail]) -> list[str]:
-    """A line for each port that neither is free nor is held by what runs."""
+def port_problems(settings: Settings, running: list[Detail]) -> list[str]:
+    """Returns a line for each port that a process other than the running ones holds."""
     if settings.api_port == settings.dash_port:
         return [f"API_PORT and DASH_PORT are both {settings.api_port}: set one to another port"]
     wanted = (
@@ -81,9 +81,9 @@ def port_complaints(settings: Settings, running: list[Detail]) -> list[str]:
         ("DASH_PORT", settings.dash_host, settings.dash_port),
     )
     return [
-        complaint
+        problem
         for setting, host, port in wanted
-        if (complaint := ports.problem(setting, host, port)) and not _is_ours(port, running)
+        if (problem := ports.problem(setting, host, port)) and not _is_ours(port, running)
     ]
 
 
@@ -95,8 +95,8 @@ def _is_ours(port: int, running: list[Detail]) -> bool:
     )
 
 
-def server_complaints(settings: Settings) -> list[str]:
-    """A line for each server that is ours to start and has no program on this machine."""
+def server_problems(settings: Settings) -> list[str]:
+    """Returns a line for each embedded server that has no program on this machine."""
     found = []
     for name in servers.embedded(settings):
         try:

@@ -1,4 +1,4 @@
-"""`./koinx selftest`: sends one update the whole way, and says at which hop it stops."""
+"""`./koinx selftest`: sends one update through the whole system; reports where it stops."""
 
 import json
 import time
@@ -17,18 +17,18 @@ from nats.aio.msg import Msg
 from api_client.client import ApiError, Client
 from bridge.connection import Connection
 from bridge.events import REQUESTED, MalformedEvent, UpdateRequested
-from cli.output import complain, paint, say
+from cli.output import paint, print_error, print_line
 from settings import Settings
 from supervisor.celery_client import CeleryClient
 from supervisor.control import Processes
 from supervisor.health_checks import HEARTBEAT_TIMEOUT
 
 TASK, QUEUE = "tasks.schedule.publish_update", "maintenance"
-SERVER_SECONDS = 3.0
-WORKER_SECONDS = 10.0
-HOP_SECONDS = 15.0  # that each hop may take, but for the source
-FETCH_SECONDS = 75.0  # the source has 45 s, its substitute some more
-LOOK_SECONDS = 0.1
+SERVER_TIMEOUT = 3.0
+WORKER_TIMEOUT = 10.0
+STEP_TIMEOUT = 15.0
+FETCH_TIMEOUT = 75.0  # the source has 45 s, its fallback some more
+POLL_INTERVAL = 0.1
 GONE = (requests.codes.not_found, requests.codes.service_unavailable)
 
 Found = TypeVar("Found")
@@ -36,81 +36,85 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A hop that was reached, `seconds` after the start, and by what that is known."""
+    """A step that the update reached, `seconds` after the start, with the evidence."""
 
     hop: str
     seconds: float
     text: str
 
 
-class Broken(Exception):
-    """The way ends at `hop`, since `part` (a process, a server, the source) does not do its."""
+class StepFailed(Exception):
+    """The update stops at `hop`, because `part` (a process, a server, the source) failed."""
 
     def __init__(self, hop: str, part: str, reason: str, cure: str | None = None) -> None:
         super().__init__(reason)
         self.hop, self.part, self.reason = hop, part, reason
-        self.cure = cure or f"./koinx start {part}; ./koinx logs {part} says more"
+        self.cure = cure or f"./koinx start {part}; see ./koinx logs {part}"
 
 
 def selftest(processes: Processes, settings: Settings, client: Client, *, as_json: bool) -> int:
-    """Go the way, and tell each hop; the exit code is 1 when it ends before its end."""
-    way = Way(processes, settings, client)
+    """Sends an update and reports each step; returns 1 if one fails."""
+    test = Selftest(processes, settings, client)
     done: list[Step] = []
-    broken: Broken | None = None
+    failed: StepFailed | None = None
     try:
-        for step in way.steps():
+        for step in test.steps():
             done.append(step)
             if not as_json:
                 ok = paint("ok", "green")
-                say(f"{ok}     {step.hop:<10} {step.seconds:6.2f} s  {step.text}")
-    except Broken as error:
-        broken = error
+                print_line(f"{ok}     {step.hop:<10} {step.seconds:6.2f} s  {step.text}")
+    except StepFailed as error:
+        failed = error
     if as_json:
-        told = vars(broken) if broken else None
-        say(json.dumps({"update": way.id, "steps": list(map(asdict, done)), "broken": told}))
-    elif broken:
-        complain(f"broken {broken.hop:<10} {broken.part}: {broken.reason}")
-        complain(f"       {broken.cure}")
-    return 1 if broken else 0
+        failure = vars(failed) if failed else None
+        print_line(
+            json.dumps({"update": test.id, "steps": list(map(asdict, done)), "broken": failure})
+        )
+    elif failed:
+        print_error(f"failed {failed.hop:<10} {failed.part}: {failed.reason}")
+        print_error(f"       {failed.cure}")
+    return 1 if failed else 0
 
 
-class Way:
-    """One update's way; `id` is its own, once it was sent."""
+class Selftest:
+    """The path of one update; `id` is set once the update is sent."""
 
     def __init__(self, processes: Processes, settings: Settings, client: Client) -> None:
         self._processes = processes
         self._settings = settings
         self._client = client
-        self._broker = CeleryClient(settings.server("redis_url"), SERVER_SECONDS)
+        self._celery = CeleryClient(settings.server("redis_url"), SERVER_TIMEOUT)
         self._begun = time.monotonic()
-        self._text = ""  # what the API said last, when it was no update
-        self._ahead = ""  # the hop that is waited for
+        self._message = ""  # the API's last answer that was no update
+        self._next_hop = ""
         self.id: str | None = None
 
     def steps(self) -> Iterator[Step]:
-        """Each hop once it is reached; raises Broken."""
+        """Yields each step once it is reached; raises StepFailed."""
         yield self._step("queue", self._queue())
         yield self._step("scheduled", self._beat())
         yield self._step("worker", self._worker())
         with ExitStack() as stack:
             try:
                 seen = stack.enter_context(requested_ids(self._settings.server("nats_url")))
-            except Exception as error:  # whatever it is, NATS is not there
-                raise Broken("published", "nats", _does_not_answer(error)) from error
+            except Exception as error:  # whatever went wrong, NATS is not usable
+                raise StepFailed("published", "nats", _does_not_answer(error)) from error
             self.id = f"call-{self._send()}"
             try:
                 self._await("published", lambda: self.id in seen, self._unpublished)
-            except Broken:
-                if not self._entered():
+            except StepFailed:
+                if not self._is_recorded():
                     raise
             yield self._step("published", f"{REQUESTED} with id {self.id} is on NATS")
         self._await("received", self._update, self._unreceived)
-        yield self._step("received", "an API process entered it in the ledger")
+        yield self._step("received", "an API process recorded it in the ledger")
         self._await("started", lambda: self._hop("started"), self._unstarted)
         yield self._step("started", "a worker took its task")
-        update = self._await("fetched", self._ended, self._unended, FETCH_SECONDS)
+        update = self._await("fetched", self._ended, self._unended, FETCH_TIMEOUT)
         if update["state"] != "done":
-            raise Broken("fetched", "source", update["error"] or "no reason given", self._trace())
+            raise StepFailed(
+                "fetched", "source", update["error"] or "no reason given", self._trace()
+            )
         yield self._step("fetched", f"{update['source']} answered")
         yield self._step("stored", _counts(update["counts"]))
         text = self._await("readable", lambda: self._readable(update), self._unreadable)
@@ -123,80 +127,80 @@ class Way:
         self,
         hop: str,
         look: Callable[[], Found | None],
-        broken: Callable[[str], Broken],
-        within: float | None = None,
+        failure: Callable[[str], StepFailed],
+        timeout: float | None = None,
     ) -> Found:
-        """What `look` finds; it may say by Broken that waiting is in vain."""
-        within, self._ahead = within or HOP_SECONDS, hop
-        end = time.monotonic() + within
+        """Waits for a result of `look`, which may raise StepFailed to stop waiting."""
+        timeout, self._next_hop = timeout or STEP_TIMEOUT, hop
+        end = time.monotonic() + timeout
         while not (found := look()):
             if time.monotonic() > end:
-                raise broken(f"not {hop} after {within:.0f} s")
-            time.sleep(LOOK_SECONDS)
+                raise failure(f"not {hop} after {timeout:.0f} s")
+            time.sleep(POLL_INTERVAL)
         return found
 
     def _queue(self) -> str:
         url = self._settings.server("redis_url")
         try:
             with redis.Redis.from_url(
-                url, socket_timeout=SERVER_SECONDS, socket_connect_timeout=SERVER_SECONDS
+                url, socket_timeout=SERVER_TIMEOUT, socket_connect_timeout=SERVER_TIMEOUT
             ) as client:
                 client.ping()
         except redis.RedisError as error:
-            raise Broken("queue", "redis", _does_not_answer(error)) from error
-        return "Redis takes tasks"
+            raise StepFailed("queue", "redis", _does_not_answer(error)) from error
+        return "Redis answers"
 
     def _beat(self) -> str:
         is_ours = self._is_ours("scheduled", "beat")
         file = self._settings.run_folder / "beat.json"
         age = _age(file)
         if age is None and not is_ours:
-            return f"beat runs elsewhere: it leaves no {file}"
+            return f"beat runs elsewhere: there is no {file} here"
         if age is None or age > HEARTBEAT_TIMEOUT:
             seen = "never" if age is None else f"{age:.0f} s ago"
-            raise Broken("scheduled", "beat", f"left its last sign of life {seen}")
-        return f"beat lives: its sign is {age:.1f} s old"
+            raise StepFailed("scheduled", "beat", f"last heartbeat: {seen}")
+        return f"beat is alive: last heartbeat {age:.1f} s ago"
 
     def _worker(self) -> str:
         self._is_ours("worker", "worker")
-        end = time.monotonic() + WORKER_SECONDS
+        end = time.monotonic() + WORKER_TIMEOUT
         while time.monotonic() < end:
             try:
-                if answers := self._broker.ping():
+                if answers := self._celery.ping():
                     return f"{next(iter(answers[0]))} answers"
-            except Exception as error:  # kombu's family of errors is its transports'
-                raise Broken("worker", "redis", _does_not_answer(error)) from error
-        raise Broken("worker", "worker", f"none answered within {WORKER_SECONDS:.0f} s")
+            except Exception as error:  # kombu raises its transports' errors
+                raise StepFailed("worker", "redis", _does_not_answer(error)) from error
+        raise StepFailed("worker", "worker", f"no worker answered within {WORKER_TIMEOUT:.0f} s")
 
     def _is_ours(self, hop: str, name: str) -> bool:
-        """Whether a process is this home's; raises Broken when it is, and does not run."""
+        """Returns whether this home has the process; raises StepFailed if it is not running."""
         process = self._processes.overview().get(name)
         if process is not None and process["pid"] is None:
-            raise Broken(hop, name, f"is {process['state']}")
+            raise StepFailed(hop, name, f"is {process['state']}")
         return process is not None
 
     def _send(self) -> str:
         try:
-            return self._broker.send(TASK, QUEUE, expires=HOP_SECONDS)
+            return self._celery.send(TASK, QUEUE, expires=STEP_TIMEOUT)
         except Exception as error:
-            raise Broken("published", "redis", _does_not_answer(error)) from error
+            raise StepFailed("published", "redis", _does_not_answer(error)) from error
 
     def _update(self) -> dict[str, Any] | None:
-        """The ledger's entry; None while there is none, or while the ledger is not to be read."""
+        """Reads the update from the ledger; None while it is missing or cannot be read."""
         try:
             body: dict[str, Any] = self._client.read(f"/v1/updates/{self.id}", dict, also=GONE)
         except ApiError as error:
-            raise Broken(self._ahead, "api", error.message) from error
-        self._text = str(body.get("message") or "")
+            raise StepFailed(self._next_hop, "api", error.message) from error
+        self._message = str(body.get("message") or "")
         if body.get("code") == requests.codes.service_unavailable:
             part, reason = self._culprit("api")
-            if reason:  # else it has too much to do just now
-                raise Broken(self._ahead, part, reason)
+            if reason:  # otherwise the API is only busy
+                raise StepFailed(self._next_hop, part, reason)
         return body if "hops" in body else None
 
-    def _entered(self) -> bool:
-        """Whether the ledger has it: NATS need not let us hear what comes by."""
-        with suppress(Broken):
+    def _is_recorded(self) -> bool:
+        """Returns whether the ledger has it: this account may not be allowed to subscribe."""
+        with suppress(StepFailed):
             return self._update() is not None
         return False
 
@@ -208,48 +212,54 @@ class Way:
         update = self._update()
         if update and update["stage"] == "postponed":
             part, _ = self._culprit("source")
-            raise Broken("fetched", part, update["error"] or "asks to wait", self._trace())
+            raise StepFailed(
+                "fetched", part, update["error"] or "the source asks to wait", self._trace()
+            )
         return update if update and update["finished_at"] else None
 
     def _readable(self, update: dict[str, Any]) -> str | None:
-        """That a price of this update is at /stats; None while only older ones are."""
+        """Checks that /stats has a price of this update; None while it has only older ones."""
         fetched = datetime.fromisoformat(update["hops"]["fetched"]).replace(microsecond=0)
         try:
             coins = [coin for coin in self._client.coins() if coin.recorded_at is not None]
-            # Where no price has moved nothing new is stored, and the newest there is will do.
+            # If no price has changed, nothing new is stored, and the newest one is enough.
             wanted = fetched if update["counts"].get("stored") else None
             newest = max(coins, key=lambda coin: coin.recorded_at or fetched, default=None)
             if newest is None:
                 return None
             at = self._client.last_modified("/stats", {"coin": newest.id})
         except ApiError as error:
-            raise Broken("readable", "api", error.message) from error
+            raise StepFailed("readable", "api", error.message) from error
         if at is None or (wanted and at < wanted):
             return None
         return f"/stats?coin={newest.id} answers, recorded {at:%H:%M:%S} UTC"
 
-    def _unpublished(self, waited: str) -> Broken:
+    def _unpublished(self, waited: str) -> StepFailed:
         part, reason = self._culprit("worker")
-        return Broken("published", part, reason or f"{waited}: its task {TASK} did not do it")
+        return StepFailed(
+            "published", part, reason or f"{waited}: its task {TASK} published nothing"
+        )
 
-    def _unreceived(self, waited: str) -> Broken:
+    def _unreceived(self, waited: str) -> StepFailed:
         part, reason = self._culprit("api")
-        return Broken("received", part, reason or f"{waited}: no API process took it {self._text}")
+        return StepFailed(
+            "received", part, reason or f"{waited}: no API process took it {self._message}"
+        )
 
-    def _unstarted(self, waited: str) -> Broken:
+    def _unstarted(self, waited: str) -> StepFailed:
         part, reason = self._culprit("worker")
         cure = None if reason else ".venv/bin/celery -A tasks inspect active_queues: is it drained?"
-        return Broken("started", part, reason or f"{waited}: it takes no updates", cure)
+        return StepFailed("started", part, reason or f"{waited}: it takes no updates", cure)
 
-    def _unended(self, waited: str) -> Broken:
+    def _unended(self, waited: str) -> StepFailed:
         part, reason = self._culprit("source")
-        return Broken("fetched", part, reason or waited, self._trace())
+        return StepFailed("fetched", part, reason or waited, self._trace())
 
-    def _unreadable(self, waited: str) -> Broken:
-        return Broken("readable", "api", f"{waited}: only older prices are", self._trace())
+    def _unreadable(self, waited: str) -> StepFailed:
+        return StepFailed("readable", "api", f"{waited}: only older prices are", self._trace())
 
     def _culprit(self, otherwise: str) -> tuple[str, str | None]:
-        """What the API says is missing, with its reason; `otherwise` when that is nothing."""
+        """Returns the dependency that the API reports as not ready, with its reason."""
         try:
             ready = self._client.read("/ready", dict, also=GONE)
         except ApiError as error:
@@ -278,19 +288,19 @@ def requested_ids(url: str) -> Iterator[set[str | None]]:
 
     connection = Connection(url, "koinx-selftest")
     try:
-        connection.run(subscribe, SERVER_SECONDS)
+        connection.run(subscribe, SERVER_TIMEOUT)
         yield seen
     finally:
         connection.close()
 
 
 def _does_not_answer(error: Exception) -> str:
-    # Only the kind: an address in a message may carry a password.
+    # Only the type: an address in the message may contain a password.
     return f"does not answer ({type(error).__name__})"
 
 
 def _age(file: Path) -> float | None:
-    """Seconds since a sign of life was left there; None if there is none."""
+    """Returns the seconds since the heartbeat; None if there is none."""
     try:
         return max(0.0, time.time() - float(json.loads(file.read_text())["at"]))
     except (OSError, ValueError, LookupError, TypeError):

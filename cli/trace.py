@@ -1,4 +1,4 @@
-"""`./koinx trace`: the way of one update, hop by hop, and where it stopped."""
+"""`./koinx trace`: shows the path of one update, step by step, and where it stopped."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,18 +10,18 @@ import requests
 
 from api_client.client import ApiError, Client
 from api_client.updates import HOPS, durations, seconds, total
-from cli.output import paint, say
+from cli.output import paint, print_line
 
 NEWEST = "latest"
 WIDTH = 30
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 MEANING = {
     "published": "sent to NATS",
-    "streamed": "NATS has it on its disk",
-    "received": "an API process entered it in the ledger",
+    "streamed": "NATS stored it on disk",
+    "received": "an API process recorded it in the ledger",
     "started": "a worker took its task",
-    "claimed": "the worker holds it, and nobody else",
-    "fetched": "the calls to the source have ended",
+    "claimed": "the worker holds its lease",
+    "fetched": "the calls to the source ended",
     "stored": "its quotes are in MongoDB",
     "merged": "each coin's newest quote is known",
     "finished": "it is closed",
@@ -30,18 +30,18 @@ COLOURS = {"done": "green", "failed": "red", "missed": "red"}
 
 
 def trace(client: Client, update_id: str, *, as_json: bool) -> int:
-    """Show an update's way; 0 when it is done or under way, 1 when it failed or was missed."""
+    """Shows an update's path; returns 1 if the update failed or was missed."""
     update = read(client, update_id)
     if as_json:
-        say(json.dumps(update, indent=2))
+        print_line(json.dumps(update, indent=2))
     else:
         for line in lines(update):
-            say(line)
+            print_line(line)
     return 1 if update["state"] in ("failed", "missed") else 0
 
 
 def read(client: Client, update_id: str) -> dict[str, Any]:
-    """The update of this id, `latest` the newest, as the API answers it; ApiError without one."""
+    """Reads an update (`latest`: the newest) from the API; raises ApiError if there is none."""
     path = f"/v1/updates/{quote(update_id, safe='')}"
     found: dict[str, Any] = client.read(path, dict, also=(requests.codes.not_found,))
     if "hops" in found:
@@ -49,15 +49,12 @@ def read(client: Client, update_id: str) -> dict[str, Any]:
     what = "no update yet" if update_id == NEWEST else f"no update {update_id}"
     raise ApiError(
         f"The ledger has {what}.",
-        "./koinx selftest says whether one gets there; /v1/updates lists those that did.",
+        "./koinx selftest sends one; /v1/updates lists those that arrived.",
     )
 
 
 def lines(update: Mapping[str, Any]) -> Iterator[str]:
-    """An update of the API, for a person: each hop with its time and its share as a bar.
-
-    A bar begins where the hop before ended; all of them together are the update's whole time.
-    """
+    """Formats an update: each step with its time, and its share of the whole time as a bar."""
     reached = {name: datetime.fromisoformat(at) for name, at in update["hops"].items()}
     state = paint(update["state"], COLOURS.get(update["state"], "yellow"))
     took = total(reached)
@@ -86,7 +83,7 @@ def _hops(reached: Mapping[str, datetime]) -> Iterator[str]:
 
 
 def bar(begin: float, took: float, whole: float) -> str:
-    """A hop's place and share of the whole time, in `WIDTH` characters.
+    """Draws a step's place and share of the whole time, in `WIDTH` characters.
 
     >>> bar(1, 2, 4)
     '       ▌██████████████▌       '
@@ -102,7 +99,7 @@ def bar(begin: float, took: float, whole: float) -> str:
 
 
 def _mark(place: int) -> str:
-    """The shortest of bars."""
+    """Draws the shortest bar."""
     return (" " * min(place, WIDTH - 1) + EIGHTHS[1]).ljust(WIDTH)
 
 
@@ -112,8 +109,8 @@ def _stop(update: Mapping[str, Any]) -> str:
         return paint(f"{state} before {hop}: {update['error'] or 'no reason given'}", "red")
     if update["stage"] == "postponed":
         return paint(
-            f"waits until {update['not_before']}, then it is {hop}: {update['error']}", "yellow"
+            f"postponed until {update['not_before']}, before {hop}: {update['error']}", "yellow"
         )
-    after = f"; the last try: {update['error']}" if update["error"] else ""
-    cure = " (no worker has taken it: ./koinx status)" if hop == "started" else ""
-    return paint(f"under way, not {hop} yet{cure}{after}", "yellow")
+    after = f"; last attempt: {update['error']}" if update["error"] else ""
+    cure = " (no worker took it: see ./koinx status)" if hop == "started" else ""
+    return paint(f"in progress, not {hop} yet{cure}{after}", "yellow")

@@ -1,4 +1,4 @@
-"""`./koinx up`: start everything, say how it goes, stay with it."""
+"""`./koinx up` and `down`: starts everything, shows the progress, stays with it."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ from types import FrameType
 from api_client.client import ApiError, Client, Update
 from cli import context, preflight
 from cli.logs import follow
-from cli.output import complain, paint, say
+from cli.output import paint, print_error, print_line
 from dash_ui.auth.login_link import STARTUP_LINK_LIFETIME, create_link
 from dash_ui.components.format import age
 from logs.redaction import plain
@@ -21,43 +21,40 @@ from supervisor import process_plan
 from supervisor.control import Detail, Overview, Processes
 from supervisor.process import describe_exit
 
-PATIENCE = 60.0  # seconds until all must be ready
-FIRST_UPDATE = 10.0  # seconds that the first update is waited for
-SILENCE = 5.0  # seconds without news after which it is said what is waited for
+START_TIMEOUT = 60.0  # seconds until all must be ready
+FIRST_UPDATE_TIMEOUT = 10.0
+QUIET_LIMIT = 5.0  # seconds without news after which the output names what is not ready
 LAST_LINES = 12
 
 
 class Interrupted(BaseException):
-    """Somebody wants the command to end."""
+    """A signal asks the command to end."""
 
 
 def up(settings: Settings, processes: Processes, *, detach: bool, switch: bool = False) -> int:
-    """Start what does not run, or not with these settings; the exit code.
+    """Starts what is not running with these settings; returns the exit code.
 
-    Another market or currency than the one that runs is started only to `switch` to it.
+    Leaves the running market or currency only with `switch`.
     """
-    if not switch and (reason := preflight.other_market(settings, processes)):
-        complain(reason)
-        return 1
-    if faults := preflight.complaints(settings, processes):
-        for fault in faults:
-            complain(fault)
+    conflict = None if switch else preflight.other_market(settings, processes)
+    if problems := [conflict] if conflict else preflight.problems(settings, processes):
+        for problem in problems:
+            print_error(problem)
         return 1
     started = time.monotonic()
     try:
         if not detach:
-            _listen_to_signals()
+            _handle_signals()
         serial = processes.up(settings)
-        in_order = await_ready(processes, serial, process_plan.names(settings), PATIENCE)
-        if in_order:
-            say(f"all ready after {time.monotonic() - started:.1f} s")
-            _tell(
-                settings,
-                processes,
-                PATIENCE - (time.monotonic() - started) if detach else FIRST_UPDATE,
-            )
+        ready = await_ready(processes, serial, process_plan.names(settings), START_TIMEOUT)
+        if ready:
+            elapsed = time.monotonic() - started
+            print_line(f"all ready after {elapsed:.1f} s")
+            _print_addresses(settings, processes)
+            remaining = START_TIMEOUT - elapsed if detach else FIRST_UPDATE_TIMEOUT
+            _print_first_update(settings, processes, min(FIRST_UPDATE_TIMEOUT, remaining))
         if detach:
-            return 0 if in_order else 1
+            return 0 if ready else 1
         follow(processes, names=["prepare", *process_plan.names(settings)], keep=True)
     except Interrupted:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -66,120 +63,127 @@ def up(settings: Settings, processes: Processes, *, detach: bool, switch: bool =
 
 
 def down(processes: Processes) -> None:
-    """Stop everything, and say so."""
+    """Stops everything."""
     running = [process["name"] for process in processes.overview().processes if process["pid"]]
     if not running and not processes.supervised():
-        say("nothing runs")
+        print_line("nothing is running")
         processes.down()
         return
     started = time.monotonic()
-    say(f"stopping {', '.join(running) or 'the supervisor'}")
+    print_line(f"stopping {', '.join(running) or 'the supervisor'}")
     processes.down()
-    say(f"all stopped after {time.monotonic() - started:.1f} s")
+    print_line(f"all stopped after {time.monotonic() - started:.1f} s")
 
 
-def await_ready(processes: Processes, serial: int, names: Sequence[str], patience: float) -> bool:
-    """Wait until all of `names` are ready, telling of each; False when one will not be."""
-    started = news = time.monotonic()
-    told: set[str] = set()
+def await_ready(processes: Processes, serial: int, names: Sequence[str], timeout: float) -> bool:
+    """Waits until all of `names` are ready, and reports each; returns False if one fails."""
+    started = last_news = time.monotonic()
+    reported: set[str] = set()
     overview: Overview | None = None
-    failures = 0
-    for overview in processes.wait(serial, patience):
+    prepare_crashed = False
+    for overview in processes.wait(serial, timeout):
         for process in overview.processes:
-            if process["ready"] and process["name"] in names and process["name"] not in told:
-                told.add(process["name"])
-                news = time.monotonic()
-                say(f"  {process['name']:<10} ready after {news - started:.1f} s")
-        if told.issuperset(names):
+            if process["ready"] and process["name"] in names and process["name"] not in reported:
+                reported.add(process["name"])
+                last_news = time.monotonic()
+                print_line(f"  {process['name']:<10} ready after {last_news - started:.1f} s")
+        if reported.issuperset(names):
             return True
         if overview.problem:
-            complain(overview.problem)
+            print_error(overview.problem)
             return False
-        if given_up := [p for p in _with_prepare(overview) if p["state"] == "failed"]:
-            for process in given_up:
-                tell_end(processes, process)
+        prepare = overview.prepare
+        shown = [*overview.processes, *([prepare] if prepare else [])]
+        if failed := [process for process in shown if process["state"] == "failed"]:
+            for process in failed:
+                _print_failure(processes, process)
             return False
-        if overview.prepare and overview.prepare["state"] == "crashed" and failures == 0:
-            failures += 1
-            tell_end(processes, overview.prepare)
-        if time.monotonic() - news > SILENCE:
-            news = time.monotonic()
-            _tell_late(processes, overview, names)
+        if prepare and prepare["state"] == "crashed" and not prepare_crashed:
+            prepare_crashed = True
+            _print_failure(processes, prepare)
+        if time.monotonic() - last_news > QUIET_LIMIT:
+            last_news = time.monotonic()
+            _print_late(processes, overview, names)
     if overview is None:
-        complain(f"the supervisor did not answer within {patience:.0f} s: ./koinx logs supervisor")
+        print_error(
+            f"the supervisor did not answer within {timeout:.0f} s: see ./koinx logs supervisor"
+        )
         return False
     for process in overview.processes:
         if process["name"] in names and not process["ready"]:
-            tell_end(processes, process)
+            _print_failure(processes, process)
     return False
 
 
-def tell_end(processes: Processes, process: Detail) -> None:
-    """Say what state a process is in, with the last lines that it wrote."""
-    name, code = process["name"], process["exit_code"]
+def _print_failure(processes: Processes, process: Detail) -> None:
+    """Prints the state of a process that is not ready, with its last log lines."""
+    name, state, code = process["name"], process["state"], process["exit_code"]
+    if state in ("starting", "running"):
+        state_text = "not ready"
+    else:
+        state_text = "failed: gave up after repeated crashes" if state == "failed" else state
     with_code = f" ({describe_exit(code)})" if code is not None else ""
-    tried = "is not ready" if process["state"] in ("starting", "running") else process["state"]
-    complain(f"{name}: {tried}{with_code}; its last lines:")
-    for line in processes.last_lines(name, LAST_LINES) or ["(it wrote nothing)"]:
-        complain(f"  {line}")
+    print_error(f"{name}: {state_text}{with_code}; last log lines:")
+    for line in processes.last_lines(name, LAST_LINES) or ["(none)"]:
+        print_error(f"  {line}")
 
 
-def _with_prepare(overview: Overview) -> list[Detail]:
-    return [*overview.processes, *([overview.prepare] if overview.prepare else [])]
-
-
-def _tell_late(processes: Processes, overview: Overview, names: Sequence[str]) -> None:
+def _print_late(processes: Processes, overview: Overview, names: Sequence[str]) -> None:
     late = [p["name"] for p in overview.processes if p["name"] in names and not p["ready"]]
-    say(f"  waiting for {', '.join(late)}")
+    print_line(f"  waiting for {', '.join(late)}")
     settings = processes.settings()
     if settings and (short := Room(settings).report()):
-        complain(f"  {short}")
+        print_error(f"  {short}")
 
 
-def tell_link(url: str, processes: Processes, lasts: timedelta) -> None:
-    """A new link to the dashboard at `url`, or why there is none.
+def print_link(url: str, processes: Processes, lifetime: timedelta) -> None:
+    """Prints a new link to the dashboard at `url`, or why there is none.
 
-    It lets in whoever reads it, and what is no terminal is mostly kept: a log, a build's output.
+    The link signs in whoever reads it. Output that goes to no terminal is mostly stored, as in a
+    log, so it gets only the address.
     """
     if not sys.stdout.isatty():
-        say(f"dashboard  {url}  (opens with a link: ./koinx url dashboard)")
+        print_line(f"dashboard  {url}  (to sign in: ./koinx url dashboard)")
         return
     try:
-        made = create_link(url, processes.state_dir, lasts)
+        link = create_link(url, processes.state_dir, lifetime)
     except OSError as error:
-        complain(f"there is no link to the dashboard: {plain(error)}")
+        print_error(f"cannot create a link to the dashboard: {plain(error)}")
         return
-    good_for = age(lasts.total_seconds())
-    say(f"dashboard  {paint(made, 'cyan')}  (good once, for {good_for}; ./koinx status: a new one)")
-
-
-def _tell(settings: Settings, processes: Processes, patience: float) -> None:
-    api = process_plan.local_url(settings.api_host, settings.api_port)
-    tell_link(
-        process_plan.local_url(settings.dash_host, settings.dash_port),
-        processes,
-        STARTUP_LINK_LIFETIME,
+    valid = age(lifetime.total_seconds())
+    print_line(
+        f"dashboard  {paint(link, 'cyan')}  (works once, for {valid}; ./koinx status: a new one)"
     )
-    say(f"API        {paint(api, 'cyan')}")
-    say(f"explorer   {paint(api + '/docs', 'cyan')}")
+
+
+def _print_addresses(settings: Settings, processes: Processes) -> None:
+    dashboard = process_plan.local_url(settings.dash_host, settings.dash_port)
+    print_link(dashboard, processes, STARTUP_LINK_LIFETIME)
+    api = process_plan.local_url(settings.api_host, settings.api_port)
+    print_line(f"API        {paint(api, 'cyan')}")
+    print_line(f"explorer   {paint(api + '/docs', 'cyan')}")
+
+
+def _print_first_update(settings: Settings, processes: Processes, timeout: float) -> None:
     key = context.in_force(processes).api_key
+    api = process_plan.local_url(settings.api_host, settings.api_port)
     client = Client(api, timeout=2, api_key=key.get_secret_value() if key else None)
-    outcome = first_update(client, min(FIRST_UPDATE, patience))
-    if outcome is None:
-        say("no update yet: the next one comes when it is due")
-    elif outcome.state == "done":
-        say(f"first update: {(outcome.counts or {}).get('stored', 'no')} quotes stored")
+    update = first_update(client, timeout)
+    if update is None:
+        print_line("no update yet: the next one starts on schedule")
+    elif update.state == "done":
+        print_line(f"first update: {(update.counts or {}).get('stored', 'no')} quotes stored")
     else:
-        complain(f"first update {outcome.state}: {outcome.error or 'no reason given'}")
+        print_error(f"first update {update.state}: {update.error or 'no reason given'}")
         if settings.market == "live":
-            say("No internet? ./koinx up --demo runs against a simulated market")
+            print_line("No internet? ./koinx up --demo uses simulated prices")
 
 
-def first_update(client: Client, patience: float) -> Update | None:
-    """The newest update, once it is over; None if there is none within `patience` seconds."""
-    deadline = time.monotonic() + patience
+def first_update(client: Client, timeout: float) -> Update | None:
+    """Returns the newest update once it has ended; None if none does within `timeout` seconds."""
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        with suppress(ApiError):  # it is asked again
+        with suppress(ApiError):  # the next attempt may succeed
             newest = client.last_update()
             if newest and newest.finished_at:
                 return newest
@@ -187,7 +191,7 @@ def first_update(client: Client, patience: float) -> Update | None:
     return None
 
 
-def _listen_to_signals() -> None:
+def _handle_signals() -> None:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)

@@ -2,7 +2,7 @@
 
 from quota.planner import Budget, CoinSelection, calls_an_update, rate
 from settings.coin_selection import parse_coins
-from settings.loader import RUNNING_FILE, SettingsError, home, load, load_or_exit
+from settings.loader import RUNNING_FILE, SettingsError, home, load, load_or_exit, version
 from settings.model import NAMES, PRO_URL, PUBLIC_URL, ROOT, SECRETS, Settings, is_loopback
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "load_or_exit",
     "parse_coins",
     "rate",
+    "version",
 ]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,12 @@ def load_or_exit() -> Settings:
         return load()
     except SettingsError as error:
         sys.exit(f"KoinX cannot start:\n{error}")
+
+
+def version() -> str:
+    """Returns KoinX's version, as `pyproject.toml` names it."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path:

@@ -1,26 +1,26 @@
-"""Whether this machine's clock agrees with another's."""
+"""Compares this machine's clock with another one."""
 
 from datetime import UTC, datetime, timedelta
 
-from cli.doctor.finding import Finding, fault
+from cli.doctor.finding import Finding, problem
 
-# A quote's own time may lie 10 min ahead, and leases go by MongoDB's clock alone; slots and the
-# freshness that pages show go by this machine's.
-MOST = timedelta(seconds=5)
+# A quote's own time may be 10 min ahead, and leases use only MongoDB's clock. Slots, and the
+# freshness that pages show, use this machine's clock.
+TOLERANCE = timedelta(seconds=5)
 
 
 def compare(whose: str, theirs: datetime, asked: datetime) -> Finding:
-    """Their clock beside ours; `asked` is when we asked, and the answer has just come.
+    """Compares their clock with ours; we asked at `asked`, and the answer has just arrived.
 
-    Theirs was read at some moment in between: what lies within that is no difference.
+    They read their clock at some moment in between, so a time within that is no difference.
     """
     answered = datetime.now(UTC)
-    if asked - MOST <= theirs <= answered + MOST:
-        return Finding("clock", "ok", f"agrees with that of {whose}, to within {MOST.seconds} s")
+    if asked - TOLERANCE <= theirs <= answered + TOLERANCE:
+        return Finding("clock", "ok", f"agrees with {whose} to within {TOLERANCE.seconds} s")
     apart = (theirs - (asked if theirs < asked else answered)).total_seconds()
     which = "behind" if apart > 0 else "ahead of"
-    return fault(
+    return problem(
         "clock",
-        f"is {abs(apart):.0f} s {which} that of {whose}",
-        "set the one that is wrong by NTP, as with timedatectl set-ntp true",
+        f"is {abs(apart):.0f} s {which} the clock of {whose}",
+        "synchronise the wrong one with NTP, for example: timedatectl set-ntp true",
     )

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ State = Literal["ok", "note", "idle", "fault"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: `ok`, worth a `note`, `idle` (there is nothing to look at), or a `fault`.
+    """One line: `ok`, a `note`, `idle` (there is nothing to check), or a `fault`.
 
-    A fault says in `cure` what to do about it.
+    The `cure` of a fault says how to fix it.
     """
 
     check: str
@@ -23,6 +23,6 @@ class Finding:
 Check = Callable[[], list[Finding]]
 
 
-def fault(check: str, text: str, cure: str) -> Finding:
-    """A fault with its cure."""
+def problem(check: str, text: str, cure: str) -> Finding:
+    """Returns a fault and how to fix it."""
     return Finding(check, "fault", text, cure)

@@ -1,4 +1,4 @@
-"""Whether Python and the packages are those that the project asks for."""
+"""Checks Python and the installed packages."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -7,24 +7,24 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from cli.doctor.finding import Finding, fault
+from cli.doctor.finding import Finding, problem
 from settings import ROOT
 
 OLDEST = (3, 11)
 FILES = (ROOT / "requirements.txt", ROOT / "requirements-servers.txt")
-SHOWN = 5  # packages that are named
+SHOWN = 5  # packages
 
 
 def python() -> list[Finding]:
-    """The Python that runs this."""
+    """Checks the version of the running Python."""
     found = f"{sys.version.split()[0]}, {sys.executable}"
     if sys.version_info >= OLDEST:
         return [Finding("python", "ok", found)]
-    return [fault("python", found, "install Python 3.11 or later, remove .venv, and call ./koinx")]
+    return [problem("python", found, "install Python 3.11 or later, remove .venv, and run ./koinx")]
 
 
 def packages(files: Sequence[Path] = FILES) -> list[Finding]:
-    """Each package that `files` pin, beside what is installed."""
+    """Compares the installed packages with those that `files` pin."""
     wanted = [one for file in files for one in _pinned(file)]
     wrong = [text for one in wanted if (text := _wrong(one))]
     if not wrong:
@@ -32,7 +32,7 @@ def packages(files: Sequence[Path] = FILES) -> list[Finding]:
         return [Finding("packages", "ok", f"{len(wanted)} as pinned in {names}")]
     more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
     cure = f"{sys.executable} -m pip install " + " ".join(f"-r {file.name}" for file in files)
-    return [fault("packages", ", ".join(wrong[:SHOWN]) + more, cure)]
+    return [problem("packages", ", ".join(wrong[:SHOWN]) + more, cure)]
 
 
 def _pinned(file: Path) -> Iterator[Requirement]:

@@ -1,4 +1,4 @@
-"""Whether the three servers answer, and are such as the system needs."""
+"""Checks that MongoDB, NATS and Redis answer, and fit KoinX."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +17,7 @@ from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyM
 from bridge.connection import Connection, NotConnected
 from bridge.streams import EVENTS
 from cli.doctor.clock import compare
-from cli.doctor.finding import Check, Finding, fault
+from cli.doctor.finding import Check, Finding, problem
 from logs.redaction import plain, without_credentials
 from settings import Settings
 from settings.disk_space import Server
@@ -26,8 +26,8 @@ from supervisor.control import Overview
 from supervisor.embedded import servers
 from supervisor.embedded.mongod import mongod, why_unavailable
 
-SECONDS = 2.0
-NATS_SECONDS = 5.0  # to connect, and for two questions
+TIMEOUT = 2.0
+NATS_TIMEOUT = 5.0  # to connect, and for two questions
 OLDEST_MONGODB = (5, 3)  # the first with clustered collections
 REFUSED, FORBIDDEN, ATLAS_REFUSED = 18, 13, 8000
 
@@ -35,9 +35,9 @@ REFUSED, FORBIDDEN, ATLAS_REFUSED = 18, 13, 8000
 def checks(
     settings: Settings, in_force: Settings, overview: Overview, *, runs: bool
 ) -> list[Check]:
-    """One for each server: the embedded ones only where they run, the user's own in any case.
+    """Returns a check for each server: the user's own, and embedded ones that are running.
 
-    `in_force` has the addresses of the embedded ones too.
+    `in_force` also has the addresses of the embedded ones.
     """
     ask: dict[Server, Callable[[Settings, str], list[Finding]]] = {
         "mongodb": _mongodb,
@@ -61,27 +61,27 @@ def checks(
 
 
 def shown(url: str) -> str:
-    """An address without the secrets that may be in it."""
+    """Returns an address without the secrets that it may contain."""
     return without_credentials(url).partition("?")[0]
 
 
 def _stopped(name: str, state: str) -> Finding:
     cure = f"./koinx start {name}" + ("; ./koinx logs " + name if state == "failed" else "")
-    return fault(name, f"is {state}", cure)
+    return problem(name, f"is {state}", cure)
 
 
 def _program(name: Server, settings: Settings) -> list[Finding]:
     try:
         servers.spec(name, settings, 0, "")
     except servers.ServerMissingError as error:
-        problem, _, cure = str(error).rpartition(": ")
-        return [fault(name, problem, cure)]
-    return [Finding(name, "idle", "embedded, does not run: ./koinx up starts it")]
+        what, _, cure = str(error).rpartition(": ")
+        return [problem(name, what, cure)]
+    return [Finding(name, "idle", "embedded, not running: ./koinx up")]
 
 
 def _mongodb(settings: Settings, url: str) -> list[Finding]:
     own = settings.mongodb_uri is not None
-    ms = int(SECONDS * 1000)
+    ms = int(TIMEOUT * 1000)
     try:
         client: MongoClient[dict[str, Any]] = MongoClient(
             url,
@@ -90,7 +90,13 @@ def _mongodb(settings: Settings, url: str) -> list[Finding]:
             socketTimeoutMS=ms,
         )
     except (InvalidURI, ConfigurationError, ValueError) as error:
-        return [fault("mongodb", f"{shown(url)} is no address: {plain(error)}", "mend MONGODB_URI")]
+        return [
+            problem(
+                "mongodb",
+                f"{shown(url)} is not a valid address: {plain(error)}",
+                "correct MONGODB_URI",
+            )
+        ]
     try:
         with client:
             asked = datetime.now(UTC)
@@ -112,10 +118,14 @@ def _mongodb(settings: Settings, url: str) -> list[Finding]:
 
 
 def _stand_in(*, own: bool) -> list[Finding]:
-    """A note where no mongod runs and SecantusDB stands in."""
+    """Returns a note if SecantusDB replaces a mongod that does not run here."""
     if own or mongod():
         return []
-    return [Finding("mongodb", "note", f"SecantusDB stands in, far slower. {why_unavailable()}")]
+    return [
+        Finding(
+            "mongodb", "note", f"SecantusDB is used instead, and is far slower. {why_unavailable()}"
+        )
+    ]
 
 
 def _described(hello: dict[str, Any], info: dict[str, Any], where: str) -> str:
@@ -124,41 +134,44 @@ def _described(hello: dict[str, Any], info: dict[str, Any], where: str) -> str:
 
 
 def _judged(hello: dict[str, Any], info: dict[str, Any], where: str, *, own: bool) -> list[Finding]:
-    """What is wrong with a MongoDB that answers; [] if nothing is."""
+    """Returns what is wrong with a MongoDB that answers."""
     version = tuple(info["versionArray"][:2])
     text = f"{info['version']} at {where}"
     if version < OLDEST_MONGODB:
         return [
-            fault("mongodb", text, "install 6.0 or later: older ones lack clustered collections")
+            problem("mongodb", text, "install 6.0 or later: older ones lack clustered collections")
         ]
     if "setName" not in hello and hello.get("msg") != "isdbgrid" and own:
         return [
-            fault(
+            problem(
                 "mongodb",
-                f"{text} is no replica set",
-                "start it with --replSet koinx, then call rs.initiate() in mongosh; one is enough",
+                f"{text} is not a replica set",
+                "start it with --replSet koinx, then rs.initiate() in mongosh: one member is enough",
             )
         ]
     if not hello.get("isWritablePrimary"):
         cure = "name all members, or replicaSet=NAME, in MONGODB_URI; ./koinx logs mongodb"
-        return [fault("mongodb", f"{text} takes no writes: it is no primary", cure)]
+        return [problem("mongodb", f"{text} accepts no writes: it is not a primary", cure)]
     return []
 
 
 def _not_allowed(url: str, error: OperationFailure, database: str, *, own: bool) -> Finding:
     if error.code in (REFUSED, ATLAS_REFUSED):
-        text = "refuses the user or the password"
-        cure = "mend them in MONGODB_URI" if own else "./koinx restart mongodb"
+        text = "rejects the user or the password"
+        cure = "correct them in MONGODB_URI" if own else "./koinx restart mongodb"
     elif error.code == FORBIDDEN:
-        text, cure = f"does not let us use {database}", f"give the user readWrite on {database}"
+        text, cure = (
+            f"does not allow access to {database}",
+            f"give the user readWrite on {database}",
+        )
     else:
-        text, cure = f"refuses a question (code {error.code})", "its own log says more"
-    return fault("mongodb", f"{shown(url)} {text}", cure)
+        text, cure = f"rejects a command (code {error.code})", "see the server's log"
+    return problem("mongodb", f"{shown(url)} {text}", cure)
 
 
 def _home(in_force: Settings) -> str | None:
     """The id that `market.storage.home` keeps in the database; None where it is not to be had."""
-    uri, ms = in_force.mongodb_uri, int(SECONDS * 1000)
+    uri, ms = in_force.mongodb_uri, int(TIMEOUT * 1000)
     if uri is None:
         return None
     with suppress(PyMongoError, ValueError):
@@ -177,14 +190,14 @@ def _nats(settings: Settings, url: str, database: str, home: str | None = None) 
     try:
         return [
             connection.run(
-                lambda client: _ask_jetstream(client, url, database, home, own=own), NATS_SECONDS
+                lambda client: _ask_jetstream(client, url, database, home, own=own), NATS_TIMEOUT
             )
         ]
     except (NotConnected, TimeoutError, ValueError) as error:
         if "authorization" in plain(error).lower():
-            yours = "mend the user, the password or the token in NATS_URL"
+            yours = "correct the user, the password or the token in NATS_URL"
             cure = yours if own else "./koinx restart nats"
-            return [fault("nats", f"{shown(url)} refuses us", cure)]
+            return [problem("nats", f"{shown(url)} rejects the login", cure)]
         return [_silent("nats", url, error, own=own)]
     finally:
         connection.close()
@@ -196,7 +209,7 @@ async def _ask_jetstream(
     found = client.connected_server_version
     version = f"{found.major}.{found.minor}.{found.patch} at {shown(url)}"
     try:
-        stream = client.jetstream(timeout=SECONDS)
+        stream = client.jetstream(timeout=TIMEOUT)
         account = await stream.account_info()
         marks = await _marks(stream)
     except (JetStreamError, NatsError, TimeoutError):
@@ -205,7 +218,7 @@ async def _ask_jetstream(
             if own
             else "./koinx restart nats; ./koinx logs nats"
         )
-        return fault("nats", f"{version} has no JetStream for us", cure)
+        return problem("nats", f"{version} offers no JetStream", cure)
     owner, its_home = marks.get(KEY), marks.get(HOME_KEY)
     if owner not in (None, database):
         return _others_nats(f"{version} works for {owner}, not for {database}", owner)
@@ -223,7 +236,7 @@ def _others_nats(text: str, owner: str | None) -> Finding:
         "give one of them another account or another NATS in NATS_URL; if "
         f"{owner} is no longer used there, run {TAKE_OVER}"
     )
-    return fault("nats", text, cure)
+    return problem("nats", text, cure)
 
 
 async def _marks(stream: JetStreamContext) -> dict[str, str]:
@@ -236,7 +249,7 @@ async def _marks(stream: JetStreamContext) -> dict[str, str]:
 def _redis(settings: Settings, url: str, database: str, home: str | None = None) -> list[Finding]:
     try:
         with redis.Redis.from_url(
-            url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS
+            url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
         ) as client:
             check(client.get(KEY), database, client.get(HOME_KEY), home)
             info: dict[str, Any] = client.info()
@@ -244,25 +257,25 @@ def _redis(settings: Settings, url: str, database: str, home: str | None = None)
             seconds, _ = client.time()
             clock = compare("Redis", datetime.fromtimestamp(seconds, UTC), asked)
     except OtherHome as error:
-        problem, _, cure = str(error).partition(": ")
-        return [fault("redis", problem, cure)]
+        what, _, cure = str(error).partition(": ")
+        return [problem("redis", what, cure)]
     except (redis.AuthenticationError, redis.exceptions.NoPermissionError):
         own = settings.redis_url is not None
-        cure = "mend the password in REDIS_URL" if own else "./koinx restart redis"
-        return [fault("redis", f"{shown(url)} refuses us", cure)]
+        cure = "correct the password in REDIS_URL" if own else "./koinx restart redis"
+        return [problem("redis", f"{shown(url)} rejects the login", cure)]
     except redis.RedisError as error:
         return [_silent("redis", url, error, own=settings.redis_url is not None)]
     version = info.get("valkey_version") or info["redis_version"]
     text = f"{version} at {shown(url)}"
     if info.get("maxmemory") and info.get("maxmemory_policy") != "noeviction":
-        text += f" may throw tasks away: its maxmemory-policy is {info['maxmemory_policy']}"
-        return [fault("redis", text, "set maxmemory-policy to noeviction")]
+        text += f" may discard tasks: its maxmemory-policy is {info['maxmemory_policy']}"
+        return [problem("redis", text, "set maxmemory-policy to noeviction")]
     return [Finding("redis", "ok", text), clock]
 
 
 def _silent(name: Server, url: str, error: Exception, *, own: bool) -> Finding:
-    # Only the kind: an address in a message may carry a password.
+    # Only the type: a message may contain an address with a password.
     text = f"{shown(url)} does not answer ({type(error.__cause__ or error).__name__})"
     setting = servers.EMBEDDED[name].upper()
-    yours = f"start it, let this machine reach it, or mend {setting}"
-    return fault(name, text, yours if own else f"./koinx restart {name}; ./koinx logs {name}")
+    yours = f"start it, make it reachable from this machine, or correct {setting}"
+    return problem(name, text, yours if own else f"./koinx restart {name}; ./koinx logs {name}")

@@ -1,4 +1,4 @@
-"""Whether the source of the prices answers, takes our key, and leaves us calls."""
+"""Checks that the price source answers, accepts the key, and has calls left."""
 
 import json
 from contextlib import suppress
@@ -12,20 +12,20 @@ from limits.storage import RedisStorage
 from requests import codes
 
 from cli.doctor.clock import compare
-from cli.doctor.finding import Finding, fault
+from cli.doctor.finding import Finding, problem
 from logs.redaction import plain
 from quota.limiter import Windows
 from settings import Settings, is_loopback
 
-SECONDS = (3.0, 4.0)  # to connect, and for each piece of the answer
-MOST = 65_536  # bytes that are read
-# A demo key has no question of its own that costs nothing; a pro key has /key.
-KEY_QUESTION = {"demo": "/simple/price?ids=bitcoin&vs_currencies=usd", "pro": "/key"}
+TIMEOUT = (3.0, 4.0)  # to connect, and for each part of the answer
+MAX_BYTES = 65_536
+# A pro key can be checked at /key, which costs nothing; a demo key has no such endpoint.
+KEY_PATHS = {"demo": "/simple/price?ids=bitcoin&vs_currencies=usd", "pro": "/key"}
 KEY_HEADERS = {"demo": "x-cg-demo-api-key", "pro": "x-cg-pro-api-key"}
-SEE = "see COINGECKO_API_KEY and COINGECKO_PLAN"
+CHECK_KEY = "check COINGECKO_API_KEY and COINGECKO_PLAN"
 
 
-class Refused(Exception):
+class SourceFault(Exception):
     """The source did not answer as it should; carries the finding."""
 
     def __init__(self, finding: Finding) -> None:
@@ -34,7 +34,7 @@ class Refused(Exception):
 
 
 def source(settings: Settings) -> list[Finding]:
-    """CoinGecko, or what stands in its place; with a key it is asked whether that is good."""
+    """Checks CoinGecko, or the simulator in its place, and the key if there is one."""
     url = settings.coingecko_api_url
     try:
         asked = datetime.now(UTC)
@@ -44,53 +44,53 @@ def source(settings: Settings) -> list[Finding]:
             found.append(compare(_host(url), date, asked))
         if settings.coingecko_api_key is not None:
             found.append(_key(settings))
-    except Refused as error:
+    except SourceFault as error:
         return [error.finding]
     return found
 
 
 def second(settings: Settings) -> list[Finding]:
-    """The second source, where one is set."""
+    """Checks the fallback source."""
     url = settings.coinpaprika_api_url
     try:
         _get(url + "/global", {}, "second source", settings)
-    except Refused as error:
+    except SourceFault as error:
         return [error.finding]
     return [Finding("second source", "ok", f"{_host(url)} answers")]
 
 
 def calls(settings: Settings, redis_url: str) -> list[Finding]:
-    """The calls that are left, as Redis counts them for all processes."""
+    """Reports the calls that are left, as Redis counts them for all processes."""
     if settings.budget is None:
-        return [Finding("calls", "ok", "a source on this machine has no limit")]
+        return [Finding("calls", "ok", "no limit: the source is on this machine")]
     try:
         storage = RedisStorage(redis_url, socket_timeout=2, socket_connect_timeout=2)
         minute, month = Windows.of(settings.budget).left(storage, datetime.now(UTC))
-    except Exception as error:  # Redis has a line of its own
-        return [Finding("calls", "idle", f"not known: Redis counts them ({type(error).__name__})")]
-    text = f"{minute} of {settings.budget.per_minute} left in this minute"
+    except Exception as error:  # Redis has its own check
+        return [Finding("calls", "idle", f"unknown: Redis counts them ({type(error).__name__})")]
+    text = f"{minute} of {settings.budget.per_minute} left this minute"
     if month is None:
         return [Finding("calls", "ok", text)]
-    text += f", {month:,} of {settings.budget.per_month:,} in this month"
+    text += f", {month:,} of {settings.budget.per_month:,} this month"
     if month:
         return [Finding("calls", "ok", text)]
-    cure = "wait for the next month, take a greater plan, or raise COINGECKO_CALLS_PER_MONTH"
-    return [fault("calls", text, cure)]
+    cure = "wait for next month, choose a larger plan, or raise COINGECKO_CALLS_PER_MONTH"
+    return [problem("calls", text, cure)]
 
 
 def _key(settings: Settings) -> Finding:
     plan = str(settings.coingecko_plan)
-    answer = _ask(settings, KEY_QUESTION[plan])
+    answer = _ask(settings, KEY_PATHS[plan])
     left = answer.get("current_remaining_monthly_calls") if isinstance(answer, dict) else None
     if left is None:
-        return Finding("key", "ok", f"is taken, plan {plan}")
+        return Finding("key", "ok", f"accepted, plan {plan}")
     if left == 0:
-        return fault("key", "has no calls left in this month", "take a greater plan")
-    return Finding("key", "ok", f"is taken, {left:,} calls left in this month by its own count")
+        return problem("key", "has no calls left this month", "choose a larger plan")
+    return Finding("key", "ok", f"accepted, {left:,} calls left this month according to CoinGecko")
 
 
 class Answer(dict[str, Any]):
-    """A JSON object with the time at which the server says that it gave it."""
+    """A JSON object, with the time of the server's answer."""
 
     date: datetime | None = None
 
@@ -105,28 +105,32 @@ def _get(url: str, headers: dict[str, str], check: str, settings: Settings) -> A
     host = _host(url)
     try:
         with requests.Session() as session:
-            # A proxy of the environment must not stand between us and a source on this machine.
+            # A proxy of the environment must not intercept calls to a source on this machine.
             session.trust_env = not is_loopback(urlsplit(url).hostname or "")
-            session.auth = lambda request: request  # else requests sends what ~/.netrc has
+            session.auth = lambda request: request  # else requests sends the login in ~/.netrc
             headers = {"Accept": "application/json", "User-Agent": "koinx", **headers}
             with session.get(
-                url, headers=headers, timeout=SECONDS, stream=True, allow_redirects=False
+                url, headers=headers, timeout=TIMEOUT, stream=True, allow_redirects=False
             ) as response:
-                body = response.raw.read(MOST, decode_content=True)
+                body = response.raw.read(MAX_BYTES, decode_content=True)
                 status, date = response.status_code, response.headers.get("Date")
                 after = response.headers.get("Retry-After")
     except (requests.RequestException, OSError) as error:
-        raise Refused(_unreachable(check, host, error, settings)) from error
+        raise SourceFault(_unreachable(check, host, error, settings)) from error
     if status == codes.ok:
         return _answer(check, host, body, date)
     if status == codes.too_many_requests:
         wait = f", and asks to wait {after} s" if after else ""
-        cure = "nothing: it is tried again by itself; a key of CoinGecko's allows more"
-        raise Refused(fault(check, f"{host} limits the calls (429){wait}", cure))
+        cure = "nothing to do, KoinX retries; a CoinGecko key allows more calls"
+        raise SourceFault(problem(check, f"{host} limits the calls (429){wait}", cure))
     if status in (codes.unauthorized, codes.forbidden, codes.bad_request):
-        raise Refused(fault("key", f"{host} refuses the call ({status}): {_brief(body)}", SEE))
-    raise Refused(
-        fault(check, f"{host} answered {status}: {_brief(body)}", "wait: it is the source's own")
+        raise SourceFault(
+            problem("key", f"{host} rejects the call ({status}): {_brief(body)}", CHECK_KEY)
+        )
+    raise SourceFault(
+        problem(
+            check, f"{host} answered {status}: {_brief(body)}", "wait: the fault is at the source"
+        )
     )
 
 
@@ -134,8 +138,10 @@ def _answer(check: str, host: str, body: bytes, date: str | None) -> Answer:
     try:
         answer = Answer(json.loads(body))
     except (ValueError, TypeError):
-        cure = "look at COINGECKO_API_URL, and whether a proxy answers in its place"
-        raise Refused(fault(check, f"{host} answered no JSON: {_brief(body)}", cure)) from None
+        cure = "check COINGECKO_API_URL, and whether a proxy answers instead"
+        raise SourceFault(
+            problem(check, f"{host} did not answer with JSON: {_brief(body)}", cure)
+        ) from None
     with suppress(ValueError):
         when = parsedate_to_datetime(date or "")
         answer.date = when if when.tzinfo else None
@@ -144,16 +150,18 @@ def _answer(check: str, host: str, body: bytes, date: str | None) -> Answer:
 
 def _unreachable(check: str, host: str, error: Exception, settings: Settings) -> Finding:
     if settings.market != "live":
-        return fault(
+        return problem(
             check, f"the simulated market at {host} does not answer", "./koinx restart market"
         )
     text = plain(error)
     if "NameResolution" in text or "name resolution" in text:
-        return fault(
-            check, f"{host} was not found", "see to the internet; ./koinx up --demo needs none"
+        return problem(
+            check,
+            f"{host} was not found",
+            "check the internet connection; ./koinx up --demo needs none",
         )
-    cure = "see to the internet, and to a proxy that may be needed; ./koinx up --demo needs none"
-    return fault(check, f"{host} could not be reached ({type(error).__name__})", cure)
+    cure = "check the internet connection and the proxy; ./koinx up --demo needs neither"
+    return problem(check, f"{host} is unreachable ({type(error).__name__})", cure)
 
 
 def _host(url: str) -> str:

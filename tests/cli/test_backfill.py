@@ -9,7 +9,8 @@ from flask import Flask
 
 from bench.harness.services import free_port, wait_until
 from cli import backfill as command
-from cli.backfill import Refused, backfill
+from cli.backfill import backfill
+from cli.output import CommandError
 from simulator.server import serving
 from tasks import ingest, repair
 from tasks.dependencies import Services
@@ -61,15 +62,15 @@ def test_without_coins_it_is_all_that_are_collected(on: Services, url: str) -> N
 
 @pytest.mark.usefixtures("on")
 def test_what_the_api_refuses_is_told_in_its_words(url: str) -> None:
-    with pytest.raises(Refused, match="'nothing' is not collected"):
+    with pytest.raises(CommandError, match="'nothing' is not collected"):
         backfill(url, None, ["nothing"], None, None)
-    with pytest.raises(Refused, match="yesterday"):
+    with pytest.raises(CommandError, match="yesterday"):
         backfill(url, None, ["bitcoin"], "yesterday", None)
 
 
 def test_an_api_that_is_down_is_told() -> None:
     with pytest.raises(
-        Refused, match=r"gives no usable answer \(ConnectionError\): ./koinx status"
+        CommandError, match=r"gave no usable answer \(ConnectionError\): see ./koinx status"
     ):
         backfill(f"http://127.0.0.1:{free_port()}", None, ["bitcoin"], None, None)
 

@@ -66,7 +66,7 @@ def test_after_a_wipe_all_answers_are_the_same(tmp_path: Path) -> None:
         missing = system.koinx("backup", str(tmp_path / "other.zip"))
         assert (missing.returncode, missing.stderr) == (
             1,
-            "MongoDB does not run: ./koinx start mongodb\n",
+            "MongoDB is not running: ./koinx start mongodb\n",
         )
         shutil.rmtree(tmp_path / "home" / "data" / "mongodb")
         assert system.koinx("up", "--demo", "--detach").returncode == 0

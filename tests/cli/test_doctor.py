@@ -40,7 +40,7 @@ def test_where_nothing_runs_that_is_no_fault(
 ) -> None:
     assert doctor(Processes(home), as_json=False) == 0
     told = capsys.readouterr().out.splitlines()
-    assert told[-1] == "no fault"
+    assert told[-1] == "No problems found"
     idle = [text.split()[1] for text in told if text.startswith("idle")]
     assert idle == ["mongodb", "nats", "redis", "processes"]
     assert not home.exists(), "a look changes nothing"
@@ -65,7 +65,7 @@ def test_wrong_settings_are_told_all_at_once_beside_the_rest(
         ),
         "KOINX_HOME",
     ]
-    assert any("were not looked at" in one["text"] for one in told["findings"])
+    assert any("were not checked" in one["text"] for one in told["findings"])
 
 
 def test_a_user_s_own_servers_and_source_are_asked(
@@ -96,17 +96,17 @@ def test_a_check_that_hangs_or_fails_hides_no_other(
     def fail(*_: object) -> list[Finding]:
         raise LookupError("nobody thought of it")
 
-    monkeypatch.setattr(runner, "LONGEST", 0.5)
+    monkeypatch.setattr(runner, "TIMEOUT", 0.5)
     good = Finding("good", "ok", "seen")
-    told = list(runner._side_by_side([hang, fail, lambda: [good]]))
+    told = list(runner._in_parallel([hang, fail, lambda: [good]]))
     assert [one.state for one in told] == ["fault", "fault", "ok"]
-    assert "did not end within" in told[0].text
+    assert "took longer than" in told[0].text
     assert "LookupError: nobody thought of it" in told[1].text
 
 
 def test_a_fault_has_its_cure_on_its_line() -> None:
     assert line(Finding("nats", "fault", "is stopped", "./koinx start nats")) == (
-        "fault  nats       is stopped → ./koinx start nats"
+        "error  nats       is stopped → ./koinx start nats"
     )
 
 

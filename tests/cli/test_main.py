@@ -88,17 +88,25 @@ def _all_of(shown: BinaryIO) -> bytes:
 def link_in(environment: dict[str, str], output: str) -> str:
     """The dashboard's link as a command printed it."""
     address = re.escape(f"http://127.0.0.1:{environment['DASH_PORT']}")
-    found = re.search(rf"^dashboard  ({address}/\?token=\S+)  \(good once", output, re.MULTILINE)
+    found = re.search(rf"^dashboard  ({address}/\?token=\S+)  \(works once", output, re.MULTILINE)
     assert found, output
     return found[1]
+
+
+def test_the_version_is_that_of_pyproject(environment: dict[str, str]) -> None:
+    [version] = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.M)
+    shown = koinx(environment, "--version")
+    assert (shown.returncode, shown.stdout) == (0, f"KoinX {version}\n")
+    assert version == "0.2.0"
+    assert f"\n## {version}" in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_where_nothing_runs(environment: dict[str, str]) -> None:
     assert koinx(environment, "status").stdout == "nothing was started yet\n"
     assert json.loads(koinx(environment, "status", "--json").stdout) == {"processes": []}
     for arguments, said in (
-        (["down"], "nothing runs\n"),
-        (["stop", "api"], "api does not run\n"),
+        (["down"], "nothing is running\n"),
+        (["stop", "api"], "api is not running\n"),
         (["logs"], ""),
     ):
         result = koinx(environment, *arguments)
@@ -125,7 +133,7 @@ def test_a_busy_port_is_told_with_its_holder(environment: dict[str, str]) -> Non
     assert result.returncode == 1
     assert result.stderr == (
         f"API_PORT={environment['API_PORT']} is in use by {name} (pid {os.getpid()}): "
-        "set API_PORT to a free port, or stop it\n"
+        "set API_PORT to a free port, or stop that process\n"
     )
 
 
@@ -170,7 +178,10 @@ def test_who_has_read_enough_sees_no_error(environment: dict[str, str]) -> None:
 def test_the_market_is_only_for_the_demo(environment: dict[str, str]) -> None:
     result = koinx(environment, "start", "market")
     assert result.returncode == 1
-    assert "market is not ours to start: it runs only with --demo" in result.stderr
+    assert (
+        "KoinX does not run market, so it cannot start it: it runs only with --demo"
+        in result.stderr
+    )
 
 
 def test_pytest_gets_its_arguments(environment: dict[str, str]) -> None:
@@ -210,13 +221,13 @@ def test_the_demo_comes_up_and_goes_down_again(environment: dict[str, str]) -> N
         ["mongodb", "nats", "redis", "market", "api", "worker", "beat", "dashboard"]
     )
     assert all(p["ready"] and p["state"] == "running" for p in before), before
-    # What listens is in use by us: a second up is content with that.
+    # The ports are in use by KoinX itself: a second `up` accepts that.
     again = koinx(environment, "up", "--demo", "--detach")
     assert again.returncode == 0, again.stdout + again.stderr
     # Whatever is no terminal may be kept, and read by others.
     said = again.stdout + koinx(environment, "status").stdout
     assert "token=" not in said
-    plain = f"dashboard  http://127.0.0.1:{environment['DASH_PORT']}  (opens with a link: "
+    plain = f"dashboard  http://127.0.0.1:{environment['DASH_PORT']}  (to sign in: "
     assert said.count(plain) == 2
     after = json.loads(koinx(environment, "status", "--json").stdout)["processes"]
     assert [p["pid"] for p in after] == [p["pid"] for p in before]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from cli import logs, output
-from cli.doctor.finding import fault
+from cli.doctor.finding import problem
 from cli.doctor.runner import line
-from cli.output import complain, paint, say, say_again
+from cli.output import paint, print_error, print_line, reprint_line
 from cli.trace import lines
 from logs import redaction
 from logs.formatters import plain_line
@@ -40,11 +40,13 @@ def obeyed(text: str) -> str:
 
 @pytest.mark.row("escape-sequences")
 def test_our_colours_are_written_and_nobody_else_s(capsys: pytest.CaptureFixture[str]) -> None:
-    say(paint("mine", "red") + "\x1b[32mtheirs")
+    print_line(paint("mine", "red") + "\x1b[32mtheirs")
     assert capsys.readouterr().out == "\x1b[31mmine\x1b[0m\\u001b[32mtheirs\n"
 
 
-@pytest.mark.parametrize("write", [say, say_again, complain, lambda text: say(paint(text, "red"))])
+@pytest.mark.parametrize(
+    "write", [print_line, reprint_line, print_error, lambda text: print_line(paint(text, "red"))]
+)
 @pytest.mark.row("escape-sequences")
 def test_whatever_is_said_is_only_shown(write: Any, capsys: pytest.CaptureFixture[str]) -> None:
     write(HOSTILE)
@@ -92,8 +94,8 @@ def test_what_somebody_sent_does_not_look_like_a_line_of_ours() -> None:
 @pytest.mark.row("escape-sequences")
 def test_trace_and_doctor_show_it_alike(capsys: pytest.CaptureFixture[str]) -> None:
     hostile = an_update(3, state=HOSTILE, id=HOSTILE, error=HOSTILE, stopped_before=HOSTILE)
-    for text in (*lines(hostile), line(fault(HOSTILE, HOSTILE, HOSTILE))):
-        say(text)
+    for text in (*lines(hostile), line(problem(HOSTILE, HOSTILE, HOSTILE))):
+        print_line(text)
     said = capsys.readouterr().out
     assert obeyed(said.replace("\x1b[36m", "").replace("\x1b[33m", "")) == ""
     assert "\x1b[32mgreen" not in said
@@ -102,5 +104,5 @@ def test_trace_and_doctor_show_it_alike(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.row("secret-leak")
 def test_what_went_wrong_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     redaction.know(["hunter2-hunter2"])
-    complain("redis://:other@h: hunter2-hunter2")
+    print_error("redis://:other@h: hunter2-hunter2")
     assert capsys.readouterr().err == "\x1b[31mredis://…@h: …\x1b[0m\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.harness.services import free_port
-from cli.preflight import complaints
+from cli.preflight import problems
 from settings import Settings
 from settings.disk_space import MEGABYTE
 from supervisor.control import Processes
@@ -19,7 +19,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def found(settings: Settings) -> list[str]:
-    return complaints(settings, Processes(settings.koinx_home))
+    return problems(settings, Processes(settings.koinx_home))
 
 
 def test_a_good_machine_gives_no_complaint(settings: Settings) -> None:

@@ -12,20 +12,20 @@ from bench.harness.services import free_port, wait_until
 from bridge.connection import Connection, NotConnected
 from bridge.events import REQUESTED
 from cli import context
-from cli.selftest import Broken, Way, requested_ids
+from cli.selftest import Selftest, StepFailed, requested_ids
 from settings import Settings
 from supervisor.control import Processes
 
 
-def way(home: Path, redis: str) -> Way:
+def way(home: Path, redis: str) -> Selftest:
     settings = Settings(koinx_home=home, redis_url=SecretStr(redis))
-    return Way(Processes(home), settings, context.api(settings))
+    return Selftest(Processes(home), settings, context.api(settings))
 
 
 def test_where_nothing_runs_it_says_what_to_do(tmp_path: Path) -> None:
     settings = Settings(koinx_home=tmp_path)
     with pytest.raises(SystemExit, match="no embedded server runs"):
-        Way(Processes(tmp_path), settings, context.api(settings))
+        Selftest(Processes(tmp_path), settings, context.api(settings))
 
 
 def test_beat_is_known_by_its_sign_of_life(tmp_path: Path, redis: str) -> None:
@@ -41,13 +41,13 @@ def test_beat_is_known_by_its_sign_of_life(tmp_path: Path, redis: str) -> None:
         if lives:
             assert next(steps).hop == "scheduled"
             continue
-        with pytest.raises(Broken, match="left its last sign of life 6"):
+        with pytest.raises(StepFailed, match="last heartbeat: 6"):
             next(steps)
 
 
 def test_a_password_is_not_told(tmp_path: Path) -> None:
     steps = way(tmp_path, f"redis://:secret@127.0.0.1:{free_port()}/0").steps()
-    with pytest.raises(Broken) as broken:
+    with pytest.raises(StepFailed) as broken:
         next(steps)
     assert broken.value.part == "redis"
     assert "secret" not in str(vars(broken.value))

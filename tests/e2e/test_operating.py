@@ -203,4 +203,4 @@ def test_the_doctor_then_names_all_of_them(system: System, monkeypatch: pytest.M
     assert faults.keys() >= {stopped for stopped, *_ in BREAKS}
     assert all(one.cure for one in faults.values())
     assert faults["mongodb"].text == "is stopped"
-    assert faults["worker"].cure == "./koinx start worker; ./koinx logs worker says more"
+    assert faults["worker"].cure == "./koinx start worker; see ./koinx logs worker"

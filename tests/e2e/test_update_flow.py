@@ -88,7 +88,7 @@ def test_up_leaves_no_market_without_being_told_to(
     assert (ran.returncode, ran.stderr.splitlines()) == (
         1,
         [
-            f"This home runs on simulated prices in usd, and you asked for {asked}. "
+            f"KoinX is running on simulated prices in usd, but you asked for {asked}. "
             "Run ./koinx down first, or add --switch."
         ],
     )

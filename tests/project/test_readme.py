@@ -90,7 +90,7 @@ def test_up_in_the_foreground_shows_all_output_and_ends_with_ctrl_c(
             # Live, the first update may still be on its way after 10 s; it cannot end well.
             told = "no update yet|first update failed" if is_live else "first update"
             wait_until(lambda: re.search(told, output.read_text()), "all to be ready", 60)
-            assert f"dashboard  {system.dash}  (opens with a link" in output.read_text()
+            assert f"dashboard  {system.dash}  (to sign in" in output.read_text()
             if not is_live:
                 requests.post(f"{system.api}/trigger-update", timeout=30).raise_for_status()
                 after = re.compile("first update.*worker", re.DOTALL)

@@ -15,7 +15,10 @@ def test_what_lies_between_question_and_answer_is_no_difference() -> None:
 
 @pytest.mark.parametrize(
     ("ahead", "said"),
-    [(3600, "is 3600 s behind that of MongoDB"), (-3600, "is 3600 s ahead of that of MongoDB")],
+    [
+        (3600, "is 3600 s behind the clock of MongoDB"),
+        (-3600, "is 3600 s ahead of the clock of MongoDB"),
+    ],
 )
 def test_a_clock_that_is_wrong_says_by_how_much(ahead: int, said: str) -> None:
     now = datetime.now(UTC)

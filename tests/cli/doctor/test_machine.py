@@ -26,7 +26,7 @@ def test_a_port_is_free_or_its_holder_is_named(settings: Settings) -> None:
     assert api.state == "fault"
     assert f"API_PORT={settings.api_port} is in use by" in api.text
     assert f"(pid {os.getpid()})" in api.text
-    assert api.cure == "set API_PORT to a free port, or stop it"
+    assert api.cure == "set API_PORT to a free port, or stop that process"
     assert (dash.state, dash.text) == ("ok", f"DASH_PORT={settings.dash_port} is free")
 
 

@@ -68,34 +68,34 @@ def test_one_that_does_not_answer_is_named_without_its_password(name: str) -> No
     assert "secret" not in str(found)
 
 
-def test_a_mongod_that_stands_alone_or_refuses_the_password(tmp_path: Path) -> None:
+def test_a_mongod_that_stands_alone_or_rejects_the_password(tmp_path: Path) -> None:
     port, program = free_port(), mongod()
     if program is None:
         pytest.skip("there is no mongod for this machine")
     options = ("--bind_ip", "127.0.0.1", "--nounixsocket", "--dbpath", str(tmp_path))
     with started(program, "--port", str(port), *options, port=port):
         [found] = ask("mongodb", f"mongodb://127.0.0.1:{port}")
-        assert found.text.endswith("is no replica set")
+        assert found.text.endswith("is not a replica set")
         assert "--replSet" in str(found.cure)
         [found] = ask("mongodb", f"mongodb://user:secret@127.0.0.1:{port}")
-        assert found.text.endswith("refuses the user or the password")
+        assert found.text.endswith("rejects the user or the password")
         assert "secret" not in str(found)
 
 
 def test_a_mongodb_address_that_is_none() -> None:
     [found] = ask("mongodb", "mongodb://127.0.0.1:port")
-    assert "is no address" in found.text
+    assert "is not a valid address" in found.text
 
 
-def test_a_nats_without_jetstream_or_that_refuses_us() -> None:
+def test_a_nats_without_jetstream_or_that_rejects_the_login() -> None:
     port = free_port()
     program = programs._beside_python("nats-server", "nats")
     with started(program, "-a", "127.0.0.1", "-p", str(port), "--auth", "secret", port=port):
         [found] = ask("nats", f"nats://secret@127.0.0.1:{port}")
-        assert "has no JetStream" in found.text
+        assert "offers no JetStream" in found.text
         assert "-js" in str(found.cure)
         [found] = ask("nats", f"nats://wrong@127.0.0.1:{port}")
-        assert found.text.endswith("refuses us")
+        assert found.text.endswith("rejects the login")
 
 
 def test_a_redis_that_throws_away_or_refuses_us(redis: str) -> None:
@@ -109,7 +109,7 @@ def test_a_redis_that_throws_away_or_refuses_us(redis: str) -> None:
         client.config_set("requirepass", "secret")
         [found] = ask("redis", redis)
         client.config_set("requirepass", PASSWORD)
-        assert found.text.endswith("refuses us")
+        assert found.text.endswith("rejects the login")
 
 
 def test_one_of_ours_that_was_stopped_is_a_fault_while_others_run() -> None:

@@ -76,29 +76,29 @@ def test_a_clock_that_disagrees_with_the_source_s_is_a_fault() -> None:
         Thread(target=server.handle_request, daemon=True).start()
         _, clock = source.source(live(f"http://127.0.0.1:{server.server_port}"))
     assert clock.state == "fault"
-    assert "ahead of that of 127.0.0.1:" in clock.text
+    assert "ahead of the clock of 127.0.0.1:" in clock.text
 
 
 def test_a_key_is_tried() -> None:
     with a_source(left=9_999) as url:
         *_, key = source.source(keyed(url, "good"))
-        assert key.text == "is taken, 9,999 calls left in this month by its own count"
+        assert key.text == "accepted, 9,999 calls left this month according to CoinGecko"
         [refused] = source.source(keyed(url, "CG-secret"))
     assert refused.check == "key"
-    assert "refuses the call (401)" in refused.text
+    assert "rejects the call (401)" in refused.text
     assert "API Key Missing" in refused.text
     assert "COINGECKO_PLAN" in str(refused.cure)
     assert "CG-secret" not in str(refused)
     with a_source(left=0) as url:
         *_, key = source.source(keyed(url, "good"))
-    assert (key.state, key.text) == ("fault", "has no calls left in this month")
+    assert (key.state, key.text) == ("fault", "has no calls left this month")
 
 
 def test_a_demo_key_is_tried_by_a_small_question(simulator: SimulatorControl) -> None:
     url = f"{simulator.url}/api/v3"
     settings = live(url, coingecko_api_key=SecretStr("CG-demo"), coingecko_plan="demo")
     *_, key = source.source(settings)
-    assert (key.state, key.text) == ("ok", "is taken, plan demo")
+    assert (key.state, key.text) == ("ok", "accepted, plan demo")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,10 @@ def test_a_demo_key_is_tried_by_a_small_question(simulator: SimulatorControl) ->
     [
         ({"kind": "rate_limited", "retry_after": 119}, "limits the calls (429), and asks to wait"),
         ({"kind": "server_error", "status": 503}, "answered 503"),
-        ({"kind": "body", "body": "<html>Sign in to this network</html>"}, "answered no JSON"),
+        (
+            {"kind": "body", "body": "<html>Sign in to this network</html>"},
+            "did not answer with JSON",
+        ),
     ],
 )
 def test_a_source_that_fails_says_how(
@@ -122,7 +125,7 @@ def test_a_source_that_fails_says_how(
 def test_a_source_that_is_not_there() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     [found] = source.source(live(url))
-    assert "could not be reached (ConnectionError)" in found.text
+    assert "is unreachable (ConnectionError)" in found.text
     assert "./koinx up --demo" in str(found.cure)
     [found] = source.source(live(url, market="demo"))
     assert found.cure == "./koinx restart market"
@@ -135,9 +138,9 @@ def test_a_source_that_is_not_there() -> None:
 def test_the_calls_that_are_left(redis: str) -> None:
     assert "no limit" in source.calls(live("http://127.0.0.1:1"), redis)[0].text
     [found] = source.calls(Settings(), redis)
-    assert (found.state, found.text) == ("ok", "5 of 5 left in this minute")
+    assert (found.state, found.text) == ("ok", "5 of 5 left this minute")
     demo = Settings(coingecko_api_key=SecretStr("CG-x"), coingecko_plan="demo")
     [found] = source.calls(demo, redis)
-    assert found.text == "30 of 30 left in this minute, 10,000 of 10,000 in this month"
+    assert found.text == "30 of 30 left this minute, 10,000 of 10,000 this month"
     [found] = source.calls(demo, f"redis://127.0.0.1:{free_port()}/0")
-    assert (found.state, found.text.split(" (")[0]) == ("idle", "not known: Redis counts them")
+    assert (found.state, found.text.split(" (")[0]) == ("idle", "unknown: Redis counts them")

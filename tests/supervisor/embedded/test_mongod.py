@@ -33,8 +33,8 @@ def script(file: Path, text: str) -> None:
     file.write_text(f"#!/bin/sh\n{text}\n")
 
 
-def complaints(tmp_path: Path) -> list[str]:
-    return preflight.server_complaints(Settings(koinx_home=tmp_path / "home"))
+def problems(tmp_path: Path) -> list[str]:
+    return preflight.server_problems(Settings(koinx_home=tmp_path / "home"))
 
 
 def test_one_on_the_path_goes_before_the_installed_one(installed: Path, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_processor_without_the_instructions_is_named(
 ) -> None:
     script(installed, "kill -ILL $$")
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    assert complaints(tmp_path) == [
+    assert problems(tmp_path) == [
         "MongoDB cannot start because this processor lacks AVX: "
         "set MONGODB_URI to a MongoDB of your own"
     ]
@@ -96,7 +96,7 @@ def test_all_missing_libraries_are_named_with_their_packages(
         if "none" in other:
             monkeypatch.setitem(mongod.PACKAGES, other, mongod.PACKAGES[name])
     installed.write_bytes(code)
-    assert complaints(tmp_path) == [f"MongoDB cannot start because this machine {said}"]
+    assert problems(tmp_path) == [f"MongoDB cannot start because this machine {said}"]
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,12 @@ def test_another_fault_is_told_as_it_is(
     installed: Path, tmp_path: Path, text: str, said: str
 ) -> None:
     script(installed, text)
-    [complaint] = complaints(tmp_path)
+    [complaint] = problems(tmp_path)
     assert complaint.startswith(f"MongoDB cannot start ({said}): ")
 
 
 def test_a_platform_that_no_package_serves_is_named(tmp_path: Path, installed: Path) -> None:
-    [complaint] = complaints(tmp_path)
+    [complaint] = problems(tmp_path)
     here = f"{platform.system()} on {platform.machine()}"
     assert complaint.startswith(f"no package has a MongoDB for {here}: set MONGODB_URI")
 
@@ -136,8 +136,8 @@ def test_data_of_the_other_program_is_never_started_on(installed: Path, tmp_path
     folder = tmp_path / "home" / "data" / "mongodb"
     folder.mkdir(parents=True)
     script(installed, "exit 0")
-    assert complaints(tmp_path) == []
+    assert problems(tmp_path) == []
     (folder / "secantus_collections.wt").touch()
-    [complaint] = complaints(tmp_path)
+    [complaint] = problems(tmp_path)
     assert complaint.startswith(f"{folder} was written by SecantusDB")
     assert "./koinx backup FILE" in complaint
