@@ -1,4 +1,4 @@
-"""The dashboard's application: the frame around the pages, and what guards it."""
+"""The dashboard's application: the frame around its pages, and its protection."""
 
 from pathlib import Path
 
@@ -47,29 +47,29 @@ def create_app(
     home: Path | None = None,
     read_only: bool = False,
 ) -> dash.Dash:
-    """A fresh dashboard of the API at `api_url`; `.server` is its WSGI application.
+    """A new dashboard for the API at `api_url`; `.server` is its WSGI application.
 
-    Requests whose Host header is neither `host` nor a name of loopback are refused with 400; where
-    `host` is every address, and there is a `password`, any name is served. `currency` is the one
-    that the API's prices are in; `timeout` and `refresh_timeout` bound, in seconds, each read of
-    the API and each refresh. The Servers page shows and steers the processes of `home`; without
-    one it says that somebody else runs them. Everything but the health check needs a link that was
-    left in `home`, or the `password`; without both, nothing. `read_only` refuses whatever would
-    change something. `GET /health` answers "OK". OSError if
-    `home` cannot be used."""
+    Requests whose Host header is neither `host` nor a loopback name get 400; if `host` is every
+    address and there is a `password`, any name is served. `currency` is that of the API's prices;
+    `timeout` and `refresh_timeout` limit, in seconds, each read and each update. The Servers page
+    controls the processes of `home`; without one it shows none. Everything but the health check,
+    `GET /health`, requires a login link created in `home`, or the `password`; with neither, nothing
+    does. `read_only` refuses every change. OSError if `home` cannot be used.
+    """
     app = dash.Dash(
         __name__,
         title="KoinX",
-        # The title says "Updating..." every few seconds otherwise.
+        # Otherwise the title reads "Updating..." every few seconds.
         update_title="",
         use_pages=True,
         pages_folder="",
         include_pages_meta=False,
         serve_locally=True,
-        # It stands in the head, so that the page is never painted in the other theme.
+        # INDEX loads it in the head, so that the page is never painted in the wrong theme.
         assets_ignore=r"theme\.js",
-        # A page that is left while its callback runs lacks what `running` would set, which Dash
-        # calls an error otherwise. tests/dash_ui/test_app_ids.py looks for misspelt ids instead.
+        # After the reader leaves a page whose callback still runs, the elements that `running` sets
+        # are gone, which Dash would report as an error. tests/dash_ui/test_app_ids.py finds
+        # misspelt ids instead.
         suppress_callback_exceptions=True,
         health_endpoint="health",
         add_log_handler=False,
@@ -96,16 +96,12 @@ def create_app(
 
 
 def _frame(*, read_only: bool) -> html.Div:
-    links = [
-        dbc.NavItem(
-            dbc.NavLink(
-                page["name"],
-                href=page["relative_path"],
-                active="partial" if page["path_template"] else "exact",
-            )
-        )
-        for page in dash.page_registry.values()
-    ]
+    links = []
+    for page in dash.page_registry.values():
+        active = "partial" if page["path_template"] else "exact"
+        link = dbc.NavLink(page["name"], href=page["relative_path"], active=active)
+        links.append(dbc.NavItem(link))
+    themes = [{"label": name.capitalize(), "value": name} for name in ("system", "light", "dark")]
     header = dbc.Container(
         [
             html.Span("KoinX", className="koinx-brand"),
@@ -113,11 +109,7 @@ def _frame(*, read_only: bool) -> html.Div:
             html.Label("Theme", htmlFor="theme", className="koinx-label"),
             dbc.Select(
                 id="theme",
-                options=[
-                    {"label": "System", "value": "system"},
-                    {"label": "Light", "value": "light"},
-                    {"label": "Dark", "value": "dark"},
-                ],
+                options=themes,
                 value="system",
                 persistence=True,
                 persistence_type="local",
@@ -138,15 +130,15 @@ def _frame(*, read_only: bool) -> html.Div:
 
 
 def _guard(app: dash.Dash) -> None:
-    # Dash adds its pages, with an inline script of theirs, before the first request: have it do
-    # so here, where no second request races with it and every hash is known.
+    # Dash adds its pages, with an inline script, before the first request. Doing it here avoids a
+    # race with a second request, and makes every script's hash known.
     with app.server.test_request_context():
         app.server.preprocess_request()
     policy = "; ".join(
         [
             "default-src 'self'",
             f"script-src 'self' {' '.join(app.csp_hashes())}",
-            # The grid and the chart write their styles into the page.
+            # The grid and the chart write inline styles.
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",

@@ -1,4 +1,4 @@
-"""How the dashboard's answers travel: in gzip, and kept by the browser where they never change."""
+"""Compresses the dashboard's responses, and lets browsers cache files that never change."""
 
 import gzip
 from pathlib import Path
@@ -6,25 +6,27 @@ from pathlib import Path
 import dash
 from flask import Flask, Response, request
 
-MIN_GZIP_BYTES = 1400  # what is shorter fits into one packet as it is
-PACKED = (
+MIN_GZIP_BYTES = 1400  # shorter ones fit into one packet anyway
+COMPRESSIBLE = (
     *("text/html", "text/css", "text/plain", "text/markdown"),
     *("application/json", "text/javascript", "application/javascript", "image/svg+xml"),
 )
 STATIC = ("/_dash-component-suites/", "/assets/")
-# Answers are packed once for one reader, files once for all of them.
+# A response is compressed for one reader, a file once for all of them.
 ANSWER_LEVEL, FILE_LEVEL = 4, 6
-# Dash answers to any fingerprint of a file, so that names can be made up without end.
+# Dash serves a file under any fingerprint, so a client can invent names without end.
 MAX_CACHED_FILES = 100
 CACHE_FOR_A_YEAR = "max-age=31536000, immutable"
 
-Packed = dict[tuple[str, str | None], bytes]
+Cache = dict[tuple[str, str | None], bytes]
 
 
 def compress_responses(server: Flask) -> None:
-    """Has `server` compress what it answers, for who takes gzip. Its own files, whose address
-    carries a time (`?m=`), may be kept for a year: another version has another address."""
-    packed: Packed = {}
+    """Compress responses for clients that accept gzip; let them cache assets for a year.
+
+    An asset's URL carries its time (`?m=`), so a new version has a new URL.
+    """
+    packed: Cache = {}
 
     @server.after_request
     def finish(response: Response) -> Response:
@@ -32,31 +34,31 @@ def compress_responses(server: Flask) -> None:
             return response
         if request.path.startswith("/assets/") and "m" in request.args:
             response.headers["Cache-Control"] = CACHE_FOR_A_YEAR
-        if _is_packable(response):
-            _pack(response, packed)
+        if _is_compressible(response):
+            _compress(response, packed)
         return response
 
 
 def dated_asset(app: dash.Dash, name: str) -> str:
-    """The address of a file in assets/, with its time, as Dash gives those that it links itself."""
+    """The URL of a file in assets/ with its time, as Dash writes those that it links itself."""
     changed = (Path(__file__).parent / "assets" / name).stat().st_mtime
     return f"{app.get_asset_url(name)}?m={changed}"
 
 
-def _is_packable(response: Response) -> bool:
-    if response.mimetype not in PACKED or "Content-Encoding" in response.headers:
+def _is_compressible(response: Response) -> bool:
+    if response.mimetype not in COMPRESSIBLE or "Content-Encoding" in response.headers:
         return False
     if response.is_streamed and not response.direct_passthrough:
-        return False  # an export, whose length nobody knows
+        return False  # an export of unknown length
     response.vary.add("Accept-Encoding")
     accepted = request.accept_encodings
     return accepted.quality("gzip") > 0 and accepted.quality("gzip") >= accepted.quality("identity")
 
 
-def _pack(response: Response, packed: Packed) -> None:
+def _compress(response: Response, packed: Cache) -> None:
     is_static = request.path.startswith(STATIC)
     key = request.path, response.headers.get("ETag")
-    response.direct_passthrough = False  # a file, which is read here
+    response.direct_passthrough = False  # a file: get_data reads it
     plain = response.get_data()
     if len(plain) < MIN_GZIP_BYTES:
         return
@@ -71,7 +73,7 @@ def _pack(response: Response, packed: Packed) -> None:
     response.headers["Content-Encoding"] = "gzip"
     tag, _ = response.get_etag()
     if tag is not None:
-        # Other bytes than those that the tag was made for, though they mean the same. Dash knows
-        # none but its own tag again.
+        # The bytes differ from those the tag was made for, but mean the same: a weak tag. Dash
+        # recognises only its own tag, so the condition is checked here.
         response.set_etag(tag, weak=True)
         response.make_conditional(request)

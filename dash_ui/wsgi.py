@@ -1,4 +1,4 @@
-"""The dashboard as a server's worker runs it."""
+"""The dashboard's WSGI entry point, configured from the settings."""
 
 import sys
 

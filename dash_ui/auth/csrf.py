@@ -1,4 +1,4 @@
-"""Requests that a page of another site makes in the reader's browser are refused."""
+"""Rejects requests that pages of other sites make in the reader's browser."""
 
 import hashlib
 import hmac
@@ -10,23 +10,23 @@ from flask import Flask, Response, request
 from access.local_calls import is_https
 
 COOKIE = "koinx_page"
-READING = ("GET", "HEAD", "OPTIONS")
+READ_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def reject_cross_site_requests(server: Flask, key: str | None) -> None:
-    """Whatever is no mere reading needs this page's cookie, and our own origin where one is named.
+    """Require the page's cookie, and the own Origin if one is sent, for all but read requests.
 
-    The cookie comes with a page and is never sent along from another site (SameSite=Strict). It is
-    made from `key`, so that open pages outlive a restart; without a key, from chance.
+    The cookie comes with a page and is never sent from another site (SameSite=Strict). It is
+    derived from `key`, so that open pages survive a restart; without a key it is random.
     """
     secret = (key or secrets.token_urlsafe()).encode()
     token = hmac.digest(secret, b"dashboard", hashlib.sha256).hex()
-    # Cookies know hosts, not ports: another dashboard of this machine has one of its own.
+    # Cookies ignore ports: another dashboard on this machine needs another name.
     cookie = f"{COOKIE}_{token[:8]}"
 
     @server.before_request
     def check() -> Response | None:
-        if request.method in READING:
+        if request.method in READ_METHODS:
             return None
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
@@ -36,12 +36,9 @@ def reject_cross_site_requests(server: Flask, key: str | None) -> None:
         return None
 
     @server.after_request
-    def give(response: Response) -> Response:
-        if (
-            request.method == "GET"
-            and response.mimetype == "text/html"
-            and response.status_code == 200
-        ):
+    def set_cookie(response: Response) -> Response:
+        is_page = response.mimetype == "text/html" and response.status_code == 200
+        if request.method == "GET" and is_page:
             secure = is_https(request.scheme, dict(request.headers))
             response.set_cookie(cookie, token, secure=secure, httponly=True, samesite="Strict")
         return response

@@ -1,4 +1,4 @@
-"""Links that open the dashboard, each good once: `python -m dash_ui.auth.login_link` prints one."""
+"""Creates one-time login links: `python -m dash_ui.auth.login_link` prints one."""
 
 import hashlib
 import os
@@ -15,33 +15,33 @@ from supervisor.process_plan import local_url
 from supervisor.state_dir import StateDir
 
 PARAMETER = "token"
-# What `up` prints stays in its terminal, and is clicked whenever the day begins.
+# The link that `up` prints stays in its terminal, and may be clicked the next morning.
 STARTUP_LINK_LIFETIME = timedelta(days=1)
-# What was asked for just now is clicked now, or asked for again.
+# A link on request is clicked at once, or requested again.
 LINK_LIFETIME = timedelta(minutes=10)
 
 
-def create_link(url: str, folder: StateDir, lasts: timedelta) -> str:
-    """A new link to the dashboard at `url`; OSError if it cannot be left for the dashboard.
+def create_link(url: str, state_dir: StateDir, lifetime: timedelta) -> str:
+    """A new link to the dashboard at `url`; OSError if its file cannot be written.
 
-    What is left is an empty file, named after the token's hash and its end in Unix time.
+    The dashboard finds an empty file, named after the token's hash and its expiry in Unix time.
     """
-    for file in folder.run.glob("link-*"):
-        if not _lasts(file):
+    for file in state_dir.run.glob("link-*"):
+        if not _is_valid(file):
             file.unlink(missing_ok=True)
     token = secrets.token_urlsafe(32)
-    end = int(time.time() + lasts.total_seconds())
-    file = folder.run / f"link-{_digest(token)}-{end}"
+    end = int(time.time() + lifetime.total_seconds())
+    file = state_dir.run / f"link-{_digest(token)}-{end}"
     os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     return f"{url}/?{PARAMETER}={token}"
 
 
-def redeem(folder: StateDir, token: str) -> bool:
-    """Whether the token is good, which it is no more; of several who ask at once one is told so."""
-    for file in folder.run.glob(f"link-{_digest(token)}-*"):
+def redeem(state_dir: StateDir, token: str) -> bool:
+    """Use a token up; True if it was valid, for one of several concurrent requests."""
+    for file in state_dir.run.glob(f"link-{_digest(token)}-*"):
         with suppress(FileNotFoundError):
-            file.unlink()  # nobody else can any more
-            return _lasts(file)
+            file.unlink()  # only one request can
+            return _is_valid(file)
     return False
 
 
@@ -49,18 +49,18 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _lasts(file: Path) -> bool:
+def _is_valid(file: Path) -> bool:
     return time.time() < int(file.name.rpartition("-")[2])
 
 
 def main() -> None:
     """Print a link to the dashboard that runs with these settings."""
     settings = load_or_exit()
-    folder = StateDir(settings.koinx_home)
+    state_dir = StateDir(settings.koinx_home)
     try:
-        folder.create()
+        state_dir.create()
         url = local_url(settings.dash_host, settings.dash_port)
-        print(create_link(url, folder, LINK_LIFETIME))
+        print(create_link(url, state_dir, LINK_LIFETIME))
     except OSError as error:
         sys.exit(f"KOINX_HOME={settings.koinx_home} cannot be written: {plain(error)}")
 

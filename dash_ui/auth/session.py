@@ -1,4 +1,4 @@
-"""Who may see the dashboard: who opened one of its links, or knows its password."""
+"""Requires a login for the dashboard: a login link, or the password."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ from settings.model import is_loopback
 from supervisor.state_dir import StateDir
 
 OPEN_PATHS = ("/health",)
-KEY_FILE = "dashboard_key"  # what sessions are signed with; without it nobody is known any more
+KEY_FILE = "dashboard_key"  # signs the sessions; deleting it ends all of them
 SESSION = timedelta(days=30)  # after the last request
 PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -57,19 +57,19 @@ FORWARDED = (
 NO_PASSWORD = ("Password required", "Enter the DASH_PASSWORD of the settings.")
 
 
-def require_login(server: Flask, folder: StateDir | None, password: str | None) -> None:
-    """Every request but the health check comes with a session, or with the password if one is set.
+def require_login(server: Flask, state_dir: StateDir | None, password: str | None) -> None:
+    """Require a session, or the password if one is set, for every request but the health check.
 
-    A link, which somebody left in `folder`, is exchanged for a session: a signed cookie. The
-    password is asked for by HTTP basic authentication; the user name does not matter. OSError if
-    `folder` cannot be used and there is no password; with one, there are no links then. Without
-    both nobody is asked, but what a proxy passed on is refused.
+    A login link that was created in `state_dir` is exchanged for a session: a signed cookie. HTTP
+    basic authentication asks for the password, with any user name. If `state_dir` cannot be used,
+    that is an OSError without a password; with one, login links are off. With neither, no login is
+    required, but requests through a proxy are refused.
     """
-    if folder is None and password is None:
+    if state_dir is None and password is None:
         server.before_request(_refuse_forwarded)
         return
-    if folder is not None:
-        folder = _with_sessions(server, folder, password)
+    if state_dir is not None:
+        state_dir = _enable_sessions(server, state_dir, password)
     guesses = Guesses()
 
     @server.before_request
@@ -77,11 +77,11 @@ def require_login(server: Flask, folder: StateDir | None, password: str | None) 
         if request.path in OPEN_PATHS:
             return None
         token = request.args.get(PARAMETER) if request.method == "GET" else None
-        known = _has_session(folder)
+        known = state_dir is not None and session.get("known") is True
         if not known and password is not None and request.authorization is not None:
             address = request.remote_addr or ""
             if is_loopback(address) and is_forwarded(request.headers.keys()):
-                # What a proxy on this machine passes on does not keep out who is at it.
+                # Wrong passwords through a local proxy must not lock out the machine's own user.
                 address = "forwarded"
             if (wait := guesses.wait(address)) is not None:
                 return _refusal(TOO_MANY, 429, {"Retry-After": str(wait)})
@@ -89,12 +89,12 @@ def require_login(server: Flask, folder: StateDir | None, password: str | None) 
             known = hmac.compare_digest(given.encode(), password.encode())
             if not known:
                 guesses.failed(address, given)
-            elif folder is not None:
-                # From now on nobody's guesses keep this browser out.
+            elif state_dir is not None:
+                # With a session, other people's wrong passwords cannot lock this browser out.
                 session.permanent = session["known"] = True
-        if token is not None and folder is not None:
-            # It is used up by those who need none as well: nobody finds a good one lying about.
-            if redeem(folder, token):
+        if token is not None and state_dir is not None:
+            # A browser that is signed in uses the token up too, so that no valid one is left over.
+            if redeem(state_dir, token):
                 known = session.permanent = session["known"] = True
             if known:
                 return Response(status=303, headers={"Location": _without_token()})
@@ -112,55 +112,51 @@ def _refuse_forwarded() -> Response | None:
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Their cookie is never sent in the clear where the browser speaks TLS."""
+    """Sessions whose cookie is sent only over TLS if the browser uses TLS."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """As the request came, perhaps through a proxy."""
+        """Whether the request used TLS, perhaps up to a proxy."""
         return is_https(request.scheme, dict(request.headers))
 
 
-def _with_sessions(server: Flask, folder: StateDir, password: str | None) -> StateDir | None:
+def _enable_sessions(server: Flask, state_dir: StateDir, password: str | None) -> StateDir | None:
     try:
-        folder.create()
-        key = folder.secret(KEY_FILE)
+        state_dir.create()
+        key = state_dir.secret(KEY_FILE)
     except OSError:
         if password is None:
             raise
         return None
-    # Sessions end with the password under which they began.
+    # A new password ends the sessions that the old one began.
     if password is not None:
         key = hmac.digest(key.encode(), password.encode(), "sha256").hex()
     server.secret_key = key
     server.session_interface = Sessions()
     server.config.update(
-        # Cookies know hosts, not ports: another home's dashboard has one of its own.
-        SESSION_COOKIE_NAME=f"koinx_{hashlib.sha256(str(folder.home).encode()).hexdigest()[:8]}",
-        # Not Strict: where the link is clicked on another site, as in a terminal that is a web
-        # page, the browser would hold back the cookie from the very page that the link opens.
-        # What changes something needs the page's own cookie besides, which is strict.
+        # Cookies ignore ports: the dashboard of another home needs another name.
+        SESSION_COOKIE_NAME=f"koinx_{hashlib.sha256(str(state_dir.home).encode()).hexdigest()[:8]}",
+        # Not Strict: after a click on the link in another site, such as a web terminal, the browser
+        # would not send the cookie to the page that the link opens. Requests that change something
+        # also need the page's own cookie, which is strict.
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
         PERMANENT_SESSION_LIFETIME=SESSION,
     )
-    return folder
-
-
-def _has_session(folder: StateDir | None) -> bool:
-    return folder is not None and session.get("known") is True
+    return state_dir
 
 
 def _without_token() -> str:
-    """The address that was asked for, as it was, without its token."""
+    """The requested URL without its token."""
     parts = request.query_string.decode("latin-1").split("&")
     query = "&".join(part for part in parts if unquote(part.partition("=")[0]) != PARAMETER)
-    # It begins with one slash, however many were asked for: two would name another host.
+    # One leading slash, however many were sent: two would name another host.
     path = quote(request.path, safe="/:@!$&'()*+,;=~")
     return f"{path}?{query}" if query else path
 
 
-def _refusal(said: tuple[str, str], status: int, headers: dict[str, str] | None = None) -> Response:
-    heading, text = said
-    page = PAGE.replace("@heading", heading).replace("@text", text)
-    return Response(
-        page, status, {"Cache-Control": "no-store", **(headers or {})}, mimetype="text/html"
-    )
+def _refusal(
+    message: tuple[str, str], status: int, headers: dict[str, str] | None = None
+) -> Response:
+    page = PAGE.replace("@heading", message[0]).replace("@text", message[1])
+    no_store = {"Cache-Control": "no-store"} | (headers or {})
+    return Response(page, status, no_store, mimetype="text/html")

@@ -15,9 +15,12 @@ PAGES = (market_page, coin_page, servers_page, docs_page)
 
 
 def register(app: dash.Dash, client: Client, currency: str) -> None:
-    """Give `app` every page and its callbacks. Layouts know of no app but the one that is asked
-    for them: Dash's registry of pages is one for the whole process, while clients and callbacks
-    belong to one app. A page with a PATH_TEMPLATE lays itself out by what its address says."""
+    """Add every page and its callbacks to `app`.
+
+    Dash's page registry is global to the process while clients and callbacks belong to one app, so
+    a layout uses only the app that serves the request. A page with a PATH_TEMPLATE builds its
+    layout from its URL.
+    """
     for order, page in enumerate(PAGES):
         template = getattr(page, "PATH_TEMPLATE", None)
         dash.register_page(  # type: ignore[no-untyped-call]
@@ -27,10 +30,10 @@ def register(app: dash.Dash, client: Client, currency: str) -> None:
             name=page.NAME,
             title=f"{page.NAME} · {app.title}",
             order=order,
-            layout=page.layout if template else _whatever_the_query(page.layout),
+            layout=page.layout if template else _ignore_query(page.layout),
         )
         page.register(app, client, currency)
 
 
-def _whatever_the_query(layout: Callable[[], html.Div]) -> Callable[..., html.Div]:
+def _ignore_query(layout: Callable[[], html.Div]) -> Callable[..., html.Div]:
     return lambda **_query: layout()

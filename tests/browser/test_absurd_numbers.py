@@ -11,6 +11,7 @@ from dash._utils import to_json
 
 from api_client.client import Coin
 from api_client.coin_history import Candle, Point, Request, Series
+from dash_ui.pages.coin import header
 from dash_ui.pages.coin import outputs as coin_outputs
 from dash_ui.pages.coin.query import Choice, Reading
 from dash_ui.pages.market import outputs as market_outputs
@@ -75,12 +76,14 @@ def test_the_coin_page_shows_its_figures(number: float | None, scale: str, kind:
     )
     found = band()
     measured = replace(found, measures=dict.fromkeys(found.measures, number))
-    reading = Reading(series, measured, Request("/"), measured, Request("/"), Request("/"))
-    values = coin_outputs.render(
-        coin(price=number, change_24h=number, volume_24h=number),
+    reading = Reading(series, measured, Request("/"), measured, Request("/"))
+    absurd = coin(price=number, change_24h=number, volume_24h=number)
+    values = coin_outputs.render_reading(
+        absurd,
+        header.render(absurd, "usd", ""),
+        NOW,
         reading,
         Choice("24h", kind, scale, "recorded", "recorded"),
-        NOW,
         currency="usd",
         api_url="http://127.0.0.1",
     )

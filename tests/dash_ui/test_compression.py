@@ -56,7 +56,7 @@ def test_a_file_is_packed_once_for_all(client: FlaskClient, monkeypatch: Any) ->
 
 def test_made_up_names_of_a_file_take_no_memory(monkeypatch: Any) -> None:
     kept: list[dict[Any, bytes]] = []
-    monkeypatch.setattr("dash_ui.compression._pack", lambda _, packed: kept.append(packed))
+    monkeypatch.setattr("dash_ui.compression._compress", lambda _, packed: kept.append(packed))
     client: FlaskClient = create_app("http://127.0.0.1:9").server.test_client()
     get(client, RENDERER.format(0)).close()
     monkeypatch.undo()

@@ -55,57 +55,51 @@ def render_unknown(error: ApiError, now: datetime) -> dict[str, Any]:
     return _update(now, data=True, data_class="", head=head, alert=alert)
 
 
-def render_without_data(coin: Coin, now: datetime, *, currency: str, curl: str) -> dict[str, Any]:
-    """The page of a coin without quotes, or of a retired one, which links to its successor."""
-    head = header.render(coin, currency, curl)
-    return _update(now, data=True, data_class="", head=head, alert=_concern(coin))
+def render(coin: Coin, head: dict[str, Any], now: datetime, **values: Any) -> dict[str, Any]:
+    """The page of a coin with its header and alert; `data=True` hides the rest."""
+    return _update(now, data_class="", head=head, alert=_concern(coin), **values)
 
 
 def render_ages(
-    coin: Coin, now: datetime, seen: dict[str, Any], *, currency: str, curl: str
+    coin: Coin, head: dict[str, Any], now: datetime, seen: dict[str, Any], **values: Any
 ) -> dict[str, Any]:
     """The page when nothing has changed but the ages."""
     evidence = {}
     if seen["age"] is not None:
         elapsed = (now - datetime.fromisoformat(seen["at"])).total_seconds()
         evidence["age"] = fmt.age(seen["age"] + elapsed)
-    return _update(
-        now,
-        read_at=now.isoformat(),
-        data=False,
-        data_class="",
-        head=header.render(coin, currency, curl),
-        alert=_concern(coin),
-        statistics={"evidence": evidence},
-    )
+    statistics = {"evidence": evidence}
+    values |= {"read_at": now.isoformat(), "data": False, "statistics": statistics}
+    return render(coin, head, now, **values)
 
 
-def render(
+def render_reading(
     coin: Coin,
+    head: dict[str, Any],
+    now: datetime,
     found: query.Reading,
     choice: query.Choice,
-    now: datetime,
     *,
     currency: str,
     api_url: str,
+    **values: Any,
 ) -> dict[str, Any]:
     """The page with everything that was read of a coin."""
     series, band = found.series, found.band
     csv_query = f"?include={choice.include}"
     if start := series.request.query.get("from"):
         csv_query += f"&from={start}"
-    seen = {"key": choice.key(coin), "at": now.isoformat(), "age": found.statistics.age_seconds}
     figure = price_figure.chart(
         series, band, log=choice.scale == "log", currency=currency, key=choice.view(coin.id)
     )
-    return _update(
+    at = now.isoformat()
+    return render(
+        coin,
+        head,
         now,
-        read_at=now.isoformat(),
-        seen=seen,
+        read_at=at,
+        seen={"key": choice.key(coin), "at": at, "age": found.statistics.age_seconds},
         data=False,
-        data_class="",
-        alert=_concern(coin),
-        head=header.render(coin, currency, found.coin_request.curl(api_url)),
         figure={
             "figure": figure,
             "text": text.chart(coin, series, band, choice.span, currency),
@@ -120,6 +114,7 @@ def render(
             currency,
             found.statistics_request.curl(api_url),
         ),
+        **values,
     )
 
 

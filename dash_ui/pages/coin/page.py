@@ -8,7 +8,7 @@ import dash
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Input, Output, State, dcc, html, no_update
 
-from api_client.client import ApiError, Client, UnknownCoin
+from api_client.client import ApiError, Client, Coin, UnknownCoin
 from api_client.coin_history import Request, coin_path
 from dash_ui.components import elements
 from dash_ui.pages.coin import chart_panel, header, outputs, query, statistics
@@ -63,7 +63,6 @@ def layout(coin_id: str = "", **parameters: Any) -> html.Div:
 
 def register(app: dash.Dash, client: Client, currency: str) -> None:
     """Add the page's callbacks: they read from `client` and write data into the layout."""
-    answers = Answers(client, currency)
     add_download(app.server, client.api_url)
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction(namespace="coin", function_name="tick"),
@@ -99,7 +98,7 @@ def register(app: dash.Dash, client: Client, currency: str) -> None:
         read_at: str | None,
         seen: dict[str, Any] | None,
     ) -> dict[str, Any]:
-        return answers.answer(coin_id, Choice(**choices), read_at, seen)
+        return _answer(client, currency, coin_id, Choice(**choices), read_at=read_at, seen=seen)
 
     @app.callback(
         Output("coin-choices", "children"),
@@ -116,49 +115,45 @@ def register(app: dash.Dash, client: Client, currency: str) -> None:
             return no_update
 
 
-class Answers:
-    """Answers the page's callback from the API, whose prices are in `currency`."""
+def _answer(
+    client: Client,
+    currency: str,
+    coin_id: str,
+    choice: Choice,
+    *,
+    read_at: str | None,
+    seen: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """A value for each output; an API failure becomes an alert.
 
-    def __init__(self, client: Client, currency: str) -> None:
-        self._client = client
-        self._currency = currency
-
-    def answer(
-        self, coin: str, choice: Choice, read_at: str | None, seen: dict[str, Any] | None
-    ) -> dict[str, Any]:
-        """A value for each output; an API failure becomes an alert.
-
-        `coin` is empty for the first coin by rank; `seen` is what the last answer stored.
-        """
-        now = datetime.now(UTC)
-        try:
-            # A given id stays: a late answer must not turn the next coin's page into this one's.
-            if coin:
-                return self._answer(coin, choice, now, seen)
-            first = self._first()
-            return self._answer(first, choice, now, seen) | {"id": first}
-        except UnknownCoin as error:
-            return outputs.render_unknown(error, now)
-        except ApiError as error:
-            return outputs.render_outage(error, now, read_at)
-
-    def _answer(
-        self, id: str, choice: Choice, now: datetime, seen: dict[str, Any] | None
-    ) -> dict[str, Any]:
-        client, currency = self._client, self._currency
-        coin = client.coin(id)
-        curl = Request(coin_path(id)).curl(client.api_url)
+    `coin_id` is empty for the first coin by rank; `seen` is what the last answer stored.
+    """
+    now = datetime.now(UTC)
+    try:
+        coin = client.coin(coin_id) if coin_id else _first(client)
+        # A given id stays: a late answer must not turn the next coin's page into this one's.
+        known = {} if coin_id else {"id": coin.id}
+        head = header.render(coin, currency, Request(coin_path(coin.id)).curl(client.api_url))
         if coin.freshness == "never" or coin.state == "retired":
-            return outputs.render_without_data(coin, now, currency=currency, curl=curl)
-        if seen and seen["key"] == choice.key(coin):
-            elapsed = (now - datetime.fromisoformat(seen["at"])).total_seconds()
-            if elapsed < REPAIR_CHECK_SECONDS:
-                return outputs.render_ages(coin, now, seen, currency=currency, curl=curl)
-        found = query.read(client, id, choice)
-        return outputs.render(coin, found, choice, now, currency=currency, api_url=client.api_url)
+            return outputs.render(coin, head, now, data=True, **known)
+        if seen and seen["key"] == choice.key(coin) and _elapsed(seen, now) < REPAIR_CHECK_SECONDS:
+            return outputs.render_ages(coin, head, now, seen, **known)
+        reading = query.read(client, coin.id, choice)
+        return outputs.render_reading(
+            coin, head, now, reading, choice, currency=currency, api_url=client.api_url, **known
+        )
+    except UnknownCoin as error:
+        return outputs.render_unknown(error, now)
+    except ApiError as error:
+        return outputs.render_outage(error, now, read_at)
 
-    def _first(self) -> str:
-        coins = self._client.coins()
-        if not coins:
-            raise UnknownCoin("No coins collected yet.", "Press Refresh now on the Market page.")
-        return coins[0].id
+
+def _first(client: Client) -> Coin:
+    coins = client.coins()
+    if not coins:
+        raise UnknownCoin("No coins collected yet.", "Press Refresh now on the Market page.")
+    return coins[0]
+
+
+def _elapsed(seen: dict[str, Any], now: datetime) -> float:
+    return (now - datetime.fromisoformat(seen["at"])).total_seconds()

@@ -46,7 +46,6 @@ class Reading:
     band_request: Request
     statistics: Statistics
     statistics_request: Request
-    coin_request: Request
 
 
 def chosen(parameters: dict[str, Any]) -> dict[str, str]:
@@ -70,5 +69,4 @@ def read(client: Client, coin: str, choice: Choice) -> Reading:
         band_request=band_request,
         statistics=coin_history.statistics(client, request),
         statistics_request=request,
-        coin_request=Request(coin_history.coin_path(coin)),
     )

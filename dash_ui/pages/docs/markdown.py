@@ -1,4 +1,4 @@
-"""A Markdown text as Dash's components."""
+"""Renders Markdown as Dash components."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from markdown_it.tree import SyntaxTreeNode
 
 from dash_ui.components.elements import aria
 
-# Raw HTML stays text: no page is made of another's markup.
+# Raw HTML stays text, so that no document can add markup to a page.
 PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
 NOT_IN_SLUGS = re.compile(r"[^\w\- ]")
 PLAIN: dict[str, Any] = {
@@ -34,13 +34,13 @@ HEADINGS: dict[str, Any] = {f"h{size}": getattr(html, f"H{size}") for size in ra
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a link leads; `is_page`: to a page of this dashboard."""
+    """A link's target; `is_page` if it is a page of this dashboard."""
 
     address: str
     is_page: bool = False
 
 
-Leads = Callable[[str], Target]
+Resolve = Callable[[str], Target]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +54,33 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text, rendered."""
+    """A rendered text."""
 
     headings: list[Heading] = field(default_factory=list)
     parts: list[Any] = field(default_factory=list)
 
 
-def rendered(text: str, leads: Leads) -> Document:
-    """`text` as components; `leads` says where each link and image of it is found."""
+def rendered(text: str, resolve: Resolve) -> Document:
+    """`text` as components; `resolve` maps the target of each link and image."""
     document = Document()
-    render = _Renderer(document.headings, leads)
+    render = _Renderer(document.headings, resolve)
     root = SyntaxTreeNode(PARSER.parse(text))
     document.parts.extend(render.one(node) for node in root.children)
     return document
 
 
 def slug(text: str) -> str:
-    """The anchor of a heading, as GitHub makes it, so that links hold in both places."""
+    """A heading's anchor, made as GitHub makes it, so that links work in both places."""
     return NOT_IN_SLUGS.sub("", text.lower()).replace(" ", "-")
 
 
 class _Renderer:
-    def __init__(self, headings: list[Heading], leads: Leads) -> None:
+    def __init__(self, headings: list[Heading], resolve: Resolve) -> None:
         self._headings = headings
-        self._leads = leads
+        self._resolve = resolve
 
     def one(self, node: SyntaxTreeNode) -> Any:
-        """The component of a node; one that nobody has written a component for is an error."""
+        """A node's component; AttributeError for a node type without one."""
         if node.type in PLAIN:
             return PLAIN[node.type](self._inside(node))
         return getattr(self, f"_{node.type}")(node)
@@ -106,7 +106,7 @@ class _Renderer:
         return html.Code(node.content)
 
     def _fence(self, node: SyntaxTreeNode) -> html.Pre:
-        # It scrolls sideways, so it must be reachable by keyboard.
+        # It scrolls sideways, so the keyboard must be able to reach it.
         return html.Pre(html.Code(node.content), className="guide-code", tabIndex=0)
 
     _code_block = _fence
@@ -121,7 +121,7 @@ class _Renderer:
         text = _words(node)
         anchor = self._free(slug(text))
         self._headings.append(Heading(int(node.tag[1]), text, anchor))
-        # All of it is the link: one beside the text would be read out as a part of it.
+        # The whole heading is the link: a screen reader would read a separate link as part of it.
         link = html.A(self._inside(node), href=f"#{anchor}", className="guide-anchor")
         return HEADINGS[node.tag](link, id=anchor)
 
@@ -134,13 +134,13 @@ class _Renderer:
         )
 
     def _link(self, node: SyntaxTreeNode) -> Any:
-        target = self._leads(str(node.attrs["href"]))
-        # From page to page without loading everything anew.
+        target = self._resolve(str(node.attrs["href"]))
+        # A link between pages does not reload the scripts.
         link = dcc.Link if target.is_page else html.A
         return link(self._inside(node), href=target.address)
 
     def _image(self, node: SyntaxTreeNode) -> html.Img:
-        return html.Img(src=self._leads(str(node.attrs["src"])).address, alt=node.content)
+        return html.Img(src=self._resolve(str(node.attrs["src"])).address, alt=node.content)
 
 
 def _words(node: SyntaxTreeNode) -> str:

@@ -1,4 +1,4 @@
-"""Docs: the README and the guides, to read beside what they speak of."""
+"""Docs: the README and the guides."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -22,7 +22,7 @@ GUIDES = Guides(ROOT)
 
 
 def layout(guide: str = "", **_query: Any) -> html.Div:
-    """The page of one guide; without a name, of the README."""
+    """The page of a guide; of the README without a name."""
     name = unquote(guide)
     try:
         found = GUIDES.read(name)
@@ -38,7 +38,7 @@ def _page(shown: Guide | None, parts: list[Any]) -> html.Div:
             dbc.Row(
                 [
                     dbc.Col(_contents(shown), lg=3),
-                    # As wide as is read with ease.
+                    # No wider than is easy to read.
                     dbc.Col(html.Article(parts, className="guide"), lg=9),
                 ],
                 class_name="g-3",
@@ -53,7 +53,7 @@ def _contents(shown: Guide | None) -> html.Nav:
     for guide in GUIDES.all():
         here = shown is not None and guide.name == shown.name
         current = aria(current="page") if here else {}
-        # Dash's own link takes no such mark.
+        # dcc.Link does not accept aria-current.
         link = html.A if here else dcc.Link
         item: list[Any] = [link(guide.title, href=address(guide.name), **current)]
         if here:
@@ -78,7 +78,7 @@ def _unknown(name: str) -> list[Any]:
 
 
 def register(app: dash.Dash, client: Client, _currency: str) -> None:
-    """Serve the guides' files, name the API's explorer, and have anchors found."""
+    """Serve the guides' files, link to the API explorer, and scroll to anchors."""
     app.server.config[EXPLORER] = f"{client.api_url}/docs"
     GUIDES.serve_files(app.server)
     app.clientside_callback(  # type: ignore[no-untyped-call]
