@@ -1,25 +1,25 @@
-// The Coin page's address, its way to another coin, and copying a request.
+// The Coin page: its URL, the field for another coin, and copying curl commands.
 "use strict";
 
 (function () {
     const page = (coin) => `/coin/${encodeURIComponent(coin)}`;
 
-    // Longer than an answer may take; then it is not waited for any more.
+    // Longer than any answer takes; after this, stop waiting for it.
     const WAIT_MS = 15000;
-    let asked = {beat: "", at: 0};
+    let lastAsked = {beat: "", at: 0};
 
     window.dash_clientside = window.dash_clientside || {};
     window.dash_clientside.coin = {
-        // Passed on only while somebody can see the page, and once the tick before was answered:
-        // the answer changes the beat.
+        // Pass a tick on only while the page is visible and the last tick was answered, which
+        // changes the beat.
         tick(passed, beat) {
             const {no_update} = window.dash_clientside;
-            const waits = beat === asked.beat && Date.now() - asked.at < WAIT_MS;
+            const waits = beat === lastAsked.beat && Date.now() - lastAsked.at < WAIT_MS;
             if (document.hidden || (passed && waits)) return no_update;
-            asked = {beat, at: Date.now()};
-            return asked.at;
+            lastAsked = {beat, at: Date.now()};
+            return lastAsked.at;
         },
-        // A link to what is seen shows the same. Dash is not told: it would build the page anew.
+        // Keep the URL a link to this view. Dash must not notice: it would rebuild the page.
         address(coin, range, kind, scale, include, statistics) {
             if (!coin || !window.location.pathname.startsWith("/coin")) return;
             const query = new URLSearchParams({range, kind, scale, include, statistics});
@@ -30,22 +30,22 @@
         },
         go(coin) {
             if (!coin) return;
-            // As Dash's own links do.
+            // Navigates as Dash's own links do.
             history.pushState({}, "", page(coin.trim()));
             window.dispatchEvent(new Event("_dashprivate_pushstate"));
         },
     };
 
-    // Outside of localhost and HTTPS the browser lets no page write to the clipboard.
+    // Outside localhost and HTTPS, browsers do not let a page write to the clipboard.
     async function copy(button) {
         const source = document.getElementById(button.getAttribute("aria-controls"));
-        const said = button.parentElement.querySelector("[role=status]");
+        const status = button.parentElement.querySelector("[role=status]");
         try {
             await navigator.clipboard.writeText(source.textContent);
-            said.textContent = "Copied.";
+            status.textContent = "Copied.";
         } catch {
             window.getSelection().selectAllChildren(source);
-            said.textContent = "Selected: press Ctrl+C to copy.";
+            status.textContent = "Selected: press Ctrl+C to copy.";
         }
     }
 

@@ -1,4 +1,4 @@
-// The table's own cells and order.
+// Cell renderers and the sort order of the Market table.
 "use strict";
 
 (function () {
@@ -8,7 +8,7 @@
     const element = (...parts) => window.React.createElement(...parts);
     const span = (className, text) => element("span", {className}, text);
 
-    // The grid turns the sign for a descending order; what is missing comes last in either.
+    // Missing values sort last in both orders; the grid negates the result for descending order.
     functions.missingLast = (one, other, _row, _otherRow, descending) => {
         const missing = (value) => value === null || value === undefined;
         if (missing(one) || missing(other)) {
@@ -18,7 +18,7 @@
         return one - other;
     };
 
-    // The browser shall do what it does.
+    // Leaves the Tab key to the browser.
     functions.leaveTable = () => false;
 
     cells.CoinName = ({data}) =>
@@ -42,7 +42,7 @@
             data.share === null ? null : span("koinx-minor", data.evidence),
         );
 
-    // A character of data.week is a height in base 36; a dot is a gap, which parts the line.
+    // Each character of data.week is a height in base 36; a dot is a gap that breaks the line.
     cells.Week = ({data}) => {
         const last = Math.max(1, data.week.length - 1);
         let path = "";
@@ -54,7 +54,7 @@
             }
             const x = ((number / last) * 94 + 1).toFixed(1);
             path += `${pen}${x} ${(23 - (parseInt(level, 36) / 35) * 22).toFixed(1)}`;
-            // A line of no length is a dot: a price that stands alone is seen, too.
+            // A line of zero length draws a dot, so that a single price is visible too.
             if (pen === "M") path += "h0";
             pen = "L";
         });
@@ -72,14 +72,14 @@
         );
     };
 
-    // By keyboard the grid goes from cell to cell, not to what is in them.
+    // The keyboard moves between cells, not to the links in them: Enter opens a row's link.
     document.addEventListener("keydown", (event) => {
         const row = event.key === "Enter" && event.target.closest(".ag-cell")?.parentElement;
         const link = row && row.querySelector("a[href]");
         if (link) link.click();
     });
 
-    // While the data may be old, the page shows the second in place of the first.
+    // The second text replaces the first while the data may be old.
     cells.Freshness = ({data}) =>
         element(
             "span",

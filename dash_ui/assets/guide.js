@@ -1,9 +1,9 @@
-// The Docs page: goes to the anchor that the address names.
+// The Docs page: scrolls to the anchor in the URL.
 "use strict";
 
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.guide = {
-    // The browser looked for it before there was a text.
+    // The browser looked for the anchor before the text was there.
     scroll() {
         const name = decodeURIComponent(window.location.hash.slice(1));
         requestAnimationFrame(() => {

@@ -1,9 +1,9 @@
-// What the pages do in the browser, without asking the server.
+// Browser-side behaviour that all pages share.
 "use strict";
 
 (function () {
-    // How long a page's server may be silent: longer than an interval and all that it reads, up to
-    // each limit. Then what Dash set for a callback's run is set back.
+    // How long the dashboard's server may be silent: longer than an interval and all of its reads up
+    // to their limits. After that, undo what Dash set while a callback runs.
     const PAGES = {
         "market-beat": {
             silentMs: 20000,
@@ -21,7 +21,7 @@
             buttons: {"servers-update": "Update now"},
         },
     };
-    const BEATS = Object.keys(PAGES).map((id) => `#${id}`).join();
+    const BEAT_SELECTOR = Object.keys(PAGES).map((id) => `#${id}`).join();
 
     window.dash_clientside = window.dash_clientside || {};
     window.dash_clientside.koinx = {
@@ -45,12 +45,12 @@
         search.focus();
     });
 
-    // The server writes a new text here with each answer, also when it has only bad news. When
-    // none comes, nobody else can say that the numbers have grown old.
-    let heard = "";
-    let heardAt = Date.now();
+    // The server changes the beat with every answer, even with an error. If it stops changing, only
+    // this script can tell the reader that the data is getting old.
+    let lastBeat = "";
+    let lastBeatAt = Date.now();
 
-    // Dash does not undo what it set for a callback's run if the server never answered it.
+    // Dash does not undo `running` changes if the server never answers the callback.
     function wake({intervals, buttons}) {
         const {set_props} = window.dash_clientside;
         for (const id of intervals) set_props(id, {disabled: false});
@@ -61,13 +61,13 @@
     }
 
     function watch() {
-        const beat = document.querySelector(BEATS);
-        if (beat && beat.textContent !== heard) {
-            heard = beat.textContent;
-            heardAt = Date.now();
+        const beat = document.querySelector(BEAT_SELECTOR);
+        if (beat && beat.textContent !== lastBeat) {
+            lastBeat = beat.textContent;
+            lastBeatAt = Date.now();
         }
         const page = beat && PAGES[beat.id];
-        const silent = Boolean(page) && Date.now() - heardAt > page.silentMs;
+        const silent = Boolean(page) && Date.now() - lastBeatAt > page.silentMs;
         document.body.classList.toggle("koinx-silent", silent);
         if (silent) wake(page);
     }

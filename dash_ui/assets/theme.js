@@ -1,4 +1,4 @@
-// Sets the theme before the first paint: the reader's choice, or else the system's.
+// Sets the theme before the first paint: the reader's choice, or the system's.
 "use strict";
 
 window.koinxTheme = (function () {

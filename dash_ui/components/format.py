@@ -23,6 +23,7 @@ WIDE = Decimal(10) ** 18
 """Numbers from here on cannot be real; they get an exponent so that they fit their place."""
 SCALES = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"))
 SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+ZERO_CHANGE = 0.005  # percent; a smaller change is shown as 0.00 %
 FRESHNESS = {"fresh": "● fresh", "late": "◐ late", "stale": "○ stale", "never": f"{DASH} never"}
 SIMULATED = {
     "simulator": "Simulated market: these prices are made up.",
@@ -124,8 +125,10 @@ def counted(number: int, noun: str) -> str:
 
 
 def change_class(change: float | None) -> str:
-    """The CSS class that colours a change."""
-    return "" if not change else "koinx-up" if change > 0 else "koinx-down"
+    """The CSS class that colours a change; none if it is shown as zero."""
+    if change is None or abs(change) < ZERO_CHANGE:
+        return ""
+    return "koinx-up" if change > 0 else "koinx-down"
 
 
 def simulated(coins: Sequence[Coin]) -> str:

@@ -51,7 +51,10 @@ COLUMNS = [
         "change_text",
         "change_exact",
         minWidth=106,
-        cellClassRules={"koinx-up": "params.value > 0", "koinx-down": "params.value < 0"},
+        cellClassRules={
+            "koinx-up": f"params.value >= {fmt.ZERO_CHANGE}",
+            "koinx-down": f"params.value <= -{fmt.ZERO_CHANGE}",
+        },
         **RIGHT,
     ),
     _column(

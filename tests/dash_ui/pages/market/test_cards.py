@@ -30,7 +30,8 @@ def test_a_card_says_price_change_and_how_far_to_trust_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "colour"), [(1.2, "koinx-up"), (-1.2, "koinx-down"), (0.0, ""), (None, "")]
+    ("change", "colour"),
+    [(1.2, "koinx-up"), (-1.2, "koinx-down"), (0.0, ""), (-0.004, ""), (None, "")],
 )
 def test_a_change_is_coloured_by_its_direction(change: float | None, colour: str) -> None:
     card = cards.render([coin(change_24h=change)], "usd")[0]
