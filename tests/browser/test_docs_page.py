@@ -78,7 +78,7 @@ def test_an_address_with_an_anchor_opens_there(page: Page) -> None:
 def test_a_guide_that_is_not_there_is_named(page: Page) -> None:
     page.goto("/guide/nothing")
     expect(page.get_by_role("heading", level=1)).to_have_text(["Unknown guide"])
-    expect(page.get_by_text("There is no guide 'nothing' here.")).to_be_visible()
+    expect(page.get_by_text("There is no guide named 'nothing'.")).to_be_visible()
 
 
 @pytest.mark.parametrize("guide", [guide.name for guide in GUIDES.all()])

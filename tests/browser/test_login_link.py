@@ -79,7 +79,7 @@ def test_a_link_opens_a_page_that_outlives_the_dashboard(system: System, browser
                 expect(other.get_by_role("heading", level=1)).to_have_text(
                     "This link has expired or was already used"
                 )
-                expect(other.locator("main")).to_contain_text("./koinx status prints a new one")
+                expect(other.locator("main")).to_contain_text("Run ./koinx status")
             # When the dashboard is killed
             dashboard.send_signal(signal.SIGKILL)
         seen = page.locator("#servers-beat").text_content() or ""
