@@ -1,4 +1,4 @@
-"""Who calls: this machine itself, or somebody elsewhere, perhaps through a proxy."""
+"""Tells calls from this machine apart from those of others, with or without a proxy."""
 
 import ipaddress
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from settings.model import is_loopback
 
-# What proxies add, whoever is behind them: a call that has any of it began elsewhere.
+# Headers that proxies add: a call with any of them comes from elsewhere.
 FORWARDED = frozenset(
     {
         *("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "client-ip"),
@@ -15,22 +15,22 @@ FORWARDED = frozenset(
 )
 PREFIXES = ("x-forwarded", "x-original-", "x-proxyuser-")
 HTTPS = re.compile(r'(?:^|[;,\s])proto="?https\b', re.IGNORECASE)
-NEIGHBOURS = 64  # bits of an IPv6 address that one subscriber has to choose from: one caller
+IPV6_PREFIX = 64  # one subscriber usually controls a whole /64: it counts as one caller
 
 
 def is_forwarded(headers: Iterable[str]) -> bool:
-    """Whether a call with headers of these names came through a proxy."""
+    """Returns whether a call with these header names came through a proxy."""
     names = [name.lower() for name in headers]
     return any(name in FORWARDED or name.startswith(PREFIXES) for name in names)
 
 
 def is_local(address: str, headers: Iterable[str]) -> bool:
-    """Whether a call from `address` was made on this machine."""
+    """Returns whether a call from `address` was made on this machine."""
     return is_loopback(address) and not is_forwarded(headers)
 
 
 def is_https(scheme: str, headers: Mapping[str, str]) -> bool:
-    """Whether the caller's browser speaks TLS: with us, or with the proxy before us."""
+    """Returns whether the browser uses TLS, to this server or to the proxy in front of it."""
     return (
         scheme == "https"
         or headers.get("X-Forwarded-Proto", "").partition(",")[0].strip().lower() == "https"
@@ -38,14 +38,14 @@ def is_https(scheme: str, headers: Mapping[str, str]) -> bool:
     )
 
 
-def counted_as(address: str) -> str:
-    """Under which name a caller's failures are counted: its address; of IPv6, its network."""
+def client_key(address: str) -> str:
+    """Returns the key that identifies a caller: its IPv4 address, or its IPv6 network."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, NEIGHBOURS), strict=False))
-    return str(found)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))
+    return str(parsed)

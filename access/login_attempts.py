@@ -1,4 +1,4 @@
-"""Wrong keys and passwords, counted by the address that they come from."""
+"""Limits failed logins: counts wrong keys and passwords per caller."""
 
 import hmac
 import secrets
@@ -9,59 +9,59 @@ from limits.storage import MemoryStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
 import logs
-from access.local_calls import counted_as
+from access.local_calls import client_key
 from logs.redaction import plain
 
 log = logs.get(__name__)
 
-GUESSES_PER_MINUTE = 10
-REST_SECONDS = 5.0  # for which counts that failed are not asked again
+ATTEMPTS_PER_MINUTE = 10
+STORAGE_PAUSE = 5.0  # seconds without using the shared storage after it failed
 
 
-class Guesses:
-    """Ten wrong ones in a minute; after that even the right one is not looked at until it is over.
+class LoginAttempts:
+    """Allows ten wrong keys or passwords per minute; then rejects even the right one for a while.
 
-    They are counted in `shared`, for all processes together, and in this process, which goes on
-    while `shared` does not answer. The same one again is no further guess: an open page or a script
-    that still has an old password locks nobody out.
+    Attempts are counted in `shared`, for all processes, and in this process, which continues
+    while `shared` does not answer. Repeating the same one is no further attempt: an open page or
+    a script with an old password locks nobody out.
     """
 
     def __init__(self, shared: Storage | None = None) -> None:
-        self._item = RateLimitItemPerMinute(GUESSES_PER_MINUTE, namespace="koinx-guesses")
+        self._limit = RateLimitItemPerMinute(ATTEMPTS_PER_MINUTE, namespace="koinx-guesses")
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._shared = FixedWindowRateLimiter(shared) if shared else None
-        self._first = RateLimitItemPerMinute(1, namespace="koinx-guessed")
-        self._chance = secrets.token_bytes(32)  # a wrong one is mostly nearly the right one
-        self._rests_until = 0.0  # on the monotonic clock
+        self._repetition = RateLimitItemPerMinute(1, namespace="koinx-guessed")
+        self._hash_key = secrets.token_bytes(32)  # wrong passwords often resemble the right one
+        self._paused_until = 0.0  # on the monotonic clock
 
-    def wait(self, address: str) -> int | None:
-        """Seconds until a key or a password from there is looked at again; None for at once."""
-        caller = counted_as(address)
-        for counts in self._counts():
+    def retry_after(self, address: str) -> int | None:
+        """Returns the seconds until a caller may try again; None if it may at once."""
+        caller = client_key(address)
+        for limiter in self._limiters():
             try:
-                if not counts.test(self._item, caller):
-                    end, _ = counts.get_window_stats(self._item, caller)
+                if not limiter.test(self._limit, caller):
+                    end, _ = limiter.get_window_stats(self._limit, caller)
                     return max(1, round(end - time.time()))
-            except Exception as error:  # of whichever client the storage has
-                self._rest(error)
+            except Exception as error:  # the storages have no common error class
+                self._pause(error)
         return None
 
-    def failed(self, address: str, guess: str) -> None:
-        """Counts a wrong one."""
-        caller = counted_as(address)
-        digest = hmac.digest(self._chance, guess.encode(errors="replace"), "sha256").hex()
-        if not self._own.hit(self._first, caller, digest):
+    def record_failure(self, address: str, attempt: str) -> None:
+        """Counts a wrong key or password."""
+        caller = client_key(address)
+        digest = hmac.digest(self._hash_key, attempt.encode(errors="replace"), "sha256").hex()
+        if not self._own.hit(self._repetition, caller, digest):
             return
-        for counts in self._counts():
+        for limiter in self._limiters():
             try:
-                counts.hit(self._item, caller)
+                limiter.hit(self._limit, caller)
             except Exception as error:  # as above
-                self._rest(error)
+                self._pause(error)
 
-    def _counts(self) -> list[FixedWindowRateLimiter]:
-        rests = time.monotonic() < self._rests_until
-        return [self._own] if self._shared is None or rests else [self._own, self._shared]
+    def _limiters(self) -> list[FixedWindowRateLimiter]:
+        paused = time.monotonic() < self._paused_until
+        return [self._own] if self._shared is None or paused else [self._own, self._shared]
 
-    def _rest(self, error: Exception) -> None:
-        self._rests_until = time.monotonic() + REST_SECONDS
-        log.warning("guesses are counted in this process alone", reason=plain(error))
+    def _pause(self, error: Exception) -> None:
+        self._paused_until = time.monotonic() + STORAGE_PAUSE
+        log.warning("login attempts counted in this process only", reason=plain(error))

@@ -8,7 +8,7 @@ from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from access.login_attempts import Guesses
+from access.login_attempts import LoginAttempts
 from api.cache.recent_quotes import RecentPriceCache
 from api.cache.response_cache import ResponseCache
 from api.events.broadcaster import Broadcaster
@@ -28,7 +28,7 @@ from market.storage.database import connect
 from market.storage.quote_history import QuoteHistory
 from market.storage.quote_store import QuoteStore
 from market.storage.watermarks import Watermarks
-from quota.limiter import Calls, RedisCounts
+from quota.limiter import CallLimiter, RedisCounts
 from settings import Settings
 from settings.disk_space import Room
 
@@ -54,13 +54,13 @@ class Services:
     nats: Connection
     redis: ConnectionPool
     rate_limiter: RateLimiter
-    guesses: Guesses
+    guesses: LoginAttempts
     room: Room
     closings: Closings
     broadcaster: Broadcaster
     request_metrics: RequestMetrics
     hop_times: HopTimes
-    calls: Calls | None  # None: they are not limited
+    calls: CallLimiter | None  # None: they are not limited
     waiters: UpdateWaiters = field(default_factory=UpdateWaiters)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
 
@@ -90,13 +90,13 @@ def attach(app: Flask, settings: Settings) -> Services:
         nats=Connection(settings.server("nats_url"), "koinx-api"),
         redis=pool,
         rate_limiter=RateLimiter(redis_url, pool),
-        guesses=Guesses(RedisCounts(redis_url, connection_pool=pool)),
+        guesses=LoginAttempts(RedisCounts(redis_url, connection_pool=pool)),
         room=Room(settings),
         closings=closings,
         broadcaster=Broadcaster(closings, settings.source),
         request_metrics=RequestMetrics(settings.run_folder / "metrics"),
         hop_times=HopTimes(database),
-        calls=Calls(RedisCounts(redis_url, connection_pool=pool), settings.budget)
+        calls=CallLimiter(RedisCounts(redis_url, connection_pool=pool), settings.budget)
         if settings.budget
         else None,
     )

@@ -1,4 +1,4 @@
-"""The calls to the price source, counted in Redis for all processes and hosts together."""
+"""Limits the calls to the price source, counted in Redis for all processes and hosts."""
 
 import math
 import time
@@ -17,16 +17,16 @@ from quota.planner import Budget
 
 log = logs.get(__name__)
 
-WHO = "source"
-SPACE = "koinx"
-LOOK_AGAIN_SECONDS = 1.0
-REPAIR_LATER_SECONDS = 3600.0  # as updates are made, fewer calls are kept for the rest of the month
+CALLER = "source"
+NAMESPACE = "koinx"
+POLL_SECONDS = 1.0
+REPAIR_LATER_SECONDS = 3600.0  # the reserve for updates shrinks as the month passes
 
 
 class CallRefused(Exception):
-    """No call may be made now; the text names the limit.
+    """The budget allows no call now; the text names the limit.
 
-    `permanent`: asking again at once changes nothing. `retry_after`: seconds until it may be.
+    `permanent`: an immediate retry is pointless. `retry_after`: seconds until one may succeed.
     """
 
     def __init__(
@@ -38,47 +38,49 @@ class CallRefused(Exception):
 
 
 class RedisCounts(RedisStorage):
-    """Does without Valkey's client, which `limits` imports wherever it is installed: 2 MB."""
+    """Counts in Redis without Valkey's client (2 MB), which `limits` imports if installed."""
 
     DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # noqa: RUF012 - as its base
 
 
 @dataclass(frozen=True)
-class Windows:
-    """A moving minute, and the calendar's month in UTC where the budget has such a limit."""
+class CallWindows:
+    """A moving minute, and the calendar month in UTC if the budget has a monthly limit."""
 
     minute: RateLimitItem
     month: RateLimitItem | None
 
     @classmethod
-    def of(cls, budget: Budget) -> "Windows":
-        """Those of a budget."""
-        minute = RateLimitItemPerMinute(budget.per_minute, namespace=SPACE)
+    def of(cls, budget: Budget) -> "CallWindows":
+        """Returns the windows of a budget."""
+        minute = RateLimitItemPerMinute(budget.per_minute, namespace=NAMESPACE)
         if budget.per_month is None:
             return cls(minute, None)
         # `limits` forgets after 30 days a month, and a month can have 31.
-        return cls(minute, RateLimitItemPerMonth(budget.per_month, multiples=2, namespace=SPACE))
+        return cls(
+            minute, RateLimitItemPerMonth(budget.per_month, multiples=2, namespace=NAMESPACE)
+        )
 
     def left(self, storage: RedisStorage, now: datetime) -> tuple[int, int | None]:
-        """Calls left in this minute and, where there is such a limit, in this month."""
-        minute = MovingWindowRateLimiter(storage).get_window_stats(self.minute, WHO).remaining
+        """Returns the calls left in this minute and, if that is limited, in this month."""
+        minute = MovingWindowRateLimiter(storage).get_window_stats(self.minute, CALLER).remaining
         if self.month is None:
             return minute, None
         months = FixedWindowRateLimiter(storage)
-        return minute, months.get_window_stats(self.month, WHO, month_name(now)).remaining
+        return minute, months.get_window_stats(self.month, CALLER, month_name(now)).remaining
 
 
 def month_name(now: datetime) -> str:
-    """The calendar's month, as its calls are counted under."""
+    """Returns the key under which a calendar month's calls are counted."""
     return f"{now:%Y-%m}"
 
 
-class Calls:
-    """Lets a call to the source go when the budget allows it: failed calls count as well.
+class CallLimiter:
+    """Allows a call to the source when the budget permits it; failed calls count as well.
 
-    The minute is a moving one, the month the calendar's, in UTC. `kept_a_minute` and
-    `kept_a_month(now)` are calls that are kept for others: a repair leaves the live updates
-    theirs. A turn that is further off than `patience` (seconds) is not waited for.
+    The minute is a moving one, the month the calendar month in UTC. `reserved_per_minute` and
+    `reserved_per_month(now)` are calls for others: repairs leave the live updates theirs. A wait
+    of more than `max_wait` seconds is refused.
     """
 
     def __init__(
@@ -86,78 +88,76 @@ class Calls:
         storage: RedisStorage,
         budget: Budget,
         *,
-        kept_a_minute: int = 0,
-        kept_a_month: Callable[[datetime], int] = lambda _: 0,
-        patience: float = math.inf,
+        reserved_per_minute: int = 0,
+        reserved_per_month: Callable[[datetime], int] = lambda _: 0,
+        max_wait: float = math.inf,
     ) -> None:
         self._minutes = MovingWindowRateLimiter(storage)
         self._months = FixedWindowRateLimiter(storage)
         self._storage = storage
-        self._windows = Windows.of(budget)
+        self._windows = CallWindows.of(budget)
         self._minute, self._month = self._windows.minute, self._windows.month
-        self._kept_a_minute = kept_a_minute
-        self._kept_a_month = kept_a_month
-        self._patience = patience
+        self._reserved_per_minute = reserved_per_minute
+        self._reserved_per_month = reserved_per_month
+        self._max_wait = max_wait
 
-    def take(self, remaining: Callable[[], float]) -> None:
-        """Waits for a call's turn; raises CallRefused when it is not near.
+    def acquire(self, remaining: Callable[[], float]) -> None:
+        """Waits until a call is allowed; raises CallRefused if that takes too long.
 
-        `remaining()` gives the seconds that are left for the work.
-
-        Without Redis a live update goes on uncounted, since it depends on one server less then;
-        what leaves calls to others does not.
+        `remaining()` returns the seconds left for the work. Without Redis a live update goes on
+        uncounted, so that it depends on one server less; work with a reserve for others does not.
         """
         try:
             while (wait := self._wait()) is not None:
-                if wait >= min(remaining(), self._patience):
+                if wait >= min(remaining(), self._max_wait):
                     raise CallRefused(
-                        f"{self._minute.amount - self._kept_a_minute} calls were made within a "
-                        "minute: COINGECKO_CALLS_PER_MINUTE",
+                        f"{self._minute.amount - self._reserved_per_minute} calls were made within "
+                        "a minute: COINGECKO_CALLS_PER_MINUTE",
                         permanent=True,
                         retry_after=wait,
                     )
-                time.sleep(min(wait, LOOK_AGAIN_SECONDS))
+                time.sleep(min(wait, POLL_SECONDS))
         except (StorageError, redis.RedisError) as error:
-            if self._kept_a_minute:
+            if self._reserved_per_minute:
                 raise CallRefused(
                     "Redis, which counts the calls, does not answer", retry_after=60.0
                 ) from error
             log.warning("calls to the source are not counted", reason=type(error).__name__)
 
     def left(self) -> tuple[int, int | None]:
-        """Calls left in this minute and, where there is such a limit, in this month."""
+        """Returns the calls left in this minute and, if that is limited, in this month."""
         return self._windows.left(self._storage, _now())
 
     def windows(self) -> dict[str, tuple[int, int]]:
-        """The calls allowed, and those left, by `minute` and, where it is limited, `month`."""
+        """Returns the calls allowed and left, by `minute` and, if that is limited, `month`."""
         minute, month = self.left()
-        found = {"minute": (self._minute.amount, minute)}
+        windows = {"minute": (self._minute.amount, minute)}
         if self._month is not None and month is not None:
-            found["month"] = (self._month.amount, month)
-        return found
+            windows["month"] = (self._month.amount, month)
+        return windows
 
     def _wait(self) -> float | None:
-        """Takes a call; None when it was to be had, else the seconds until the next may be."""
+        """Takes a call and returns None, or returns the seconds until the next may be allowed."""
         now = _now()
         if self._month is not None:
-            kept = self._kept_a_month(now)
-            if not self._months.test(self._month, WHO, month_name(now), cost=1 + kept):
+            reserved = self._reserved_per_month(now)
+            if not self._months.test(self._month, CALLER, month_name(now), cost=1 + reserved):
                 raise CallRefused(
-                    f"of the {self._month.amount} calls of this month none is left"
-                    + (f" beside the {kept} kept for updates" if kept else "")
+                    f"none of the {self._month.amount} calls of this month is left"
+                    + (f" beyond the {reserved} reserved for updates" if reserved else "")
                     + ": COINGECKO_CALLS_PER_MONTH",
                     permanent=True,
-                    retry_after=REPAIR_LATER_SECONDS if self._kept_a_minute else None,
+                    retry_after=REPAIR_LATER_SECONDS if self._reserved_per_minute else None,
                 )
-        if self._kept_a_minute and not self._minutes.test(
-            self._minute, WHO, cost=1 + self._kept_a_minute
+        if self._reserved_per_minute and not self._minutes.test(
+            self._minute, CALLER, cost=1 + self._reserved_per_minute
         ):
-            return LOOK_AGAIN_SECONDS
-        if not self._minutes.hit(self._minute, WHO):
-            reset, _ = self._minutes.get_window_stats(self._minute, WHO)
+            return POLL_SECONDS
+        if not self._minutes.hit(self._minute, CALLER):
+            reset, _ = self._minutes.get_window_stats(self._minute, CALLER)
             return max(reset - time.time(), 0.01)
         if self._month is not None:
-            self._months.hit(self._month, WHO, month_name(now))
+            self._months.hit(self._month, CALLER, month_name(now))
         return None
 
 

@@ -1,6 +1,6 @@
-"""Every setting, read from the environment and `.env`, typed; all errors are told at once."""
+"""The settings: typed, from the environment and `.env`, with all errors reported at once."""
 
-from quota.planner import Budget, CoinSelection, calls_an_update, rate
+from quota.planner import Budget, CoinSelection, calls_per_update, rate
 from settings.coin_selection import parse_coins
 from settings.loader import RUNNING_FILE, SettingsError, home, load, load_or_exit, version
 from settings.model import NAMES, PRO_URL, PUBLIC_URL, ROOT, SECRETS, Settings, is_loopback
@@ -16,7 +16,7 @@ __all__ = [
     "CoinSelection",
     "Settings",
     "SettingsError",
-    "calls_an_update",
+    "calls_per_update",
     "home",
     "is_loopback",
     "load",

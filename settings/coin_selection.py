@@ -1,4 +1,4 @@
-"""Which coins are collected, as COINS says it."""
+"""Parses COINS, the selection of coins to collect."""
 
 from quota.planner import CoinSelection
 
@@ -7,18 +7,18 @@ MAX_TOP = 20_000  # CoinGecko listed 17,892 coins in August 2025
 
 
 def parse_coins(text: str) -> CoinSelection:
-    """`bitcoin,top:100` as a selection; raises ValueError naming the part that is wrong."""
+    """Parses text such as `bitcoin,top:100`; raises ValueError naming the invalid part."""
     ids: dict[str, None] = {}
     top = 0
     for part in (part.strip() for part in text.split(",")):
         if part.startswith("top:"):
             number = part.removeprefix("top:")
             if not (number.isascii() and number.isdigit() and 1 <= int(number) <= MAX_TOP):
-                raise ValueError(f"{part!r}: after top: comes a number from 1 to {MAX_TOP}")
+                raise ValueError(f"{part!r}: top: needs a number from 1 to {MAX_TOP}")
             top = max(top, int(number))
         elif not part or len(part) > MAX_ID_LENGTH or not part.isprintable():
             raise ValueError(
-                f"{part!r} is no coin id: 1 to {MAX_ID_LENGTH} printable characters, no comma"
+                f"{part!r} is not a coin id: 1 to {MAX_ID_LENGTH} printable characters, no comma"
             )
         else:
             ids[part] = None

@@ -1,4 +1,4 @@
-"""Which home a Redis works for: tasks and their queues have the same names in every home."""
+"""Claims a Redis for one home: tasks and queues have the same names in every home."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ TAKE_OVER = (
 
 
 class OtherHome(Exception):
-    """A server works for the home of another database; says which, and what to do."""
+    """A server works for the home of another database; the text says which, and what to do."""
 
 
 def claim(
@@ -32,7 +32,7 @@ def claim(
     take_over: bool = False,
     own: bool = False,
 ) -> None:
-    """Take the Redis at `url` for the home of `database`, for as long as its data is kept.
+    """Claims the Redis at `url` for the home of `database`, for as long as its data is kept.
 
     `home` is the id kept in the database; without one, or where Redis has none from before, the
     names alone are compared. `take_over`: from whichever home has it, whose tasks that wait are
@@ -64,10 +64,10 @@ def _drop_tasks(server: redis.Redis) -> None:
 
 
 def claim_or_exit(settings: Settings, home: str | None) -> None:
-    """Claim its Redis for a process's own start, which ends here if another home has it.
+    """Claims the Redis at a process's start; exits if another home has it.
 
-    `home` is the id kept in the database, None if it is not known.
-    A Redis that does not answer is claimed later, by the worker.
+    `home` is the id stored in the database, None if unknown. The worker claims a Redis that does
+    not answer now once it does.
     """
     try:
         claim(settings.server("redis_url"), settings.database, home)
@@ -78,7 +78,7 @@ def claim_or_exit(settings: Settings, home: str | None) -> None:
 
 
 def check(owner: object, database: str, its_home: object = None, home: str | None = None) -> None:
-    """Raise OtherHome if `owner` or `its_home` is what `claim` wrote for another database."""
+    """Raises OtherHome if `claim` wrote `owner` or `its_home` for another database."""
     name, other = _text(owner), _text(its_home)
     if name not in (None, database):
         works_for, loser, user = name, database, name

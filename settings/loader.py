@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, `.env`, and what runs already."""
+"""Loads the settings from the environment, `.env`, and the running system."""
 
 import contextlib
 import difflib
@@ -15,15 +15,15 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from logs.redaction import plain, without_credentials
-from settings.model import NAMES, ROOT, SECRETS, Settings, clashes
+from settings.model import NAMES, ROOT, SECRETS, Settings, conflicts
 
-RUNNING_FILE = "running.json"  # in KOINX_HOME/run: what the supervisor started its processes with
+RUNNING_FILE = "running.json"  # in KOINX_HOME/run: the settings of the running processes
 OWN_PREFIXES = ("KOINX_", "COINGECKO_", "SIMULATOR_")
 FOREIGN_PREFIXES = ("COMPOSE_", "DOCKER_")  # docker compose reads the same `.env`
 
 
 class SettingsError(Exception):
-    """One or more settings are wrong; `errors` has a line for each."""
+    """One or more settings are invalid; `errors` has a line for each."""
 
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
@@ -31,11 +31,11 @@ class SettingsError(Exception):
 
 
 def load(environ: Mapping[str, str] | None = None, *, running: bool = True) -> Settings:
-    """The settings from `environ` (default: this process's), then `.env`, then what runs.
+    """Loads the settings from `environ` (default: this process's), `.env`, and what is running.
 
-    `running=False` leaves out what `./koinx up` runs with. `KOINX_ENV_FILE` names another file
-    than `.env`; empty, none is read. Raises SettingsError with a line for each value that is
-    wrong and each name that looks like a misspelt one.
+    `running=False` ignores the settings with which `./koinx up` runs. `KOINX_ENV_FILE` names
+    another file than `.env`, or none if empty. Raises SettingsError with a line for each invalid
+    value and each name that looks misspelt.
     """
     environ = os.environ if environ is None else environ
     file, from_file = _env_file(environ)
@@ -51,16 +51,16 @@ def load(environ: Mapping[str, str] | None = None, *, running: bool = True) -> S
         settings = Settings.model_validate(given)
     except ValidationError as error:
         errors += [_line(e, values) for e in error.errors() if e["loc"]]
-        # pydantic looks at settings together only when each of them is right by itself.
+        # pydantic checks combinations only if each setting by itself is valid.
         defaults = {name: field.default for name, field in Settings.model_fields.items()}
-        raise SettingsError(errors + clashes(defaults | given)) from None
+        raise SettingsError(errors + conflicts(defaults | given)) from None
     if errors:
         raise SettingsError(errors)
     return settings
 
 
 def load_or_exit() -> Settings:
-    """The settings, for a process's own start: it ends here, with every error, if any is wrong."""
+    """Loads the settings at a process's start; exits with every error if any is invalid."""
     try:
         return load()
     except SettingsError as error:
@@ -74,7 +74,7 @@ def version() -> str:
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path:
-    """`KOINX_HOME` alone, so that a wrong setting elsewhere never keeps anyone from stopping."""
+    """Returns `KOINX_HOME` alone, so that `down` works although another setting is invalid."""
     environ = os.environ if environ is None else environ
     value = environ.get("KOINX_HOME")
     if not value:
@@ -87,7 +87,7 @@ def _env_file(environ: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
     file = environ.get("KOINX_ENV_FILE", str(ROOT / ".env"))
     try:
         if environ.get("KOINX_ENV_FILE") and not Path(file).exists():
-            raise SettingsError([f"KOINX_ENV_FILE={file}: there is no such file"])
+            raise SettingsError([f"KOINX_ENV_FILE={file}: file not found"])
         values = dotenv_values(file) if file else {}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f"{file} cannot be read: {plain(error)}"]) from None
@@ -95,7 +95,7 @@ def _env_file(environ: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
 
 
 def _running(home: Path) -> dict[str, str]:
-    """What a supervisor of this home started its processes with; {} when none did."""
+    """Returns the settings of this home's running processes; {} if there are none."""
     try:
         values = json.loads((home / "run" / RUNNING_FILE).read_text())
     except (OSError, ValueError):
@@ -106,10 +106,10 @@ def _running(home: Path) -> dict[str, str]:
 
 
 def _misspelt(environ: Mapping[str, str], from_file: Mapping[str, str], file: str) -> list[str]:
-    """A line for each name that is no setting: any in the file, the likely ones elsewhere."""
+    """Returns a line for each unknown name: all in the file, likely typos in the environment."""
     known = {*NAMES, "KOINX_ENV_FILE"}
     errors = [
-        f"{name} in {file} is no setting{_nearest(name, 0.6)}"
+        f"Unknown setting {name} in {file}{_nearest(name, 0.6)}"
         for name in from_file
         if name not in known and not name.startswith(FOREIGN_PREFIXES)
     ]
@@ -117,7 +117,7 @@ def _misspelt(environ: Mapping[str, str], from_file: Mapping[str, str], file: st
         if name in known or name in from_file:
             continue
         if name.startswith(OWN_PREFIXES) or _nearest(name, 0.88):
-            errors.append(f"{name} in the environment is no setting{_nearest(name, 0.6)}")
+            errors.append(f"Unknown setting {name} in the environment{_nearest(name, 0.6)}")
     return errors
 
 

@@ -1,4 +1,4 @@
-"""Every setting with its type and default, and which of them cannot be together."""
+"""Every setting with its type, default and validation, and the combinations that are invalid."""
 
 import ipaddress
 import re
@@ -21,26 +21,34 @@ from pydantic import (
 )
 
 from logs import redaction
-from quota.planner import Budget, CoinSelection, refusal
+from quota.planner import Budget, CoinSelection, budget_error
 from settings.coin_selection import MAX_TOP, parse_coins
-from settings.fallback_source import refusal as no_second_source
 from settings.redis_tls import verifying
 from settings.secrets import clean, secret_texts
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC_URL = "https://api.coingecko.com/api/v3"
 PRO_URL = "https://pro-api.coingecko.com/api/v3"
-MOST_CALLS = 100_000  # a minute: more than any source allows
+MAX_CALLS = 100_000  # per minute: more than any source allows
 MAX_DAYS = 36_500
-SHORTEST_SECRET = 16  # characters, of what keeps other machines out
+MIN_SECRET_LENGTH = 16  # of a key or password that protects against other machines
 CRON_FIELD = re.compile(r"(?:\d+|\*|[a-z]{3}|[,/-])+", re.IGNORECASE)
+# The fallback source's currencies: `quotes` at
+# https://docs.coinpaprika.com/api-reference/tickers/get-tickers-for-all-active-coins.
+_FALLBACK_CURRENCIES = """
+usd eur pln krw gbp cad jpy rub try nzd aud chf uah hkd sgd ngn php mxn brl thb clp
+cny czk dkk huf idr ils inr myr nok pkr sek twd zar vnd bob cop pen ars isk
+"""
+FALLBACK_CURRENCIES = frozenset(_FALLBACK_CURRENCIES.split())
+# It has prices in these too, with eight decimals: of half a cent in btc, one digit is left.
+COARSE_CURRENCIES = frozenset({"btc", "eth"})
 
 ServerSetting = Literal["mongodb_uri", "nats_url", "redis_url"]
 Port = Annotated[int, Field(ge=1, le=65535, description="a whole number from 1 to 65535")]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a listener on `host` can be reached from this machine alone."""
+    """Returns whether only this machine can reach a server that listens on `host`."""
     if host == "localhost":
         return True
     try:
@@ -50,7 +58,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Settings(BaseModel):
-    """The values in force; names and defaults are listed in `.env.example`."""
+    """The settings in force; `.env.example` lists them all."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True
@@ -67,7 +75,7 @@ class Settings(BaseModel):
     coingecko_api_key: SecretStr | None = None
     coingecko_plan: Literal["demo", "pro"] | None = None
     coingecko_calls_per_minute: int | None = Field(
-        default=None, ge=1, le=MOST_CALLS, description=f"a whole number from 1 to {MOST_CALLS}"
+        default=None, ge=1, le=MAX_CALLS, description=f"a whole number from 1 to {MAX_CALLS}"
     )
     coingecko_calls_per_month: int | None = Field(
         default=None, ge=1, le=100_000_000, description="a whole number from 1 to 100000000"
@@ -134,9 +142,7 @@ class Settings(BaseModel):
         try:
             croniter(text, second_at_beginning=True).get_next()
         except CroniterBadDateError:
-            raise ValueError(
-                "a schedule whose day comes: the 30th of February never does"
-            ) from None
+            raise ValueError("a schedule whose day exists: there is no 30th of February") from None
         return text
 
     @field_validator("coingecko_api_url", "coinpaprika_api_url", "dash_api_url")
@@ -167,7 +173,7 @@ class Settings(BaseModel):
             raise ValueError(f"an address that begins with {' or '.join(schemes)}")
         if url is None:
             return None
-        # A MongoDB's may name several hosts.
+        # A MongoDB URI may name several hosts.
         if not _is_readable(url.get_secret_value(), with_port=info.field_name != "mongodb_uri"):
             raise ValueError(
                 "an address whose host and port can be read: in a password write / as %2F, "
@@ -192,7 +198,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _url_by_plan(cls, values: Any) -> Any:
-        # The public address, as `.env.example` names it, refuses a pro key.
+        # The public address, the default in `.env.example`, rejects pro keys.
         url = values.get("coingecko_api_url", PUBLIC_URL)
         if values.get("coingecko_plan") == "pro" and str(url).rstrip("/") == PUBLIC_URL:
             return {**values, "coingecko_api_url": PRO_URL}
@@ -200,15 +206,15 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _together(self) -> "Settings":
-        # From here on no log line and no error's text of this process shows them.
+        # From here on, this process masks them in its log and its error messages.
         redaction.know(secret_texts(self))
-        errors = clashes(dict(self))
+        errors = conflicts(dict(self))
         if (budget := self.budget) and (
-            cannot := refusal(self.selection, self.cron_schedule, budget)
+            error := budget_error(self.selection, self.cron_schedule, budget)
         ):
-            errors.append(cannot)
-        if cannot := no_second_source(self.second_source, self.currency):
-            errors.append(cannot)
+            errors.append(error)
+        if error := fallback_error(self.second_source, self.currency):
+            errors.append(error)
         if errors:
             raise ValueError("; ".join(errors))
         return self
@@ -220,25 +226,25 @@ class Settings(BaseModel):
 
     @cached_property
     def budget(self) -> Budget | None:
-        """The calls to the source that are allowed; None for one on this machine without limits."""
+        """The allowed calls to the source; None if it is on this machine and has no limit."""
         given = self.coingecko_calls_per_minute, self.coingecko_calls_per_month
         if self.market != "live" or is_loopback(urlsplit(self.coingecko_api_url).hostname or ""):
-            return Budget(given[0] or MOST_CALLS, given[1]) if any(given) else None
+            return Budget(given[0] or MAX_CALLS, given[1]) if any(given) else None
         return Budget.of(self.coingecko_plan, *given)
 
     @property
     def database(self) -> str:
-        """One database for each market and currency: no simulated price meets a real one."""
+        """The database's name: one per market and currency, so real and simulated never mix."""
         return f"koinx_{self.market}_{self.currency}"
 
     @property
     def source(self) -> str:
-        """Where quotes of this market come from, as every answer names it."""
+        """The source of this market's quotes, as the API names it."""
         return {"live": "coingecko", "demo": "simulator", "replay": "replay"}[self.market]
 
     @property
-    def mislabelling(self) -> str | None:
-        """Why real prices would be stored as simulated ones; None when they would not."""
+    def market_mismatch(self) -> str | None:
+        """Explains if real prices would be stored as simulated ones; None if not."""
         host = urlsplit(self.coingecko_api_url).hostname or ""
         if self.market == "live" or not f".{host}".endswith(".coingecko.com"):
             return None
@@ -248,26 +254,26 @@ class Settings(BaseModel):
         )
 
     @property
-    def second_label(self) -> str:
-        """How quotes of the second source are marked; a simulated one never as a real one."""
+    def fallback_label(self) -> str:
+        """The source of the fallback's quotes, which never labels simulated prices as real."""
         return f"{self.source}-2" if self.market != "live" else str(self.second_source)
 
     @property
     def run_folder(self) -> Path:
-        """Where the supervisor keeps what it must find again."""
+        """The folder of the supervisor's files."""
         return self.koinx_home / "run"
 
     def server(self, name: ServerSetting) -> str:
-        """The address of a server; exits when nothing gave one."""
+        """Returns the address of a server; exits if there is none."""
         url: SecretStr | None = getattr(self, name)
         if url is None:
             sys.exit(
-                f"{name.upper()} is not set and no embedded server runs: ./koinx up, or set it"
+                f"{name.upper()} is not set and no embedded server runs: run ./koinx up, or set it"
             )
         return url.get_secret_value()
 
     def environment(self) -> dict[str, str]:
-        """These settings as environment variables, for a process that is to share them."""
+        """Returns these settings as environment variables."""
         values: dict[str, str] = {}
         for name, value in self:
             if isinstance(value, SecretStr):
@@ -288,7 +294,7 @@ SECRETS = tuple(
 
 
 def _is_readable(url: str, *, with_port: bool) -> bool:
-    """Whether no part of a password is taken for something else, which errors would quote."""
+    """Returns whether the parts are unambiguous: errors would quote a misread password."""
     try:
         parts = urlsplit(url)
         return (not with_port or parts.port != -1) and "@" not in parts.path + parts.query
@@ -300,12 +306,12 @@ def _plain(secret: SecretStr | str | None) -> str | None:
     return secret.get_secret_value() if isinstance(secret, SecretStr) else secret
 
 
-def clashes(values: Mapping[str, Any]) -> list[str]:
-    """A line for each pair of settings, by field name, that cannot be together."""
+def conflicts(values: Mapping[str, Any]) -> list[str]:
+    """Returns a line for each invalid combination of settings; `values` go by field name."""
     errors = []
     if (values["coingecko_api_key"] is None) != (values["coingecko_plan"] is None):
-        # Keys begin with CG- for both plans, so the plan cannot be guessed.
-        errors.append("COINGECKO_API_KEY and COINGECKO_PLAN (demo or pro) are set together")
+        # Keys begin with CG- for both plans, so the plan cannot be derived from the key.
+        errors.append("COINGECKO_API_KEY and COINGECKO_PLAN (demo or pro) must be set together")
     for host, key in (("api_host", "api_key"), ("dash_host", "dash_password")):
         secret = _plain(values[key])
         if not is_loopback(values[host]):
@@ -316,9 +322,25 @@ def clashes(values: Mapping[str, Any]) -> list[str]:
             continue
         if secret is None:
             errors.append(f"{why}set {key.upper()} as well")
-        elif len(secret) < SHORTEST_SECRET:
+        elif len(secret) < MIN_SECRET_LENGTH:
             errors.append(
-                f"{why}{key.upper()} has {len(secret)} characters, at least {SHORTEST_SECRET} "
+                f"{why}{key.upper()} has {len(secret)} characters, at least {MIN_SECRET_LENGTH} "
                 "are needed. openssl rand -hex 16 prints a good one"
             )
     return errors
+
+
+def fallback_error(name: str | None, currency: str) -> str | None:
+    """Explains why the fallback source cannot be used with a currency; None if it can."""
+    if name is None or currency in FALLBACK_CURRENCIES:
+        return None
+    if currency in COARSE_CURRENCIES:
+        return (
+            f"SECOND_SOURCE={name} rounds prices in CURRENCY={currency} to 8 decimals, which makes "
+            "low ones up to 100 % wrong: leave SECOND_SOURCE empty, or use a national currency "
+            "such as CURRENCY=usd"
+        )
+    return (
+        f"SECOND_SOURCE={name} has no prices in CURRENCY={currency}: leave SECOND_SOURCE empty, or "
+        f"take one of {', '.join(sorted(FALLBACK_CURRENCIES))}"
+    )

@@ -1,8 +1,8 @@
-"""TLS to Redis: certificate and host name are verified, whoever opens the connection.
+"""Makes every Redis client verify certificate and host name.
 
-redis-py, kombu and Celery's backend each read the address's options their own way: what is not
-given, what `none` and `CERT_NONE` mean, and which options they know differ. So one spelling that
-all of them read alike is what the settings hold.
+redis-py, kombu and Celery's backend interpret the options of an address differently: their
+defaults, the meaning of `none` and `CERT_NONE`, and the options that they know. So the settings
+hold one spelling that all of them interpret alike.
 """
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -15,11 +15,11 @@ VERIFIED = {
 
 
 def verifying(url: str) -> str:
-    """The address such that every client verifies; ValueError where it asks for less."""
+    """Returns an address with which every client verifies; ValueError if it asks for less."""
     parts = urlsplit(url)
     options = parse_qsl(parts.query, keep_blank_values=True)
     if parts.scheme == "redis" and any(name.startswith("ssl_") for name, _ in options):
-        raise ValueError("an address that begins with rediss:// where it has options of TLS")
+        raise ValueError("an address that begins with rediss:// if it has TLS options")
     kept = []
     for name, value in options:
         if name in VERIFIED:
@@ -30,7 +30,7 @@ def verifying(url: str) -> str:
                     "?ssl_ca_certs=/path/to/ca.pem"
                 )
         elif name.startswith("ssl_") and name not in FILES:
-            raise ValueError(f"an address whose options of TLS are among {', '.join(FILES)}")
+            raise ValueError(f"an address whose TLS options are among {', '.join(FILES)}")
         else:
             kept.append((name, value))
     if parts.scheme == "rediss":

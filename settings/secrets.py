@@ -1,4 +1,4 @@
-"""Which texts of the settings no log and no answer may show."""
+"""Finds the secrets in the settings, which no log and no response may show."""
 
 import re
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ SECRET_OPTION = re.compile(r"pass|token|secret|key|sig|auth", re.IGNORECASE)
 
 
 def secret_texts(settings: Iterable[tuple[str, Any]]) -> list[str]:
-    """Keys and passwords; of an address the password, or the token, as it stands there.
+    """Returns all keys and passwords, including those within addresses.
 
-    The path and the query of the webhook's address are its key: an error of a call may name them
-    by themselves.
+    The path and the query of the webhook's address are its key: an error of a call may contain
+    them alone.
     """
     texts: list[str] = []
     for name, value in settings:
@@ -25,7 +25,8 @@ def secret_texts(settings: Iterable[tuple[str, Any]]) -> list[str]:
             texts.append(secret)
             continue
         address = urlsplit(secret)
-        texts += _both(address.password or address.username or "")
+        login = address.password or address.username or ""
+        texts += [login, unquote(login)]
         options = parse_qsl(address.query)
         texts += [text for option, text in options if SECRET_OPTION.search(option)]
         if name == "webhook_url":
@@ -34,8 +35,10 @@ def secret_texts(settings: Iterable[tuple[str, Any]]) -> list[str]:
 
 
 def clean(secret: str) -> str | None:
-    """Without the white space around it, None for nothing else; ValueError, which does not show
-    it, for one that no header can carry."""
+    """Strips white space; returns None if nothing is left.
+
+    Raises ValueError, which does not show the secret, if no HTTP header can carry it.
+    """
     secret = secret.strip()
     if not (secret.isascii() and secret.isprintable()):
         raise ValueError(
@@ -43,8 +46,3 @@ def clean(secret: str) -> str | None:
             "break, a tab or an accented letter. Check that exactly the value was copied"
         )
     return secret or None
-
-
-def _both(written: str) -> list[str]:
-    """As it stands in an address, and as it was meant."""
-    return [written, unquote(written)]

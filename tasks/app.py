@@ -41,7 +41,7 @@ def know_tasks(**_: object) -> None:
 @celeryd_init.connect
 def _mark_no_real_price_as_simulated(**_: object) -> None:
     # `./koinx up --demo` knows its simulator's address; a worker started without it may not.
-    if reason := load_or_exit().mislabelling:
+    if reason := load_or_exit().market_mismatch:
         sys.exit(reason)
 
 

@@ -8,8 +8,8 @@ from limits.storage import RedisStorage
 
 from market.ingest.chunk_plan import PAGES
 from market.sources.http import Deadline, SourceError
-from quota.limiter import CallRefused, Calls
-from settings import Settings, calls_an_update, rate
+from quota.limiter import CallLimiter, CallRefused
+from settings import Settings, calls_per_update, rate
 
 PATIENCE = 3.0
 SPARE = 1.1  # some calls of updates fail, and are made again
@@ -25,22 +25,27 @@ def for_updates(storage: RedisStorage, settings: Settings) -> Callable[[Deadline
     if settings.budget is None:
         return _unlimited
     # An update goes on when there are calls, and holds no worker till then.
-    return _turns(Calls(storage, settings.budget, patience=PATIENCE))
+    return _turns(CallLimiter(storage, settings.budget, max_wait=PATIENCE))
 
 
 def for_repairs(storage: RedisStorage, settings: Settings) -> Callable[[Deadline], None]:
     """What a repair's calls go through: what the updates of this minute and month leave over."""
     if settings.budget is None:
         return _unlimited
-    each, updates = calls_an_update(settings.selection), rate(settings.cron_schedule)
+    each, updates = calls_per_update(settings.selection), rate(settings.cron_schedule)
 
     def planned(now: datetime) -> int:
         after = (now.replace(day=28) + timedelta(days=4)).replace(day=1)
         share = (after.replace(hour=0, minute=0, second=0) - now) / timedelta(days=31)
-        return math.ceil(each * updates.a_month * share * SPARE)
+        return math.ceil(each * updates.per_month * share * SPARE)
 
-    kept_a_minute = min(each * updates.a_minute, settings.budget.per_minute - 1)
-    calls = Calls(storage, settings.budget, kept_a_minute=kept_a_minute, kept_a_month=planned)
+    reserved_per_minute = min(each * updates.per_minute, settings.budget.per_minute - 1)
+    calls = CallLimiter(
+        storage,
+        settings.budget,
+        reserved_per_minute=reserved_per_minute,
+        reserved_per_month=planned,
+    )
     return _turns(calls)
 
 
@@ -48,10 +53,10 @@ def _unlimited(_: Deadline) -> None:
     return
 
 
-def _turns(calls: Calls) -> Callable[[Deadline], None]:
+def _turns(calls: CallLimiter) -> Callable[[Deadline], None]:
     def take(deadline: Deadline) -> None:
         try:
-            calls.take(deadline.remaining)
+            calls.acquire(deadline.remaining)
         except CallRefused as refused:
             raise SourceError(
                 str(refused), permanent=refused.permanent, retry_after=refused.retry_after

@@ -75,7 +75,7 @@ def _source(settings: Settings, take: Callable[[Deadline], None]) -> CoinGecko:
 def _substitute(settings: Settings, database: Database[Document]) -> Substitute | None:
     if settings.second_source is None:
         return None
-    url, name = settings.coinpaprika_api_url, settings.second_label
+    url, name = settings.coinpaprika_api_url, settings.fallback_label
     # A source on this machine has no limit, as with CoinGecko's calls.
     limited = not is_loopback(urlsplit(url).hostname or "")
     source = CoinPaprika(url, keep_seconds=KEEP_SECONDS if limited else 0)

@@ -10,7 +10,7 @@ from flask import Flask, request
 from flask_smorest import abort
 
 from access.local_calls import is_local
-from access.login_attempts import GUESSES_PER_MINUTE
+from access.login_attempts import ATTEMPTS_PER_MINUTE
 from api.errors import refuse
 from api.extensions import services
 from api.protection.rate_limit import CHANGES_PER_MINUTE
@@ -105,13 +105,13 @@ def _has_key(address: str, *, local: bool) -> bool:
     guesses = services().guesses
     # What a proxy on this machine passes on does not keep out what is called here.
     caller = address if local or not is_loopback(address) else "forwarded"
-    if (wait := guesses.wait(caller)) is not None:
+    if (wait := guesses.retry_after(caller)) is not None:
         if local:
             return False
-        _later(wait, f"More than {GUESSES_PER_MINUTE} wrong keys in a minute")
+        _later(wait, f"More than {ATTEMPTS_PER_MINUTE} wrong keys in a minute")
     if _is_key(given):
         return True
-    guesses.failed(caller, given)
+    guesses.record_failure(caller, given)
     return False
 
 

@@ -146,7 +146,7 @@ def _judged(hello: dict[str, Any], info: dict[str, Any], where: str, *, own: boo
             problem(
                 "mongodb",
                 f"{text} is not a replica set",
-                "start it with --replSet koinx, then rs.initiate() in mongosh: one member is enough",
+                "start it with --replSet koinx, then run rs.initiate(): one member is enough",
             )
         ]
     if not hello.get("isWritablePrimary"):

@@ -14,7 +14,7 @@ from requests import codes
 from cli.doctor.clock import compare
 from cli.doctor.finding import Finding, problem
 from logs.redaction import plain
-from quota.limiter import Windows
+from quota.limiter import CallWindows
 from settings import Settings, is_loopback
 
 TIMEOUT = (3.0, 4.0)  # to connect, and for each part of the answer
@@ -65,7 +65,7 @@ def calls(settings: Settings, redis_url: str) -> list[Finding]:
         return [Finding("calls", "ok", "no limit: the source is on this machine")]
     try:
         storage = RedisStorage(redis_url, socket_timeout=2, socket_connect_timeout=2)
-        minute, month = Windows.of(settings.budget).left(storage, datetime.now(UTC))
+        minute, month = CallWindows.of(settings.budget).left(storage, datetime.now(UTC))
     except Exception as error:  # Redis has its own check
         return [Finding("calls", "idle", f"unknown: Redis counts them ({type(error).__name__})")]
     text = f"{minute} of {settings.budget.per_minute} left this minute"

@@ -9,7 +9,7 @@ from flask import Flask, Response, request, session
 from flask.sessions import SecureCookieSessionInterface
 
 from access.local_calls import is_forwarded, is_https
-from access.login_attempts import GUESSES_PER_MINUTE, Guesses
+from access.login_attempts import ATTEMPTS_PER_MINUTE, LoginAttempts
 from dash_ui.auth.login_link import PARAMETER, redeem
 from settings.model import is_loopback
 from supervisor.state_dir import StateDir
@@ -47,8 +47,8 @@ NO_GOOD = (
 )
 TOO_MANY = (
     "Too many wrong passwords",
-    f"Your address sent more than {GUESSES_PER_MINUTE} within a minute. Wait a minute, then reload "
-    "the page.",
+    f"Your address sent more than {ATTEMPTS_PER_MINUTE} within a minute. Wait a minute, then "
+    "reload the page.",
 )
 FORWARDED = (
     "This dashboard serves only its own machine",
@@ -70,7 +70,7 @@ def require_login(server: Flask, state_dir: StateDir | None, password: str | Non
         return
     if state_dir is not None:
         state_dir = _enable_sessions(server, state_dir, password)
-    guesses = Guesses()
+    guesses = LoginAttempts()
 
     @server.before_request
     def check() -> Response | None:
@@ -83,12 +83,12 @@ def require_login(server: Flask, state_dir: StateDir | None, password: str | Non
             if is_loopback(address) and is_forwarded(request.headers.keys()):
                 # Wrong passwords through a local proxy must not lock out the machine's own user.
                 address = "forwarded"
-            if (wait := guesses.wait(address)) is not None:
+            if (wait := guesses.retry_after(address)) is not None:
                 return _refusal(TOO_MANY, 429, {"Retry-After": str(wait)})
             given = request.authorization.password or ""
             known = hmac.compare_digest(given.encode(), password.encode())
             if not known:
-                guesses.failed(address, given)
+                guesses.record_failure(address, given)
             elif state_dir is not None:
                 # With a session, other people's wrong passwords cannot lock this browser out.
                 session.permanent = session["known"] = True

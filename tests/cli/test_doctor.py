@@ -61,7 +61,7 @@ def test_wrong_settings_are_told_all_at_once_beside_the_rest(
         *(
             "CURRENCY",
             "API_PORT",
-            "COINGECKO_API_KEY and COINGECKO_PLAN (demo or pro) are set together",
+            "COINGECKO_API_KEY and COINGECKO_PLAN (demo or pro) must be set together",
         ),
         "KOINX_HOME",
     ]

@@ -112,7 +112,7 @@ def test_wrong_settings_stop_it_with_every_error_and_no_traceback() -> None:
     assert ran.returncode != 0
     said = ran.stdout + ran.stderr
     for error in (
-        "COINGECKO_API_KYE in the environment is no setting; did you mean COINGECKO_API_KEY?",
+        "Unknown setting COINGECKO_API_KYE in the environment; did you mean COINGECKO_API_KEY?",
         "API_PORT='zero': a whole number from 1 to 65535",
         "CRON_SCHEDULE='often': five cron fields",
     ):

@@ -12,8 +12,8 @@ from bench.harness.services import SimulatorControl, free_port
 from market.ingest.chunk_plan import PAGES
 from market.sources.coingecko import CoinGecko
 from market.sources.http import Deadline, SourceError
-from quota.limiter import CallRefused, Calls
-from settings import Budget, Settings, calls_an_update, rate
+from quota.limiter import CallLimiter, CallRefused
+from settings import Budget, Settings, calls_per_update, rate
 from tasks.call_budget import for_updates, pages_at_once
 
 START = datetime(2026, 12, 1, tzinfo=UTC)
@@ -54,11 +54,11 @@ def refused(take: Callable[[Callable[[], float]], None]) -> CallRefused:
 
 def test_no_minute_has_more_calls_than_allowed(clock: Clock, storage: RedisStorage) -> None:
     # Given two processes that share one Redis
-    both = [Calls(storage, Budget(30, None)) for _ in range(2)]
+    both = [CallLimiter(storage, Budget(30, None)) for _ in range(2)]
     # When they call as fast as they are let
     made = []
     for number in range(120):
-        both[number % 2].take(lambda: 90)
+        both[number % 2].acquire(lambda: 90)
         made.append(clock.now)
         clock.sleep(0.2)
     # Then
@@ -71,10 +71,10 @@ def test_no_minute_has_more_calls_than_allowed(clock: Clock, storage: RedisStora
 
 @pytest.mark.usefixtures("clock")
 def test_a_turn_that_comes_too_late_is_refused_with_the_wait(storage: RedisStorage) -> None:
-    calls = Calls(storage, Budget(2, None))
+    calls = CallLimiter(storage, Budget(2, None))
     for _ in range(2):
-        calls.take(lambda: 1)
-    error = refused(calls.take)
+        calls.acquire(lambda: 1)
+    error = refused(calls.acquire)
     assert str(error) == "2 calls were made within a minute: COINGECKO_CALLS_PER_MINUTE"
     assert error.retry_after == pytest.approx(60, abs=1)
     assert calls.left() == (0, None)
@@ -111,29 +111,29 @@ def test_a_run_asks_for_40_pages_or_for_as_many_as_a_minute_allows() -> None:
 @pytest.mark.usefixtures("clock")
 def test_a_repair_leaves_the_updates_theirs(storage: RedisStorage) -> None:
     budget = Budget(5, 20)
-    live = Calls(storage, budget)
-    repair = Calls(storage, budget, kept_a_minute=2, kept_a_month=lambda _: 10)
+    live = CallLimiter(storage, budget)
+    repair = CallLimiter(storage, budget, reserved_per_minute=2, reserved_per_month=lambda _: 10)
     for _ in range(3):
-        repair.take(lambda: 1)
-    assert refused(repair.take).retry_after is not None
+        repair.acquire(lambda: 1)
+    assert refused(repair.acquire).retry_after is not None
     for _ in range(2):
-        live.take(lambda: 1)
+        live.acquire(lambda: 1)
     assert live.left() == (0, 15)
 
 
 def test_a_month_that_is_used_up_ends_with_it(clock: Clock, storage: RedisStorage) -> None:
     # Given a month of 31 days whose calls were made on its first
-    calls = Calls(storage, Budget(100, 3))
+    calls = CallLimiter(storage, Budget(100, 3))
     for _ in range(3):
-        calls.take(lambda: 1)
+        calls.acquire(lambda: 1)
     # Then nothing goes before its end
     clock.now = START + timedelta(days=30, hours=23)
-    error = refused(calls.take)
-    assert str(error) == ("of the 3 calls of this month none is left: COINGECKO_CALLS_PER_MONTH")
+    error = refused(calls.acquire)
+    assert str(error) == ("none of the 3 calls of this month is left: COINGECKO_CALLS_PER_MONTH")
     assert error.permanent
     # and after it all do
     clock.now = START + timedelta(days=31)
-    calls.take(lambda: 1)
+    calls.acquire(lambda: 1)
     assert calls.left() == (99, 2)
 
 
@@ -145,16 +145,16 @@ def test_a_month_of_updates_stays_within_the_demo_plan(clock: Clock, storage: Re
         coingecko_api_key="CG-x",  # type: ignore[arg-type]
     )
     assert made.budget == Budget(30, 10_000)
-    calls = Calls(storage, made.budget)
-    each, count = calls_an_update(made.selection), 0
+    calls = CallLimiter(storage, made.budget)
+    each, count = calls_per_update(made.selection), 0
     # When
-    for slot in range(round(rate(made.cron_schedule).a_month)):
+    for slot in range(round(rate(made.cron_schedule).per_month)):
         clock.now = START + slot * timedelta(minutes=15)
         for _ in range(each):
-            calls.take(lambda: 45)
+            calls.acquire(lambda: 45)
             count += 1
             if count % 10 == 0:
-                calls.take(lambda: 45)
+                calls.acquire(lambda: 45)
                 count += 1
     # Then
     assert 2976 * each * 1.1 < count < 2976 * each * 1.12
@@ -163,8 +163,8 @@ def test_a_month_of_updates_stays_within_the_demo_plan(clock: Clock, storage: Re
 
 def test_without_redis_updates_go_on_and_repairs_do_not() -> None:
     storage = RedisStorage(f"redis://127.0.0.1:{free_port()}", socket_connect_timeout=1)
-    Calls(storage, Budget(1, 1)).take(lambda: 1)
-    error = refused(Calls(storage, Budget(5, None), kept_a_minute=1).take)
+    CallLimiter(storage, Budget(1, 1)).acquire(lambda: 1)
+    error = refused(CallLimiter(storage, Budget(5, None), reserved_per_minute=1).acquire)
     assert str(error) == "Redis, which counts the calls, does not answer"
 
 
@@ -172,8 +172,8 @@ def test_without_redis_updates_go_on_and_repairs_do_not() -> None:
 def test_failed_calls_count_as_well(storage: RedisStorage, simulator: SimulatorControl) -> None:
     # Given a source that fails twice, then answers
     simulator.fault("server_error", status=500, times=2)
-    calls = Calls(storage, Budget(30, None))
-    source = CoinGecko(f"{simulator.url}/api/v3", take=lambda left: calls.take(left.remaining))
+    calls = CallLimiter(storage, Budget(30, None))
+    source = CoinGecko(f"{simulator.url}/api/v3", take=lambda left: calls.acquire(left.remaining))
     # When
     before = time.monotonic()
     rows = source.markets("usd", per_page=5, deadline=Deadline(20))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from quota.planner import Budget, Rate, calls_an_update, rate, refusal
+from quota.planner import Budget, Rate, budget_error, calls_per_update, rate
 from settings.coin_selection import parse_coins
 from settings.model import Settings
 
@@ -24,11 +24,11 @@ DEMO = Budget.of("demo", None, None)
     ],
 )
 def test_a_call_brings_250_coins(coins: str, calls: int) -> None:
-    assert calls_an_update(parse_coins(coins)) == calls
+    assert calls_per_update(parse_coins(coins)) == calls
 
 
 @pytest.mark.parametrize(
-    ("schedule", "a_minute", "a_month"),
+    ("schedule", "per_minute", "per_month"),
     [
         (QUARTERS, 1, 2976),
         ("*/10 * * * * *", 6, 267_840),
@@ -36,27 +36,27 @@ def test_a_call_brings_250_coins(coins: str, calls: int) -> None:
         ("0,30 0 * * * *", 2, 1488),
     ],
 )
-def test_a_schedule_fires_so_often(schedule: str, a_minute: int, a_month: float) -> None:
+def test_a_schedule_fires_so_often(schedule: str, per_minute: int, per_month: float) -> None:
     found = rate(schedule)
-    assert found.a_minute == a_minute
-    assert found.a_month == pytest.approx(a_month, rel=0.01)
+    assert found.per_minute == per_minute
+    assert found.per_month == pytest.approx(per_month, rel=0.01)
 
 
 def test_the_defaults_fit_every_plan() -> None:
     made = Settings()
     for plan in (None, "demo", "pro"):
         budget = Budget.of(plan, None, None)
-        assert refusal(made.selection, made.cron_schedule, budget) is None
-    assert refusal(parse_coins("bitcoin,ethereum,top:250"), QUARTERS, DEMO) is None
+        assert budget_error(made.selection, made.cron_schedule, budget) is None
+    assert budget_error(parse_coins("bitcoin,ethereum,top:250"), QUARTERS, DEMO) is None
 
 
 def test_what_cannot_be_met_is_refused_with_the_arithmetic() -> None:
-    assert refusal(parse_coins("top:10000"), QUARTERS, DEMO) == (
-        "the top 10,000 every 15 minutes need more calls than the source allows: 40 calls an "
-        "update (one for 250 coins) x 2,976 updates make 40 calls a minute, or 2 minutes for each, "
-        "and 119,040 in 31 days; allowed are 30 a minute and 10,000 a month "
-        "(COINGECKO_CALLS_PER_MINUTE, COINGECKO_CALLS_PER_MONTH). Within them are: top:750 with "
-        "this CRON_SCHEDULE; or these coins with CRON_SCHEDULE=0 */4 * * * (every 4 hours)"
+    assert budget_error(parse_coins("top:10000"), QUARTERS, DEMO) == (
+        "the top 10,000 every 15 minutes need more calls than the source allows: 40 calls per "
+        "update (one per 250 coins) x 2,976 updates are 40 calls a minute, or 2 minutes per "
+        "update, and 119,040 in 31 days; the source allows 30 calls a minute and 10,000 a month "
+        "(COINGECKO_CALLS_PER_MINUTE, COINGECKO_CALLS_PER_MONTH). Use top:750 with this "
+        "CRON_SCHEDULE, or these coins with CRON_SCHEDULE=0 */4 * * * (every 4 hours)"
     )
 
 
@@ -65,13 +65,16 @@ def test_an_update_may_take_minutes_but_not_until_the_next() -> None:
     everything, limited = parse_coins("top:20000"), Budget(30, None)
     # Then three turns of a little over a minute fit into 15 minutes, and not into 3
     assert limited.duration(80) == timedelta(minutes=3, seconds=45)
-    assert refusal(everything, QUARTERS, limited) is None
-    told = refusal(everything, "*/3 * * * *", limited)
+    assert budget_error(everything, QUARTERS, limited) is None
+    told = budget_error(everything, "*/3 * * * *", limited)
     assert told is not None
-    assert "make 80 calls a minute, or 4 minutes for each; allowed are 30 a minute" in told
+    assert (
+        "are 80 calls a minute, or 4 minutes per update; the source allows 30 calls a minute"
+        in told
+    )
     # and 5 calls a minute bring 15,000 coins
-    assert refusal(parse_coins("top:15000"), QUARTERS, Budget(5, None)) is None
-    told = refusal(everything, QUARTERS, Budget(5, None))
+    assert budget_error(parse_coins("top:15000"), QUARTERS, Budget(5, None)) is None
+    told = budget_error(everything, QUARTERS, Budget(5, None))
     assert told is not None
     assert told.endswith("these coins with CRON_SCHEDULE=*/20 * * * * (every 20 minutes)")
 
@@ -79,23 +82,23 @@ def test_an_update_may_take_minutes_but_not_until_the_next() -> None:
 def test_the_nearest_that_fits_does_fit() -> None:
     # Given what only a slower schedule brings within the month
     coins = parse_coins("bitcoin,top:5000")
-    told = refusal(coins, QUARTERS, DEMO)
+    told = budget_error(coins, QUARTERS, DEMO)
     assert told is not None
     assert told.endswith(
         "top:500 with this CRON_SCHEDULE; or these coins with CRON_SCHEDULE=0 */2 * * * "
         "(every 2 hours)"
     )
     # Then
-    assert refusal(parse_coins("bitcoin,top:500"), QUARTERS, DEMO) is None
-    assert refusal(parse_coins("bitcoin,top:750"), QUARTERS, DEMO) is not None
-    assert refusal(coins, "0 */2 * * *", DEMO) is None
-    assert refusal(coins, "0 * * * *", DEMO) is not None
+    assert budget_error(parse_coins("bitcoin,top:500"), QUARTERS, DEMO) is None
+    assert budget_error(parse_coins("bitcoin,top:750"), QUARTERS, DEMO) is not None
+    assert budget_error(coins, "0 */2 * * *", DEMO) is None
+    assert budget_error(coins, "0 * * * *", DEMO) is not None
 
 
 def test_a_limit_that_nothing_meets_says_so() -> None:
-    told = refusal(parse_coins("top:500"), "*/10 * * * * *", Budget(1, 10))
+    told = budget_error(parse_coins("top:500"), "*/10 * * * * *", Budget(1, 10))
     assert told is not None
-    assert told.endswith("Fewer coins, or another plan, are needed")
+    assert told.endswith("Use fewer coins, or a larger plan")
 
 
 def test_a_limit_that_is_given_goes_before_the_plans() -> None:
@@ -119,5 +122,7 @@ def test_a_source_on_this_machine_has_the_limits_that_are_given() -> None:
 
 
 def test_settings_that_need_too_many_calls_do_not_load() -> None:
-    with pytest.raises(ValueError, match=r"119,040 in 31 days; allowed are 30 a minute"):
+    with pytest.raises(
+        ValueError, match=r"119,040 in 31 days; the source allows 30 calls a minute"
+    ):
         Settings(coins="top:10000", coingecko_plan="demo", coingecko_api_key="CG-x")  # type: ignore[arg-type]

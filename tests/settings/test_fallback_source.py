@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from settings import Settings
-from settings.fallback_source import CURRENCIES, refusal
+from settings.model import FALLBACK_CURRENCIES, fallback_error
 
 
 def test_it_is_off_by_default() -> None:
@@ -14,12 +14,12 @@ def test_it_is_off_by_default() -> None:
 @pytest.mark.parametrize("currency", ["usd", "eur", "krw", "isk"])
 def test_currencies_that_it_knows(currency: str) -> None:
     assert Settings(second_source="coinpaprika", currency=currency).currency == currency
-    assert len(CURRENCIES) == 40
+    assert len(FALLBACK_CURRENCIES) == 40
 
 
 @pytest.mark.parametrize("currency", ["btc", "eth"])
 def test_a_currency_in_which_it_rounds_low_prices_away_is_refused(currency: str) -> None:
-    assert refusal(None, currency) is None
+    assert fallback_error(None, currency) is None
     with pytest.raises(ValidationError) as raised:
         Settings(second_source="coinpaprika", currency=currency)
     assert (
@@ -40,7 +40,7 @@ def test_with_no_currency_of_great_value_is_it_used(currency: str) -> None:
 
 
 def test_a_currency_that_it_does_not_know_is_refused_with_what_to_do() -> None:
-    assert refusal(None, "xdr") is None
+    assert fallback_error(None, "xdr") is None
     with pytest.raises(ValidationError) as raised:
         Settings(second_source="coinpaprika", currency="xdr")
     assert (
@@ -55,4 +55,4 @@ def test_a_currency_that_it_does_not_know_is_refused_with_what_to_do() -> None:
 )
 def test_a_simulated_price_is_never_marked_as_a_real_one(market: str, label: str) -> None:
     made = Settings.model_validate({"second_source": "coinpaprika", "market": market})
-    assert made.second_label == label
+    assert made.fallback_label == label

@@ -71,7 +71,7 @@ def test_without_anything_set_the_defaults_are_in_force(environ: dict[str, str])
 def test_a_real_source_is_never_marked_as_simulated(
     environ: dict[str, str], market: str, url: str, named: str | None
 ) -> None:
-    reason = load(environ | {"MARKET": market, "COINGECKO_API_URL": url}).mislabelling
+    reason = load(environ | {"MARKET": market, "COINGECKO_API_URL": url}).market_mismatch
     assert reason is None if named is None else f"COINGECKO_API_URL is {named}:" in str(reason)
 
 
@@ -79,8 +79,8 @@ def test_a_real_source_is_never_marked_as_simulated(
     ("name", "value", "allowed"),
     [
         ("COINS", "", None),
-        ("COINS", "bitcoin,,ethereum", "'' is no coin id"),
-        ("COINS", "top:0", "'top:0': after top: comes a number from 1 to 20000"),
+        ("COINS", "bitcoin,,ethereum", "'' is not a coin id"),
+        ("COINS", "top:0", "'top:0': top: needs a number from 1 to 20000"),
         ("COINS", "top:20001", "a number from 1 to 20000"),
         ("COINS", "bit\ncoin", "printable"),
         ("COINS", "x" * 129, "1 to 128"),
@@ -91,7 +91,7 @@ def test_a_real_source_is_never_marked_as_simulated(
         ("CRON_SCHEDULE", "* * * * * * *", "five cron fields, or six"),
         ("CRON_SCHEDULE", "60 * * * *", "five cron fields, or six"),
         ("CRON_SCHEDULE", "@hourly", "five cron fields, or six"),
-        ("CRON_SCHEDULE", "0 0 30 2 *", "a schedule whose day comes"),
+        ("CRON_SCHEDULE", "0 0 30 2 *", "a schedule whose day exists"),
         ("MARKET", "bear", "'live', 'demo' or 'replay'"),
         ("COINGECKO_API_URL", "ftp://example.org", "http:// or https://"),
         ("SECOND_SOURCE", "kraken", "Input should be 'coinpaprika'"),
@@ -219,12 +219,12 @@ def test_names_that_are_no_setting(environ: dict[str, str], errors: Errors) -> N
     told = errors(KOINX_HOM="x", COINGECKO_KEY=SECRET, PATH="/bin", API_KEYS="k")
     # Then
     assert told == [
-        "API_PROT in .env is no setting; did you mean API_PORT?",
-        "foo in .env is no setting",
-        "coins in .env is no setting; did you mean COINS?",
-        "KOINX_HOM in the environment is no setting; did you mean KOINX_HOME?",
-        "COINGECKO_KEY in the environment is no setting; did you mean COINGECKO_API_KEY?",
-        "API_KEYS in the environment is no setting; did you mean API_KEY?",
+        "Unknown setting API_PROT in .env; did you mean API_PORT?",
+        "Unknown setting foo in .env",
+        "Unknown setting coins in .env; did you mean COINS?",
+        "Unknown setting KOINX_HOM in the environment; did you mean KOINX_HOME?",
+        "Unknown setting COINGECKO_KEY in the environment; did you mean COINGECKO_API_KEY?",
+        "Unknown setting API_KEYS in the environment; did you mean API_KEY?",
     ]
 
 
@@ -348,7 +348,7 @@ def test_a_password_that_would_be_taken_for_a_port_or_a_path_is_refused(
 
 def test_a_file_that_is_named_must_be_there(environ: dict[str, str], errors: Errors) -> None:
     environ["KOINX_ENV_FILE"] = "/nowhere/production.env"
-    assert errors() == ["KOINX_ENV_FILE=/nowhere/production.env: there is no such file"]
+    assert errors() == ["KOINX_ENV_FILE=/nowhere/production.env: file not found"]
 
 
 def test_home_is_found_whatever_else_is_wrong(environ: dict[str, str]) -> None:

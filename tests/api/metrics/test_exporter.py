@@ -116,7 +116,7 @@ def test_calls_to_the_source_where_they_are_limited(settings: Settings) -> None:
     on: Services = app.extensions[EXTENSION]
     assert on.calls is not None
     for _ in range(3):
-        on.calls.take(lambda: 1)
+        on.calls.acquire(lambda: 1)
     found = families(app.test_client())
     assert found["koinx_source_calls"] == {("minute",): 3, ("month",): 3}
     assert found["koinx_source_calls_left"] == {("minute",): 27, ("month",): 9_997}

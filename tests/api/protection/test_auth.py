@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 
-from access.login_attempts import GUESSES_PER_MINUTE
+from access.login_attempts import ATTEMPTS_PER_MINUTE
 from api.app import create_app
 from api.extensions import EXTENSION
 from api.protection.auth import restricted
@@ -122,7 +122,7 @@ def guess(app: Flask, address: str, key: str, **headers: str) -> tuple[int, str 
 
 @pytest.mark.row("guessing")
 def test_after_ten_wrong_keys_none_of_the_address_is_looked_at(guarded_app: Flask) -> None:
-    for number in range(GUESSES_PER_MINUTE):
+    for number in range(ATTEMPTS_PER_MINUTE):
         assert guess(guarded_app, "192.0.2.7", f"wrong-{number}") == (401, None)
     for key in ("wrong-0", "another", KEY):
         status, wait = guess(guarded_app, "192.0.2.7", key)
@@ -136,7 +136,7 @@ def test_after_ten_wrong_keys_none_of_the_address_is_looked_at(guarded_app: Flas
 def test_all_processes_count_together(guarded_app: Flask, settings: Settings) -> None:
     other = create_app(settings.model_copy(update={"api_key": SecretStr(KEY)}))
     other.add_url_rule("/restricted", view_func=restricted(lambda: ""), methods=["POST"])
-    for number in range(GUESSES_PER_MINUTE):
+    for number in range(ATTEMPTS_PER_MINUTE):
         app = (guarded_app, other)[number % 2]
         assert guess(app, "192.0.2.7", f"wrong-{number}")[0] == 401
     assert [guess(app, "192.0.2.7", KEY)[0] for app in (guarded_app, other)] == [429, 429]
@@ -148,7 +148,7 @@ def test_who_guesses_through_a_proxy_of_this_machine_locks_out_nobody_here(
     guarded_app: Flask,
 ) -> None:
     through = {"X_Forwarded_For": "198.51.100.1"}
-    for number in range(GUESSES_PER_MINUTE):
+    for number in range(ATTEMPTS_PER_MINUTE):
         assert guess(guarded_app, "127.0.0.1", f"wrong-{number}", **through)[0] == 401
     assert guess(guarded_app, "127.0.0.1", KEY, **through)[0] == 429
     assert guess(guarded_app, "127.0.0.1", KEY) == (200, None)
@@ -160,7 +160,7 @@ def test_who_guesses_on_this_machine_learns_nothing_and_locks_out_nobody(
 ) -> None:
     foreign = {"Host": "rebound.example"}  # which the right key alone gets past
     assert guess(guarded_app, "127.0.0.1", KEY, **foreign)[0] == 200
-    for number in range(GUESSES_PER_MINUTE):
+    for number in range(ATTEMPTS_PER_MINUTE):
         assert guess(guarded_app, "127.0.0.1", f"wrong-{number}", **foreign)[0] == 403
     assert guess(guarded_app, "127.0.0.1", KEY, **foreign)[0] == 403
     assert guess(guarded_app, "127.0.0.1", KEY) == (200, None)
@@ -199,7 +199,7 @@ def test_where_every_call_needs_the_key_wrong_ones_of_this_machine_keep_nobody_o
     keyed_app: Flask,
 ) -> None:
     client = keyed_app.test_client()
-    for number in range(2 * GUESSES_PER_MINUTE):
+    for number in range(2 * ATTEMPTS_PER_MINUTE):
         assert client.get("/v1/updates", headers={"X-API-Key": f"{number}"}).status_code == 401
     assert client.get("/v1/updates", headers={"X-API-Key": KEY}).status_code == 200
     assert guess(keyed_app, "192.0.2.7", "wrong")[0] in {401, 404}
@@ -215,7 +215,7 @@ def test_where_every_call_needs_the_key_guesses_from_elsewhere_are_counted(
 ) -> None:
     client, there = keyed_app.test_client(), {"REMOTE_ADDR": "192.0.2.7"}
     proxied = {"X-Forwarded-For": "192.0.2.8"}
-    for number in range(GUESSES_PER_MINUTE):
+    for number in range(ATTEMPTS_PER_MINUTE):
         wrong = {"X-API-Key": f"{number}"}
         assert client.get("/stats", headers=wrong, environ_base=there).status_code == 401
         assert client.get("/stats", headers=wrong | proxied).status_code == 401

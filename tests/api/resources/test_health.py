@@ -102,7 +102,7 @@ def test_a_full_disk_is_named_with_what_to_do(client: FlaskClient, settings: Set
         assert answer.json["dependencies"]["disk"] == {
             "ready": False,
             "error": f"{folder} is on a disk with 0 MB free, 2 MB are needed: make room there, "
-            "and all goes on by itself",
+            "and KoinX continues automatically",
         }
         refused = client.post("/v1/updates")
         assert refused.status_code == 503

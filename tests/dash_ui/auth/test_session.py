@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from access.login_attempts import GUESSES_PER_MINUTE
+from access.login_attempts import ATTEMPTS_PER_MINUTE
 from bench.harness.system import System
 from dash_ui.app import create_app
 from dash_ui.auth.login_link import LINK_LIFETIME, create_link
@@ -253,7 +253,7 @@ def test_after_ten_wrong_passwords_none_of_the_address_is_looked_at(tmp_path: Pa
     client = dashboard(tmp_path)
     opened = dashboard(tmp_path)
     opened.get(linked(tmp_path))
-    for number in range(GUESSES_PER_MINUTE):
+    for number in range(ATTEMPTS_PER_MINUTE):
         assert client.get("/", auth=("", f"wrong-{number}")).status_code == 401
     for password in ("another", PASSWORD):
         refused = client.get("/", auth=("", password))
@@ -272,7 +272,7 @@ def test_nobody_s_guesses_keep_out_who_has_given_the_password(tmp_path: Path) ->
     owner = dashboard(tmp_path)
     assert owner.get("/", auth=("", PASSWORD)).status_code == 200
     stranger = owner.application.test_client()
-    for number in range(GUESSES_PER_MINUTE + 1):
+    for number in range(ATTEMPTS_PER_MINUTE + 1):
         stranger.get("/", auth=("", f"wrong-{number}"))
     assert stranger.get("/", auth=("", PASSWORD)).status_code == 429
     assert owner.get("/", auth=("", PASSWORD)).status_code == 200
@@ -282,7 +282,7 @@ def test_nobody_s_guesses_keep_out_who_has_given_the_password(tmp_path: Path) ->
 def test_guesses_through_a_proxy_keep_nobody_out_who_is_at_the_machine(tmp_path: Path) -> None:
     client = dashboard(tmp_path)
     proxied = {"X-Forwarded-For": "203.0.113.9"}
-    for number in range(GUESSES_PER_MINUTE):
+    for number in range(ATTEMPTS_PER_MINUTE):
         client.get("/", auth=("", f"wrong-{number}"), headers=proxied)
     assert client.get("/", auth=("", PASSWORD), headers=proxied).status_code == 429
     assert client.get("/", auth=("", PASSWORD)).status_code == 200
@@ -290,7 +290,7 @@ def test_guesses_through_a_proxy_keep_nobody_out_who_is_at_the_machine(tmp_path:
 
 def test_a_browser_that_goes_on_with_an_old_password_is_not_locked_out(tmp_path: Path) -> None:
     client = dashboard(tmp_path)
-    for _ in range(3 * GUESSES_PER_MINUTE):
+    for _ in range(3 * ATTEMPTS_PER_MINUTE):
         assert client.post("/_dash-update-component", auth=("", "of last year")).status_code == 401
     assert client.get("/", auth=("", PASSWORD)).status_code == 200
 
