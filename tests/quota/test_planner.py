@@ -85,7 +85,7 @@ def test_the_nearest_that_fits_does_fit() -> None:
     told = budget_error(coins, QUARTERS, DEMO)
     assert told is not None
     assert told.endswith(
-        "top:500 with this CRON_SCHEDULE; or these coins with CRON_SCHEDULE=0 */2 * * * "
+        "top:500 with this CRON_SCHEDULE, or these coins with CRON_SCHEDULE=0 */2 * * * "
         "(every 2 hours)"
     )
     # Then
