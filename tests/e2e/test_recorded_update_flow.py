@@ -12,12 +12,13 @@ import requests
 from playwright.sync_api import Browser
 
 from bench.harness.browser import checked
-from bench.harness.services import RECORDED, SimulatorControl, wait_until
+from bench.harness.services import SimulatorControl, wait_until
 from bench.harness.system import running
 from simulator.app import create_simulator
 from simulator.market import Market
 from simulator.server import serving
 from tests.harness import shown_numbers
+from tests.harness.recordings import COINGECKO, WHOLE
 
 PAGES = 12
 PATTERN = "markets_usd_page1_2025-12-14T*_run.json"
@@ -25,10 +26,8 @@ Row = dict[str, Any]
 
 
 def recorded(folder: Path) -> list[list[Row]]:
-    """The twelve recorded pages, copied to `folder`; skips where they are not at hand."""
-    files = sorted(RECORDED.glob(PATTERN))
-    if not files:
-        pytest.skip(f"no recorded pages: {RECORDED} is not there")
+    """The twelve recorded pages, copied to `folder`."""
+    files = sorted(COINGECKO.glob(PATTERN))
     assert len(files) == PAGES
     for file in files:
         shutil.copy(file, folder)
@@ -59,8 +58,8 @@ def _moved(url: str, before: str) -> bool:
     return bool(row["last_updated"] != before)
 
 
-# The simulator's pages stand in where there are no recorded ones.
-@pytest.mark.parametrize("make", [recorded] if RECORDED.exists() else [recorded, simulated])
+# The simulator's pages stand in where the recorded ones are excerpts.
+@pytest.mark.parametrize("make", [recorded if WHOLE else simulated])
 def test_every_quote_once_and_every_answer_as_calculated(
     make: Any, tmp_path: Path, browser: Browser
 ) -> None:

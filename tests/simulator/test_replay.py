@@ -9,8 +9,7 @@ from market.sources import lenient_json
 from simulator.replay import Replay, ReplayError
 from simulator.rows import Query
 from simulator.server import encode
-
-RECORDED = Path(__file__).parents[3] / "shared" / "data" / "coingecko"
+from tests.harness.recordings import COINGECKO
 
 
 @pytest.fixture
@@ -123,9 +122,7 @@ def test_a_folder_without_pages_is_named(tmp_path: Path) -> None:
 
 
 def test_every_recorded_page_is_served_as_recorded() -> None:
-    if not RECORDED.exists():
-        pytest.skip(f"no recorded replies in {RECORDED}")
-    replay = Replay(RECORDED)
-    for path in sorted(RECORDED.glob("*markets*.json")):
+    replay = Replay(COINGECKO)
+    for path in sorted(COINGECKO.glob("*markets*.json")):
         served = replay.markets(Query(per_page=250, key="k"), 0)
         assert json.dumps(served) == json.dumps(json.loads(path.read_bytes()))

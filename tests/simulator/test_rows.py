@@ -2,7 +2,6 @@
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,9 +25,9 @@ from simulator.rows import (
 )
 from simulator.timestamps import DAY, HOUR, MINUTE, SECOND, iso
 from tests.harness.coinpaprika import TICKER
+from tests.harness.recordings import COINGECKO
 
 NOW = 1_795_383_000_123
-RECORDED = Path(__file__).parents[3] / "shared" / "data" / "coingecko"
 DAY_FIELDS = (
     "high_24h",
     "low_24h",
@@ -41,10 +40,7 @@ MARKET = Market()
 
 
 def _recorded(name: str) -> Any:
-    path = RECORDED / name
-    if not path.exists():
-        pytest.skip(f"no recorded reply {name}")
-    return json.loads(path.read_bytes())
+    return json.loads((COINGECKO / name).read_bytes())
 
 
 @settings(deadline=None)
@@ -125,9 +121,7 @@ def test_rows_have_the_recorded_keys_in_the_recorded_order() -> None:
 
 def test_fields_have_only_recorded_types() -> None:
     types: dict[str, set[type]] = {}
-    if not RECORDED.exists():
-        pytest.skip(f"no recorded replies in {RECORDED}")
-    for path in sorted(RECORDED.glob("markets_*.json")):
+    for path in sorted(COINGECKO.glob("markets_*.json")):
         for row in json.loads(path.read_bytes()):
             for key, value in row.items():
                 types.setdefault(key, set()).add(type(value))

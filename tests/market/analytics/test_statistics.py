@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.harness.services import RECORDED
 from market.analytics.statistics import (
     Undefined,
     coefficient_of_variation,
@@ -28,6 +27,7 @@ from market.analytics.statistics import (
     volatility,
     yearly_volatility,
 )
+from tests.harness.recordings import COINGECKO
 
 Measure = Callable[[Sequence[float]], float]
 
@@ -77,9 +77,8 @@ def test_random_walks_have_the_deviation_that_python_says(scale: float) -> None:
 
 
 def test_recorded_prices_have_the_deviation_that_python_says() -> None:
-    charts = sorted(RECORDED.glob("market_chart*.json"))
-    if not charts:
-        pytest.skip(f"no recorded charts in {RECORDED}")
+    charts = sorted(COINGECKO.glob("market_chart*.json"))
+    assert charts
     for chart in charts:
         prices = [price for _, price in json.loads(chart.read_bytes())["prices"]]
         for window in (prices[-100:], prices):

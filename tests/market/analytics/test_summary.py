@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bench.harness.services import RECORDED
 from market.analytics.bootstrap import Interval
 from market.analytics.summary import measures
+from tests.harness.recordings import COINGECKO
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -64,9 +64,8 @@ def agreed(prices: Sequence[float], times: Sequence[datetime]) -> Interval | Non
 
 
 def test_recorded_prices_have_the_measures_that_others_say() -> None:
-    charts = sorted(RECORDED.glob("market_chart*.json"))
-    if not charts:
-        pytest.skip(f"no recorded charts in {RECORDED}")
+    charts = sorted(COINGECKO.glob("market_chart*.json"))
+    assert charts
     without_interval = set()
     for chart in charts:
         points = json.loads(chart.read_bytes())["prices"][-300:]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from bench.harness.services import RECORDED, keep, quote
+from bench.harness.services import keep, quote
 from market.ingest.outlier_filter import Sieve
 from market.ingest.quarantine import Held
 from market.ingest.run_update import Outcome, carry_out
@@ -27,6 +27,7 @@ from settings import parse_coins
 from simulator.app import create_simulator
 from simulator.replay import Replay
 from simulator.server import serving
+from tests.harness.recordings import COINGECKO
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 PAST = [100.0, 100.5, 101.0, 100.2]
@@ -258,11 +259,10 @@ def test_without_the_lease_nothing_is_held(system: Make, monkeypatch: pytest.Mon
     assert on.held() == []
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason=f"no recorded charts: {RECORDED}")
 def test_the_collapse_of_terra_luna_is_stored_whole(
     tmp_path: Path, database: Database[Document]
 ) -> None:
-    (path,) = RECORDED.glob("market_chart_terra-luna_*.json")
+    (path,) = COINGECKO.glob("market_chart_terra-luna_*.json")
     chart = [
         (datetime.fromtimestamp(milliseconds / 1000, UTC), price)
         for milliseconds, price in json.loads(path.read_bytes())["prices"]

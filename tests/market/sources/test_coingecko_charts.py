@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from bench.harness.services import RECORDED
 from market.sources.coingecko_charts import (
     DAY,
     HOUR,
@@ -16,6 +15,7 @@ from market.sources.coingecko_charts import (
     parse_chart,
     step_of,
 )
+from tests.harness.recordings import COINGECKO
 
 NOW = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 T0 = 1_763_800_000_000  # 2025-11-22, in milliseconds
@@ -26,9 +26,8 @@ def chart(*prices: Any, caps: Any = None, volumes: Any = None) -> dict[str, Any]
 
 
 def recorded() -> list[Any]:
-    found = sorted(RECORDED.glob("market_chart_*.json"))
-    skip = pytest.mark.skipif(not found, reason=f"no recorded charts in {RECORDED}")
-    return [pytest.param(path, marks=skip, id=path.stem) for path in found or [RECORDED]]
+    found = sorted(COINGECKO.glob("market_chart_*.json"))
+    return [pytest.param(path, id=path.stem) for path in found]
 
 
 @pytest.mark.parametrize("path", recorded())
