@@ -1,7 +1,7 @@
-"""One NATS connection with one event loop thread for each process.
+"""Provides one NATS connection with one event loop thread for each process.
 
-nats-py has no synchronous client. A connection made before a fork times out in the child, so
-whoever calls after a fork gets a new loop and a new connection.
+nats-py has no synchronous client. A connection made before a fork times out in the child, so a
+forked process gets a new loop and a new connection.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ log = logs.get(__name__)
 Result = TypeVar("Result")
 
 CONNECT_SECONDS = 2
-PING_SECONDS = 5  # with two outstanding pings a half-open connection is noticed in 20 s
+PING_SECONDS = 5  # with two outstanding pings, a half-open connection is detected within 20 s
 DRAIN_SECONDS = 5.0
-ANSWER_SECONDS = 1.0
+FLUSH_SECONDS = 1.0
 
 
 def split_credentials(url: str) -> tuple[str, dict[str, Any]]:
-    """An address without its credentials, and those as nats-py takes them: it decodes no %2F."""
+    """Splits an address into its URL and its decoded credentials: nats-py decodes no %2F."""
     parts = urlsplit(url)
     before, _, host = parts.netloc.rpartition("@")
     address = parts._replace(netloc=host).geturl()
@@ -44,16 +44,16 @@ class NotConnected(Exception):
 
 
 def is_cancelled() -> bool:
-    """Whether the running task itself was cancelled.
+    """Returns whether the running task itself was cancelled.
 
-    Else it was what the task waited for: nats-py cancels that with the connection.
+    Otherwise nats-py cancelled what the task waited for, together with the connection.
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 class Connection:
-    """Runs coroutines on this process's NATS connection, which is made at the first use."""
+    """Runs coroutines on this process's NATS connection, which the first use creates."""
 
     def __init__(self, url: str, name: str) -> None:
         self._url = url
@@ -66,7 +66,7 @@ class Connection:
         self._connecting: asyncio.Lock | None = None
 
     def run(self, work: Callable[[Client], Awaitable[Result]], timeout: float) -> Result:
-        """What `work(client)` returns. Raises NotConnected, TimeoutError, or what it raises."""
+        """Returns the result of `work(client)`; raises NotConnected, TimeoutError, or its error."""
         future = asyncio.run_coroutine_threadsafe(self._with_client(work, timeout), self.loop())
         try:
             return future.result(timeout + 1)
@@ -75,22 +75,22 @@ class Connection:
             raise
 
     def start(self, work: Callable[[Client], Awaitable[Result]], timeout: float) -> None:
-        """Begins what `run` does, and does not wait for it; what it raises is lost."""
+        """Starts `work(client)` without waiting for it; its errors are dropped."""
         asyncio.run_coroutine_threadsafe(self._with_client(work, timeout), self.loop())
 
-    def keep_running(self, work: Coroutine[Any, Any, None], what: str) -> Future[None]:
-        """Begins what runs until it is cancelled; if an error ends it, the log says so."""
+    def keep_running(self, work: Coroutine[Any, Any, None], name: str) -> Future[None]:
+        """Starts a coroutine that runs until it is cancelled; logs an error that ends it."""
 
-        def tell(ended: Future[None]) -> None:
+        def log_error(ended: Future[None]) -> None:
             if not ended.cancelled() and (error := ended.exception()) is not None:
-                log.critical("ended by an error", of=what, exc_info=error)
+                log.critical("background task failed", task=name, exc_info=error)
 
         running = asyncio.run_coroutine_threadsafe(work, self.loop())
-        running.add_done_callback(tell)
+        running.add_done_callback(log_error)
         return running
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        """This process's event loop, running in its own thread."""
+        """Returns this process's event loop, which runs in its own thread."""
         with self._lock:
             if self._process != os.getpid() or self._loop is None:
                 self._process = os.getpid()
@@ -104,7 +104,7 @@ class Connection:
             return self._loop
 
     async def client(self) -> Client:
-        """The connected client; call it on the loop. Raises NotConnected."""
+        """Returns the connected client; call it on the loop. Raises NotConnected."""
         assert self._connecting is not None
         async with self._connecting:
             if self._client is None or self._client.is_closed:
@@ -112,7 +112,7 @@ class Connection:
             return self._client
 
     def close(self) -> None:
-        """Drains the connection and ends the loop's thread; does nothing in a forked child."""
+        """Drains the connection and stops the loop's thread; does nothing in a forked child."""
         with self._lock:
             loop, thread = self._loop, self._thread
             if loop is None or thread is None or self._process != os.getpid():
@@ -143,11 +143,11 @@ class Connection:
         address, credentials = split_credentials(self._url)
         failures: list[Exception] = []
 
-        async def note(error: Exception) -> None:
+        async def on_error(error: Exception) -> None:
             if self._client is client:
-                log.warning("NATS failed", reason=plain(error))
+                log.warning("NATS connection failed", reason=plain(error))
             else:
-                failures.append(error)  # why the connection was not made; told with NotConnected
+                failures.append(error)  # the reason that NotConnected reports
 
         try:
             await asyncio.wait_for(
@@ -160,7 +160,7 @@ class Connection:
                     max_outstanding_pings=2,
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=1,
-                    error_cb=note,
+                    error_cb=on_error,
                 ),
                 CONNECT_SECONDS,
             )
@@ -170,7 +170,7 @@ class Connection:
                 f"NATS could not be reached: {str(reason) or type(reason).__name__}"
             ) from error
         finally:
-            if not client.is_connected:  # cancelled included: its socket would stay open
+            if not client.is_connected:  # also if cancelled: its socket would stay open
                 with contextlib.suppress(Exception):
                     await client.close()
         return client
@@ -178,30 +178,32 @@ class Connection:
     async def _drain(self) -> None:
         client = self._client
         if client is not None and not client.is_closed:
-            # Cancelled: nats-py's own futures, when the connection is lost meanwhile.
+            # CancelledError: of nats-py's own futures, if the connection is lost meanwhile.
             lost = (TimeoutError, NatsError, OSError, asyncio.CancelledError)
             with contextlib.suppress(*lost):
                 if client.is_connected:
-                    # A server that is frozen, or out of reach, has nothing to be drained to, and
-                    # nats-py waits 10 s for it, cancelled or not.
-                    await asyncio.wait_for(client.flush(), ANSWER_SECONDS)
+                    # First see whether the server answers: nats-py waits 10 s to drain to a frozen
+                    # or unreachable one, cancelled or not.
+                    await asyncio.wait_for(client.flush(), FLUSH_SECONDS)
                     await asyncio.wait_for(client.drain(), DRAIN_SECONDS)
             with contextlib.suppress(*lost):
                 await client.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
-        # Cancelled is not ended: a loop that stops before leaves them behind, half done.
+        # Cancelled tasks have not ended yet: stopping the loop now would leave them half done.
         await asyncio.gather(*others, return_exceptions=True)
 
 
 def _run_on(loop: asyncio.AbstractEventLoop) -> None:
-    """Runs the loop until it is stopped. An exit that a callback asks for breaks it off: without
-    it this process would hear nothing more, and whoever waits for NATS would wait in vain."""
+    """Runs the loop until it is stopped, also after a callback raised SystemExit.
+
+    Otherwise this process would receive nothing more, and callers would wait for NATS forever.
+    """
     while True:
         try:
             loop.run_forever()
         except BaseException as error:
-            log.critical("the loop was broken off, and goes on", exc_info=error)
+            log.critical("event loop interrupted and resumed", exc_info=error)
         else:
             return

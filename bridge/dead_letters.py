@@ -1,4 +1,4 @@
-"""Messages that were set aside, kept with their reason so that they can be read."""
+"""Stores unreadable messages with the reason, and lists them."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bridge.connection import Connection
 from bridge.events import DEAD
 from bridge.streams import DEAD_LETTERS
 
-HEAD_BYTES = 4096  # the whole, with its header, could exceed NATS's greatest payload
+HEAD_BYTES = 4096  # the whole message plus its header could exceed NATS's maximum payload
 SECONDS = 5.0
 
 
@@ -28,7 +28,7 @@ class DeadLetter:
 
 
 async def put(client: Client, data: bytes, *, sequence: int, at: datetime, reason: str) -> None:
-    """Keeps a message; the same sequence twice is kept once."""
+    """Stores a message; the same sequence is stored once."""
     letter = {
         "reason": reason,
         "sequence": sequence,
@@ -46,7 +46,7 @@ async def put(client: Client, data: bytes, *, sequence: int, at: datetime, reaso
 
 
 def count(connection: Connection) -> int:
-    """How many messages are set aside."""
+    """Returns the number of dead letters."""
 
     async def work(client: Client) -> int:
         info = await client.jetstream().stream_info(DEAD_LETTERS)
@@ -56,7 +56,7 @@ def count(connection: Connection) -> int:
 
 
 def newest(connection: Connection, limit: int = 20) -> list[DeadLetter]:
-    """The newest messages that were set aside, newest first."""
+    """Returns the newest dead letters, newest first."""
 
     async def work(client: Client) -> list[DeadLetter]:
         js = client.jetstream()
@@ -68,7 +68,7 @@ def newest(connection: Connection, limit: int = 20) -> list[DeadLetter]:
             try:
                 message = await js.get_msg(DEAD_LETTERS, sequence)
             except NotFoundError:
-                continue  # dropped since, the stream being full
+                continue  # dropped meanwhile by the full stream
             letters.append(_letter(message))
         return letters
 
@@ -81,7 +81,7 @@ def _letter(message: RawStreamMsg) -> DeadLetter:
         fields = json.loads(data)
         return DeadLetter(**fields | {"at": datetime.fromisoformat(fields["at"])})
     except (ValueError, TypeError, KeyError, RecursionError):
-        # Any client of NATS can write here; it must not hide the others.
+        # Any NATS client can write here; its message must not hide the others.
         head = data[:HEAD_BYTES].decode("utf-8", "replace")
         at = message.time or datetime.now(UTC)
-        return DeadLetter("it was not set aside by KoinX", message.seq or 0, len(data), at, head)
+        return DeadLetter("not written by KoinX", message.seq or 0, len(data), at, head)

@@ -1,4 +1,4 @@
-"""The events on NATS: their subjects, their types, and how they are encoded."""
+"""Defines the events on NATS: their subjects, types and encoding."""
 
 import json
 import re
@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-REQUESTED = "crypto.update"  # kept by JetStream until one API process has entered it
-FINISHED = "crypto.updated"  # plain NATS: news for whoever listens
-DEAD = "crypto.dead"  # what could not be read, with its reason
+REQUESTED = "crypto.update"  # JetStream stores it until an API process has entered it
+FINISHED = "crypto.updated"  # plain NATS, for any subscriber
+DEAD = "crypto.dead"  # unreadable messages, with the reason
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
 MAX_BYTES = 64 * 1024
 
 
 class MalformedEvent(ValueError):
-    """A message that is no event of ours; the text is its reason."""
+    """The message is not a valid event; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequested:
-    """Quotes are to be fetched. A scheduled event's `id` is its slot's; None: none came along."""
+    """Requests an update. The `id` of a scheduled event is its slot's; None if it has none."""
 
     id: str | None = None
     timestamp: datetime | None = None
 
     def encode(self) -> bytes:
-        """The event as JSON; the seed's `trigger` first."""
+        """Encodes the event as JSON; the `trigger` of the original KoinX API comes first."""
         fields: dict[str, str] = {"trigger": "update"}
         if self.timestamp is not None:
             fields["timestamp"] = self.timestamp.astimezone(UTC).isoformat()
@@ -36,7 +36,7 @@ class UpdateRequested:
 
     @classmethod
     def decode(cls, data: bytes) -> "UpdateRequested":
-        """Reads a message; raises MalformedEvent with what is wrong and what is allowed."""
+        """Decodes a message; raises MalformedEvent with what is wrong and what is allowed."""
         fields = _object(data)
         if fields.get("trigger") != "update":
             raise MalformedEvent(
@@ -50,9 +50,9 @@ class UpdateRequested:
 
 @dataclass(frozen=True, slots=True)
 class UpdateFinished:
-    """An update ended, as `done`, `failed` or `missed`, with `stored` new quotes.
+    """Reports that an update ended as `done`, `failed` or `missed`, with `stored` new quotes.
 
-    `received`: so many can be read, and the update has not ended yet.
+    In state `received` that many quotes are readable, and the update continues.
     """
 
     id: str
@@ -60,16 +60,16 @@ class UpdateFinished:
     stored: int
 
     def encode(self) -> bytes:
-        """The event as JSON."""
+        """Encodes the event as JSON."""
         return json.dumps({"id": self.id, "state": self.state, "stored": self.stored}).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> "UpdateFinished":
-        """Reads a message; raises MalformedEvent."""
+        """Decodes a message; raises MalformedEvent."""
         fields = _object(data)
         name, state, stored = fields.get("id"), fields.get("state"), fields.get("stored")
         if not (isinstance(name, str) and isinstance(state, str) and isinstance(stored, int)):
-            raise MalformedEvent(f"no finished update: {_shown(fields)}")
+            raise MalformedEvent(f"not a finished update: {_shown(fields)}")
         return cls(name, state, stored)
 
 
@@ -79,9 +79,9 @@ def _object(data: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise MalformedEvent(f"no JSON: {type(error).__name__}") from None
+        raise MalformedEvent(f"not valid JSON: {type(error).__name__}") from None
     if not isinstance(fields, dict):
-        raise MalformedEvent(f"no JSON object but {_shown(fields)}")
+        raise MalformedEvent(f"not a JSON object but {_shown(fields)}")
     return fields
 
 
@@ -90,16 +90,16 @@ def _timestamp(value: Any) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-        # The seed's Date.toISOString ends in Z; a time without a zone is taken as UTC.
+        # JavaScript's Date.toISOString ends in Z; a time without a zone counts as UTC.
         moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
-        raise MalformedEvent(f"timestamp is {_shown(value)}, no ISO-8601 time") from None
+        raise MalformedEvent(f"timestamp is {_shown(value)}, not an ISO-8601 time") from None
     return moment
 
 
 def _shown(value: Any) -> str:
     try:
         text = json.dumps(value)
-    except RecursionError:  # the reader went as deep as it could, the writer cannot
+    except RecursionError:  # the parser accepts deeper nesting than the encoder
         text = "nested too deeply to be shown"
     return text if len(text) <= 80 else text[:77] + "..."

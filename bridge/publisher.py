@@ -1,4 +1,4 @@
-"""Publishes one event and waits for its acknowledgement."""
+"""Publishes events on NATS."""
 
 import time
 
@@ -17,7 +17,7 @@ PUBLISH_SECONDS = 10.0
 
 
 class NotPublished(Exception):
-    """No acknowledgement came: the event may or may not be stored."""
+    """No acknowledgement arrived: the event may or may not be stored."""
 
 
 def publish(
@@ -27,10 +27,10 @@ def publish(
     message_id: str | None = None,
     within: float = PUBLISH_SECONDS,
 ) -> int:
-    """The event's sequence in the stream, once JetStream has it on disk.
+    """Publishes an event until JetStream has it on disk; returns its sequence in the stream.
 
-    `message_id` goes as `Nats-Msg-Id`, the same in each try, so that a lost acknowledgement makes
-    no second event. Raises NotPublished after `within` seconds.
+    Each attempt carries the same `message_id` as `Nats-Msg-Id`, so a lost acknowledgement does not
+    duplicate the event. Raises NotPublished after `within` seconds.
     """
     headers: dict[str, str] | None = {Header.MSG_ID: message_id} if message_id else None
 
@@ -58,7 +58,7 @@ def publish(
 
 
 def publish_best_effort(connection: Connection, event: UpdateFinished) -> None:
-    """Sends what `announce` sends without waiting for NATS, and without a word should it fail."""
+    """Does as `publish_update_finished`, but neither waits for NATS nor reports a failure."""
 
     async def once(client: Client) -> None:
         await client.publish(FINISHED, event.encode())
@@ -67,9 +67,9 @@ def publish_best_effort(connection: Connection, event: UpdateFinished) -> None:
 
 
 def publish_update_finished(connection: Connection, event: UpdateFinished) -> None:
-    """Tells whoever listens that an update ended; raises NotPublished when NATS is out of reach.
+    """Publishes that an update ended; raises NotPublished if NATS is unreachable.
 
-    Plain NATS: it may be lost, and nothing may rest on it but speed.
+    It uses plain NATS, so the event may be lost: only speed may depend on it.
     """
 
     async def once(client: Client) -> None:
@@ -79,4 +79,4 @@ def publish_update_finished(connection: Connection, event: UpdateFinished) -> No
     try:
         connection.run(once, ACK_SECONDS)
     except (NatsError, NotConnected, TimeoutError, OSError) as error:
-        raise NotPublished(f"{FINISHED} was not sent: {plain(error)}") from error
+        raise NotPublished(f"{FINISHED} was not published: {plain(error)}") from error

@@ -1,4 +1,4 @@
-"""The streams and the durable consumer as they must be, made and compared."""
+"""Defines the streams and the durable consumer, and creates or updates them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ TAKE_OVER = (
     "python -m cli.migrate --take-over (with Compose: docker compose run --rm prepare "
     "python -m cli.migrate --take-over)"
 )
-OWNER = "koinx-database"  # in a stream's metadata: the database of the home that it works for
+OWNER = "koinx-database"  # in a stream's metadata: the database of the home that owns it
 HOME = "koinx-home"  # and the id that is kept in it: another MongoDB may have the same name
 SHOWN = 8  # characters of an id
 
@@ -34,9 +34,9 @@ EVENTS_CONFIG = StreamConfig(
     subjects=[REQUESTED],
     retention=RetentionPolicy.WORK_QUEUE,
     storage=StorageType.FILE,
-    duplicate_window=3600,  # longer than the longest slot: two beats make one event
+    duplicate_window=3600,  # longer than the longest slot, so two beats publish one event
     max_bytes=128 * 1024 * 1024,
-    discard=DiscardPolicy.NEW,  # full: the publisher is told, nothing accepted is dropped
+    discard=DiscardPolicy.NEW,  # when full, publishing fails, and no accepted event is dropped
 )
 DEAD_CONFIG = StreamConfig(
     name=DEAD_LETTERS,
@@ -49,16 +49,16 @@ DEAD_CONFIG = StreamConfig(
 CONSUMER_CONFIG = ConsumerConfig(
     durable_name=CONSUMER,
     ack_policy=AckPolicy.EXPLICIT,
-    # The open fetch of a process that died swallows the next message for this long. The handler
-    # only writes the ledger before it acks, so 5 s are plenty.
+    # The open fetch of a dead process holds the next message for this long. The handler only writes
+    # to the ledger before it acknowledges, so 5 s suffice.
     ack_wait=5,
     max_ack_pending=16,
-    max_deliver=-1,  # a good event is tried until the ledger has it
+    max_deliver=-1,  # a valid event is delivered until the ledger has it
 )
 
 
 class WrongStream(Exception):
-    """JetStream refuses to make a stream or consumer what it must be."""
+    """JetStream refuses the configuration of a stream or consumer."""
 
 
 async def prepare(
@@ -82,7 +82,7 @@ async def prepare(
         with _refused(f"stream {config.name}"):
             await _prepare_stream(js, config, database, home, take_over=take_over, own=own)
     with _refused(f"consumer {CONSUMER}"):
-        # `pull_subscribe` would silently keep a durable whose configuration differs.
+        # `pull_subscribe` would silently keep a durable with a different configuration.
         await js.add_consumer(EVENTS, CONSUMER_CONFIG)
 
 
@@ -90,7 +90,7 @@ async def prepare(
 def _refused(what: str) -> Iterator[None]:
     try:
         yield
-    except (BadRequestError, ServerError) as error:  # which of them it is depends on the fault
+    except (BadRequestError, ServerError) as error:  # which one depends on the error
         raise WrongStream(
             f"NATS refuses the {what}: {masked(error.description or 'it says no reason')}"
         ) from error

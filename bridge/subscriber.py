@@ -1,4 +1,4 @@
-"""Hears finished updates, for whoever has something to drop or to tell then."""
+"""Subscribes to finished updates, for caches and event streams."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,18 +18,19 @@ PAUSE_SECONDS = 1.0
 
 
 def subscribe(connection: Connection, handler: Callable[[UpdateFinished], None]) -> None:
-    """Calls `handler` for each finished update, in the loop's thread: it must not wait.
+    """Calls `handler` for each finished update, in the loop's thread: it must not block.
 
-    Returns at once. Subscribes as soon as NATS answers; after a lost connection nats-py subscribes
-    again by itself, after a closed one this does. News of that time is lost.
+    Returns at once, and subscribes as soon as NATS answers. After a lost connection nats-py
+    subscribes again; after a closed one this function does. Events in between are lost.
     """
 
-    async def hear(message: Msg) -> None:
+    async def receive(message: Msg) -> None:
         try:
             handler(UpdateFinished.decode(message.data))
         except Exception as error:
-            what = "no news" if isinstance(error, MalformedEvent) else "news was not taken in"
-            log.warning(what, subject=FINISHED, reason=plain(error))
+            is_malformed = isinstance(error, MalformedEvent)
+            event = "malformed event ignored" if is_malformed else "event handler failed"
+            log.warning(event, subject=FINISHED, reason=plain(error))
 
     async def keep_subscribed() -> None:
         subscribed: Client | None = None
@@ -37,15 +38,15 @@ def subscribe(connection: Connection, handler: Callable[[UpdateFinished], None])
             try:
                 client = await connection.client()
                 if client is not subscribed:
-                    await client.subscribe(FINISHED, cb=hear)
+                    await client.subscribe(FINISHED, cb=receive)
                     subscribed = client
             except (NatsError, NotConnected, OSError) as error:
-                log.debug("not subscribed; trying again", subject=FINISHED, reason=plain(error))
+                log.debug("not subscribed, retrying", subject=FINISHED, reason=plain(error))
             except (Exception, asyncio.CancelledError) as error:
                 if is_cancelled():
                     raise
-                # Whatever it was: a listener that ended would leave this process without news.
-                log.warning("not subscribed; trying again", subject=FINISHED, reason=plain(error))
+                # Any error: a subscriber that ended would silently receive no more events.
+                log.warning("not subscribed, retrying", subject=FINISHED, reason=plain(error))
             await asyncio.sleep(PAUSE_SECONDS)
 
-    connection.keep_running(keep_subscribed(), "the listener")
+    connection.keep_running(keep_subscribed(), "subscriber")

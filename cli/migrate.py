@@ -16,7 +16,7 @@ from logs.redaction import plain
 from market.storage import database, home, migrations
 from market.storage.database import WrongCollection
 from market.storage.migrations import TooNew
-from market.storage.restore import finish
+from market.storage.restore import finish_exchange
 from settings import Settings, load_or_exit
 from settings.home_claim import OtherHome, claim
 
@@ -36,7 +36,7 @@ def prepare(settings: Settings, *, take_over: bool = False, own: Container[str] 
     if not take_over:
         with suppress(RedisError):  # the worker claims it too, once it answers
             claim(settings.server("redis_url"), settings.database)
-    if finish(made):
+    if finish_exchange(made):
         log.warning("an interrupted restore of %s was finished", made.name)
     migrations.migrate(made)
     database.prepare(made)

@@ -19,7 +19,7 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> None:
     uri = settings.server("mongodb_uri")
     target = database.connect(uri, settings.database, database.PATIENT_MS)
     with failures(f"{file} cannot be read"):
-        manifest = restore_database(target, file, replace=replace, tell=print_collection)
+        manifest = restore_database(target, file, replace=replace, report_progress=print_collection)
         migrations.migrate(target)
         database.prepare(target)
     then = f"{manifest['database']} was at {manifest['taken_at']:%F %T} UTC"

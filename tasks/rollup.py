@@ -8,7 +8,7 @@ from redis.exceptions import LockError
 
 from logs.redaction import plain
 from market.schedule.clock import server_time
-from market.storage.compaction import give_back
+from market.storage.compaction import compact
 from tasks import worker_shutdown
 from tasks.app import app
 from tasks.dependencies import services
@@ -44,7 +44,7 @@ def roll_up() -> int:
                 break
         else:
             # Not before all is done: what is still to be deleted makes more room.
-            if on.settings.retention and (given := give_back(on.database)):
+            if on.settings.retention and (given := compact(on.database)):
                 log.info("%d MB of disk space are given back", given // 1_000_000)
     finally:
         try:

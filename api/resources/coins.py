@@ -12,7 +12,7 @@ from api.lookup.coin_lookup import LONG_AGO, saw_latest
 from api.schemas import coins as schemas
 from market.analytics.recent_prices import NO_QUOTES, STEP, RecentPrices, sparkline_start
 from market.model.quotes import SUCCESSORS
-from market.storage.quote_store import Document
+from market.storage.database import Document
 
 blp = Blueprint("coins", __name__, description="The coins collected")
 

@@ -6,7 +6,7 @@ from marshmallow import Schema, validate
 from marshmallow.fields import Float, Integer, List, Nested, String
 
 from api.schemas.fields import COIN, Moment, Number
-from market.model.coin_changes import TOLD
+from market.model.coin_changes import RECORDED_FIELDS
 from market.model.documents import COIN_STATES
 
 SORTS = ("rank", "name", "price", "market_cap", "change_24h")
@@ -87,7 +87,7 @@ class CoinChange(Schema):
     """A change of what a coin is."""
 
     at = Moment("When it was seen", allow_none=False)
-    what = String(validate=validate.OneOf(TOLD), metadata={"example": "state"})
+    what = String(validate=validate.OneOf(RECORDED_FIELDS), metadata={"example": "state"})
     old = String(allow_none=True, metadata={"example": "active"})
     new = String(allow_none=True, metadata={"example": "left"})
 

@@ -8,7 +8,7 @@ from marshmallow.fields import Dict, Float, Integer, List, Nested, String
 
 from api.schemas.fields import COIN, Moment, shown
 from api.update_progress import HOPS, STAGES, progress, stopped_before, told
-from market.model.documents import TICK_STATES, UPDATE_STATES, UPDATE_TRIGGERS
+from market.model.documents import QUARANTINE_STATES, UPDATE_STATES, UPDATE_TRIGGERS
 
 KEY = re.compile("[ -~]{1,255}")
 
@@ -79,7 +79,7 @@ class Tick(Schema):
     at = Moment("The source's own time of the price", allow_none=False)
     price = Float(metadata={"description": "In the collection's currency", "example": 950000.0})
     state = String(
-        validate=validate.OneOf(TICK_STATES),
+        validate=validate.OneOf(QUARANTINE_STATES),
         metadata={"description": "What this update did with it", "example": "held"},
     )
     reason = String(

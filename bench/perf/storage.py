@@ -26,13 +26,13 @@ from market.model.candle import DAY
 from market.model.quotes import Quote
 from market.rollups.candle_pages import CandlePages
 from market.rollups.job import RollupJob
-from market.storage.compaction import give_back
+from market.storage.compaction import compact
 from market.storage.database import (
-    KEPT,
     LATEST,
     MARKS,
     QUOTES,
     REPAIRED,
+    ROLLUPS,
     connect,
     disconnect,
     prepare,
@@ -160,7 +160,7 @@ def year(database: Database[Document], recorded: Recorded, days: int) -> float:
         settled(database)
         show(database, count, f"{name}, {steps} steps in {spent:.0f} s")
     begun = time.monotonic()
-    given = give_back(database)
+    given = compact(database)
     settled(database)
     spent = time.monotonic() - begun
     found = show(database, count, f"{given / 1e6:.0f} MB given back in {spent:.1f} s")
@@ -187,7 +187,7 @@ def timed(database: Database[Document], coins: Sequence[str], days: int) -> floa
 
 def show(database: Database[Document], count: int, when: str) -> int:
     """Prints the bytes of all collections of quotes; all together."""
-    sizes = {name: size(database, name) for name in (QUOTES, REPAIRED, *KEPT, MARKS)}
+    sizes = {name: size(database, name) for name in (QUOTES, REPAIRED, *ROLLUPS, MARKS)}
     together = sum(one for one, _ in sizes.values())
     free = sum(one for _, one in sizes.values())
     parts = ", ".join(f"{name} {one / 1e6:.1f}" for name, (one, _) in sizes.items())

@@ -1,4 +1,4 @@
-"""How far the log returns of coins move together."""
+"""Computes the correlation of coins' log returns."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +11,16 @@ from market.analytics.statistics import Undefined, log_returns
 from market.schedule.slot_grid import SlotGrid
 from market.storage.quote_history import Record
 
-LEAST_RETURNS = 10  # of pairs of independent coins one in twenty is beyond 0.63 then
-STEADY = 1e-12  # returns that differ by less than this share of themselves differ by rounding
+LEAST_RETURNS = 10  # then one in twenty pairs of independent coins exceeds 0.63
+STEADY = 1e-12  # returns that differ by a smaller share than this differ by rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two coins' correlation, None with the `reason`; `slots` are those in which both have a price,
-    oldest first. Their returns are one fewer."""
+    """Two coins' correlation, or None with the `reason`.
+
+    `slots` are those in which both have a price, oldest first; there is one return fewer.
+    """
 
     a: str
     b: str
@@ -28,32 +30,32 @@ class Pair:
 
     @property
     def returns(self) -> int:
-        """How many pairs of returns it rests on."""
+        """The number of pairs of returns that it is based on."""
         return max(len(self.slots) - 1, 0)
 
 
 def by_slot(records: Sequence[Record], grid: SlotGrid) -> dict[int, float]:
-    """Prices by the slot that each is nearest to; of several in one slot the nearest stands.
+    """Returns prices by their nearest slot; of several in one slot the nearest one counts.
 
-    Coins have times of their own, some minutes apart even in one update, so that without slots
-    two coins would have no time in common.
+    Even within one update the times of two coins are minutes apart, so without slots they would
+    have no time in common.
     """
     nearest: dict[int, Record] = {}
     for record in records:
         slot = grid.nearest(record.at)
-        held = nearest.setdefault(slot, record)
-        if held is not record:
+        other = nearest.setdefault(slot, record)
+        if other is not record:
             time = grid.time(slot)
-            nearest[slot] = min(held, record, key=lambda one: abs(one.at - time))
+            nearest[slot] = min(other, record, key=lambda one: abs(one.at - time))
     return {slot: record.price for slot, record in nearest.items()}
 
 
 def correlations(prices: Mapping[str, Mapping[int, float]]) -> Iterator[Pair]:
-    """Pearson's correlation of the log returns of each two coins, in the order of `prices`.
+    """Yields Pearson's correlation of the log returns of each pair of coins, in order of `prices`.
 
-    `prices` are by coin and slot. A pair's returns are from each slot that both coins have to the
-    next that both have, so that they are over the same times, also where one has a gap. Pearson,
-    Notes on regression and inheritance in the case of two parents, Proc. R. Soc. 58 (1895).
+    `prices` are by coin and slot. A pair's returns go from each slot that both coins have to the
+    next one, so they cover the same times even if one coin has a gap. Pearson, Notes on regression
+    and inheritance in the case of two parents, Proc. R. Soc. 58 (1895).
     """
     coins = [_Coin(name, by_slot) for name, by_slot in prices.items()]
     for a, b in combinations(coins, 2):
@@ -67,15 +69,14 @@ def correlations(prices: Mapping[str, Mapping[int, float]]) -> Iterator[Pair]:
 
 @dataclass(frozen=True, slots=True)
 class _Returns:
-    """Returns around their mean, with the root of the sum of their squares."""
+    """Returns minus their mean, with the root of the sum of their squares."""
 
     apart: Sequence[float]
     length: float
 
 
 class _Coin:
-    """A coin's log prices. What most pairs need of it, its returns over all its slots, is made
-    once."""
+    """A coin's log prices. It caches the returns over all its slots, which most pairs need."""
 
     def __init__(self, name: str, prices: Mapping[int, float]) -> None:
         self.name = name
@@ -83,13 +84,13 @@ class _Coin:
         self._slots = sorted(prices)
 
     def common(self, other: "_Coin") -> Sequence[int]:
-        """The slots that both have, oldest first."""
+        """Returns the slots that both coins have, oldest first."""
         both = self._prices.keys() & other._prices.keys()
         whole = (coin._slots for coin in (self, other) if len(coin._slots) == len(both))
         return next(whole, None) or sorted(both)
 
     def returns(self, slots: Sequence[int]) -> _Returns:
-        """Its returns over some of its slots. Raises Undefined where they say nothing."""
+        """Returns the log returns over some of its slots. Raises Undefined if they do not vary."""
         count = max(len(slots) - 1, 0)
         if count < LEAST_RETURNS:
             raise Undefined(f"needs at least {LEAST_RETURNS} returns in common, there are {count}")
@@ -101,7 +102,7 @@ class _Coin:
 
     @cached_property
     def _levels(self) -> Mapping[int, float]:
-        """Log prices over the first one: small, so that their differences keep their digits."""
+        """Log prices relative to the first one: small, so their differences keep their digits."""
         try:
             returns = log_returns([self._prices[slot] for slot in self._slots])
         except Undefined as undefined:

@@ -1,4 +1,4 @@
-"""What a number over a coin's records rests on."""
+"""Computes the evidence behind a number: the records used, expected and missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,12 @@ from market.storage.quote_history import Record
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How many records were used, and how many the schedule would have had.
+    """How many records were used, and how many the schedule expects.
 
-    `expected` counts the slots from the oldest record to the newest, or of a window; `gaps` are
-    those of them that no record is nearest to. A slot whose update failed is a gap, and so is one
-    in which the source had no newer price. An update that was asked for in between adds a record
-    and no slot, so that `count` may be above `expected` - `gaps`. Both are None where there is
-    neither a record nor a window.
+    `expected` counts the slots from the oldest record to the newest, or of a window. `gaps` counts
+    those that no record is nearest to: the update of the slot failed, or the source had no newer
+    price. An update requested in between adds a record but no slot, so `count` may exceed
+    `expected` - `gaps`. Both are None if there is neither a record nor a window.
     """
 
     count: int
@@ -35,10 +34,10 @@ def evidence(
     window: tuple[datetime, datetime] | None = None,
     early: Sequence[Record] = (),
 ) -> Evidence:
-    """The evidence of records, newest first, of a window's start < at <= end if there is one.
+    """Returns the evidence of records, newest first, of a window's start < at <= end if given.
 
-    `early` is the record before the window, if any: a quote's own time may lie before its slot's,
-    so that the window's first slot has its quote there.
+    `early` is the record before the window, if any: a quote's own time may precede its slot, so it
+    may be the quote of the window's first slot.
     """
     ends = window or ((records[-1].at, records[0].at) if records else None)
     if ends is None:

@@ -1,4 +1,4 @@
-"""The recent past of many coins, read at once: the prices of a deviation, and a week's closes."""
+"""Reads the recent prices of many coins at once, for deviations and sparklines."""
 
 from array import array
 from bisect import bisect_left
@@ -27,11 +27,11 @@ Series = tuple["array[int]", "array[float]"]  # times in milliseconds since 1970
 
 @dataclass(frozen=True, slots=True)
 class RecentPrices:
-    """What one coin's quotes with at <= `upto` say of its recent past.
+    """One coin's recent prices, from its quotes with at <= `upto`.
 
-    The newest 100 prices, oldest first, with their times; their population deviation (None
-    without any); and by the start of each step of 4 hours, counted from 1970, its last price. A
-    step without a quote has none. Times are milliseconds since 1970.
+    It holds the newest 100 prices, oldest first, with their times; their population deviation (None
+    without prices); and the last price of each step of 4 hours, by its start. A step without a
+    quote has no price. Times are milliseconds since 1970.
     """
 
     upto: datetime
@@ -41,7 +41,7 @@ class RecentPrices:
     closes: Mapping[int, float]
 
     def sparkline(self, start: datetime) -> list[float | None]:
-        """The closes of a week of steps from `start` on; None for a step without a quote."""
+        """Returns the closes of a week of steps from `start`; None for a step without a quote."""
         first, step = _milliseconds(start), STEP // MILLISECOND
         return [self.closes.get(first + number * step) for number in range(STEPS)]
 
@@ -50,23 +50,23 @@ NO_QUOTES = RecentPrices(EPOCH, array("q"), array("d"), None, {})
 
 
 def sparkline_start(now: datetime) -> datetime:
-    """The start of the first of a week's steps, of which the last is the present one."""
+    """Returns the start of the first step of the week that ends with the current step."""
     return now - (now - EPOCH) % STEP - (STEPS - 1) * STEP
 
 
 class RecentPricesReader:
     """Reads the `quotes` of one database, of up to 250 coins at once.
 
-    Each read is one aggregation with a clustered scan for each coin. MongoDB 6 scans the whole
-    collection for a list of ranges, and one query for each coin takes 7 times as long. 250 is a
-    page, and far within the 1,000 stages that an aggregation may have.
+    Each read is one aggregation with a clustered scan for each coin. For a list of ranges MongoDB 6
+    scans the whole collection, and one query for each coin takes 7 times as long. 250 coins are one
+    page, far below the limit of 1,000 stages in an aggregation.
     """
 
     def __init__(self, database: Database[Document]) -> None:
         self._quotes: Collection[Document] = database[QUOTES]
 
     def read(self, upto: Mapping[str, datetime]) -> dict[str, RecentPrices]:
-        """Each coin's recent past up to its time, from scratch."""
+        """Reads each coin's recent prices up to its time."""
         newest = self._each(upto, lambda coin: newest_prices(coin, upto[coin]))
         closes = self._each(upto, lambda coin: closes_of_steps(coin, upto[coin]))
         return {
@@ -77,24 +77,24 @@ class RecentPricesReader:
     def catch_up(
         self, known: Mapping[str, RecentPrices], upto: Mapping[str, datetime]
     ) -> dict[str, RecentPrices]:
-        """What is known, with the quotes since then; one that came up to 15 min late counts too."""
+        """Adds the quotes since then to known prices, including those up to 15 min late."""
         later = self._each(known, lambda coin: prices_since(coin, known[coin].upto, upto[coin]))
-        return {coin: _followed(one, later[coin], upto[coin]) for coin, one in known.items()}
+        return {coin: _extended(one, later[coin], upto[coin]) for coin, one in known.items()}
 
     def _each(
         self, coins: Iterable[str], pipeline: Callable[[str], list[Document]]
     ) -> dict[str, Series]:
-        """What each coin's stages find, in order of time; nothing of a coin without quotes."""
+        """Returns what each coin's stages find, in order of time; empty without quotes."""
         found = {coin: (array("q"), array("d")) for coin in coins}
-        for one in self._quotes.aggregate(joined([pipeline(coin) for coin in found])):
+        for one in self._quotes.aggregate(union([pipeline(coin) for coin in found])):
             ordered = sorted(zip(one["times"], one["prices"], strict=True))
             times, prices = zip(*ordered, strict=True)
             found[one["_id"]] = (array("q", times), array("d", prices))
         return found
 
 
-def joined(pipelines: Sequence[list[Document]]) -> list[Document]:
-    """The stages that find what all of these find, in one document for each coin."""
+def union(pipelines: Sequence[list[Document]]) -> list[Document]:
+    """Combines pipelines into one that returns one document for each coin."""
     unions = [{"$unionWith": {"coll": QUOTES, "pipeline": stages}} for stages in pipelines[1:]]
     times, prices = {"$push": {"$toLong": "$_id.at"}}, {"$push": "$price"}
     return [
@@ -105,27 +105,27 @@ def joined(pipelines: Sequence[list[Document]]) -> list[Document]:
 
 
 def newest_prices(coin: str, upto: datetime) -> list[Document]:
-    """The stages that find a coin's newest 100 prices until `upto`."""
-    return [_among(coin, None, upto), {"$sort": {"_id": DESCENDING}}, {"$limit": DEVIATION_WINDOW}]
+    """Returns the stages that find a coin's newest 100 prices until `upto`."""
+    return [_match(coin, None, upto), {"$sort": {"_id": DESCENDING}}, {"$limit": DEVIATION_WINDOW}]
 
 
 def prices_since(coin: str, known: datetime, upto: datetime) -> list[Document]:
-    """The stages that find a coin's prices until `upto` that are not, or may not be, known."""
-    return [_among(coin, known - LATE, upto)]
+    """Returns the stages that find a coin's prices until `upto` that may not be known yet."""
+    return [_match(coin, known - LATE, upto)]
 
 
 def closes_of_steps(coin: str, upto: datetime) -> list[Document]:
-    """The stages that find a coin's last price in each step of the week until `upto`."""
+    """Returns the stages that find a coin's last price in each step of the week until `upto`."""
     hours = STEP // timedelta(hours=1)
     step = {"$dateTrunc": {"date": "$_id.at", "unit": "hour", "binSize": hours}}
     return [
-        _among(coin, sparkline_start(upto), upto),
+        _match(coin, sparkline_start(upto), upto),
         {"$sort": {"_id": ASCENDING}},
         {"$group": {"_id": {"coin": "$_id.coin", "at": step}, "price": {"$last": "$price"}}},
     ]
 
 
-def _among(coin: str, start: datetime | None, upto: datetime) -> Document:
+def _match(coin: str, start: datetime | None, upto: datetime) -> Document:
     return {"$match": {"_id": key_range(coin, start, upto + MILLISECOND)}}
 
 
@@ -135,14 +135,14 @@ def _recent(upto: datetime, series: Series, closes: Mapping[int, float]) -> Rece
     return RecentPrices(upto, times, prices, spread, closes)
 
 
-def _followed(known: RecentPrices, later: Series, upto: datetime) -> RecentPrices:
-    """What is known with `later`, which begins LATE before it ends."""
+def _extended(known: RecentPrices, later: Series, upto: datetime) -> RecentPrices:
+    """Adds `later`, which begins LATE before the known prices end."""
     kept = bisect_left(known.times, _milliseconds(known.upto - LATE))
     times = (known.times[:kept] + later[0])[-DEVIATION_WINDOW:]
     prices = (known.prices[:kept] + later[1])[-DEVIATION_WINDOW:]
     step, oldest = STEP // MILLISECOND, _milliseconds(sparkline_start(upto))
     closes = {start: close for start, close in known.closes.items() if start >= oldest}
-    # In order of time, so that of each step the last one stays.
+    # In order of time, so that the last price of each step stays.
     closes |= {at - at % step: price for at, price in zip(*later, strict=True)}
     return _recent(upto, (times, prices), closes)
 

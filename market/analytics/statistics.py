@@ -1,4 +1,4 @@
-"""Location and spread of prices: pure functions over numbers."""
+"""Computes measures of prices: location, spread, volatility and drawdown. Pure functions."""
 
 import math
 import statistics
@@ -10,11 +10,11 @@ SIGNIFICANT_DIGITS = 6
 # 1 / the normal distribution's upper quartile: makes the MAD of normal values their deviation.
 # Rousseeuw and Croux, Alternatives to the Median Absolute Deviation, JASA 88 (1993), 1273-1283.
 MAD_SCALE = 1.482602218505602
-YEAR_SECONDS = 365 * 86_400  # coins are traded every day
+YEAR_SECONDS = 365 * 86_400  # coins trade every day
 
 
 class Undefined(ValueError):
-    """A measure that these prices do not have; its text is the reason, in plain words."""
+    """A measure is not defined for these prices; the message is the reason, in plain words."""
 
 
 def deviation(prices: Sequence[float]) -> float:
@@ -47,7 +47,7 @@ def mean(prices: Sequence[float]) -> float:
 
 
 def median(prices: Sequence[float]) -> float:
-    """The middle price, or the mean of the middle two. Raises Undefined for no price."""
+    """The median price. Raises Undefined for no price."""
     shares, scale = scaled(prices, "a median")
     return statistics.median(shares) * scale
 
@@ -67,7 +67,7 @@ def greatest(prices: Sequence[float]) -> float:
 def mad(prices: Sequence[float]) -> float:
     """The median absolute deviation from the median, times 1.4826: robust against outliers.
 
-    So scaled it estimates the deviation where prices are normal. Raises Undefined for no price.
+    With that factor it estimates the deviation of normal prices. Raises Undefined for no price.
     """
     shares, scale = scaled(prices, "a MAD")
     middle = statistics.median(shares)
@@ -87,9 +87,9 @@ def coefficient_of_variation(prices: Sequence[float]) -> float:
 
 
 def drawdown(prices: Sequence[float]) -> float:
-    """The greatest of (peak - price) / peak, with the highest price until then as the peak.
+    """The maximum drawdown: the greatest (peak - price) / peak, from the highest price before.
 
-    `prices` are oldest first. 0 when none falls, 0.25 after a fall by a quarter, 1 at worst.
+    `prices` are oldest first. It is 0 if no price falls, 0.25 after a fall by a quarter, at most 1.
     Raises Undefined for fewer than two prices, and where all are 0.
     """
     at_least(prices, 2, "a drawdown")
@@ -114,10 +114,10 @@ def mean_step(times: Sequence[datetime]) -> float:
 
 
 def volatility(prices: Sequence[float]) -> float:
-    """The sample deviation of the log returns: sqrt(sum((r - mean)^2) / (m - 1)) over m of them.
+    """The sample deviation of m log returns: sqrt(sum((r - mean)^2) / (m - 1)).
 
-    It is that of a period, the mean step between the prices, which are oldest first. Raises
-    Undefined for fewer than three prices, and where one is 0.
+    It is the volatility of one period, the mean step between the prices, which are oldest first.
+    Raises Undefined for fewer than three prices, and if one is 0.
     """
     at_least(prices, 3, "a volatility")
     return sample_deviation(log_returns(prices))
@@ -126,16 +126,16 @@ def volatility(prices: Sequence[float]) -> float:
 def yearly_volatility(prices: Sequence[float], times: Sequence[datetime]) -> float:
     """The volatility times sqrt(365 days / mean step), from the real times, oldest first.
 
-    Steps may be uneven: a random walk's squared return grows with its step, so that the squared
-    volatility over the mean step estimates the variance of a unit of time without bias, whatever
-    the steps. That holds without a drift; a drift m adds m^2 times the variance of the steps,
-    which is next to nothing within days. Raises Undefined as `volatility` does.
+    Steps may be uneven: a random walk's squared return grows with its step, so the squared
+    volatility over the mean step is an unbiased estimate of the variance per unit of time. That
+    holds without a drift. A drift m adds m^2 times the variance of the steps, which is negligible
+    within days. Raises Undefined as `volatility` does.
     """
     return volatility(prices) * math.sqrt(YEAR_SECONDS / mean_step(times))
 
 
 def _log_return(before: float, after: float) -> float:
-    # A ratio keeps the digits of small moves, but 1e300 / 1e-300 is no float.
+    # A ratio keeps the digits of small moves, but 1e300 / 1e-300 overflows.
     ratio = after / before
     if 0 < ratio < math.inf:
         return math.log(ratio)
@@ -143,7 +143,7 @@ def _log_return(before: float, after: float) -> float:
 
 
 def rounded(value: float) -> float:
-    """Two decimals from 1 upwards; six significant digits below, where coins are worth 1e-9.
+    """Rounds to two decimals from 1 upwards, and to six significant digits below, for tiny prices.
 
     >>> rounded(4082.4829), rounded(0.00000912345678)
     (4082.48, 9.12346e-06)
@@ -154,15 +154,18 @@ def rounded(value: float) -> float:
 
 
 def scaled(prices: Sequence[float], measure: str) -> tuple[list[float], float]:
-    """Prices as shares of the greatest, with that one: their squares neither overflow (1e300)
-    nor vanish (1e-200). Raises Undefined in the name of `measure` for no price."""
+    """Returns the prices as shares of the greatest, and the greatest.
+
+    The squares of shares neither overflow (1e300) nor vanish (1e-200). Raises Undefined in the name
+    of `measure` for no price.
+    """
     at_least(prices, 1, measure)
     scale = max(map(abs, prices)) or 1.0
     return [price / scale for price in prices], scale
 
 
 def at_least(records: Sized, count: int, measure: str) -> None:
-    """Raises Undefined in the name of `measure` when there are fewer than `count` records."""
+    """Raises Undefined in the name of `measure` if there are fewer than `count` records."""
     if len(records) < count:
         noun = "record" if count == 1 else "records"
         raise Undefined(f"{measure} needs at least {count} {noun}, there are {len(records)}")

@@ -1,4 +1,4 @@
-"""All measures of a coin's prices in time, each with the reason where there is none."""
+"""Computes all measures of a coin's prices, each with the reason if it is undefined."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Value = float | Interval
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """The measures by name, and for each that is None the reason."""
+    """The measures by name, and the reason for each that is None."""
 
     values: dict[str, Value | None]
     reasons: dict[str, str]
@@ -42,14 +42,14 @@ OF_PRICES: dict[str, Callable[[Sequence[float]], Value]] = {
 
 
 def measures(prices: Sequence[float], times: Sequence[datetime]) -> Measures:
-    """The measures of prices at their times, both oldest first; never raises for few or flat ones.
+    """Returns the measures of prices and their times, both oldest first; never raises Undefined.
 
-    All are in the prices' unit but for those that are shares (coefficient of variation, drawdown,
-    volatilities) and `period_seconds`, the mean step.
+    All are in the prices' unit, except shares (coefficient of variation, drawdown, volatilities)
+    and `period_seconds`, the mean step.
     """
     found = Measures({}, {})
 
-    def take(name: str, measure: Callable[[], Value]) -> None:
+    def add(name: str, measure: Callable[[], Value]) -> None:
         try:
             found.values[name] = measure()
         except Undefined as undefined:
@@ -57,7 +57,7 @@ def measures(prices: Sequence[float], times: Sequence[datetime]) -> Measures:
             found.reasons[name] = str(undefined)
 
     for name, of_prices in OF_PRICES.items():
-        take(name, partial(of_prices, prices))
-    take("volatility_year", partial(yearly_volatility, prices, times))
-    take("period_seconds", partial(mean_step, times))
+        add(name, partial(of_prices, prices))
+    add("volatility_year", partial(yearly_volatility, prices, times))
+    add("period_seconds", partial(mean_step, times))
     return found

@@ -23,7 +23,7 @@ from pymongo.database import Database
 from market.ingest.outlier_rules import SAMPLE, Priced, Verdict, follow, usual
 from market.ingest.quarantine import Held, Tick
 from market.ledger.fencing import Check, fenced
-from market.model.documents import TICK_STATES
+from market.model.documents import QUARANTINE_STATES
 from market.model.quotes import Quote
 from market.storage.quote_history import QuoteHistory
 from market.storage.quote_store import Latest
@@ -67,7 +67,7 @@ class Sifted:
         return {
             "stored": stored,
             "unchanged": len(quotes) - stored - not_credible,
-            **{state: ends[state] for state in TICK_STATES},
+            **{state: ends[state] for state in QUARANTINE_STATES},
         }
 
 

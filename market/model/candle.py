@@ -1,4 +1,4 @@
-"""A candle: the prices of one interval of a coin, and how several become one."""
+"""Defines a candle, the prices of a coin in one interval, and merges candles."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,14 +34,14 @@ class Candle:
     repaired: int
     source: str
     as_of: datetime
-    # For putting candles together; no answer shows them, and an hour's rollup keeps the one to the
-    # second, and the other not.
+    # Needed to merge candles; no answer shows them. An hourly rollup stores `first` to the second,
+    # and `market_cap` not at all.
     first: datetime = field(compare=False)
     market_cap: float | None = field(compare=False)
 
 
 def merge(start: datetime, candles: Sequence[Candle]) -> Candle:
-    """One candle of several of the same coin; of two that open or close at once, the first's."""
+    """Merges candles of one coin; if two open or close at the same time, the first one counts."""
     opening = min(candles, key=lambda one: one.first)
     closing = max(candles, key=lambda one: one.as_of)
     return replace(
@@ -57,25 +57,23 @@ def merge(start: datetime, candles: Sequence[Candle]) -> Candle:
 
 
 def merge_by_start(candles: Iterable[Candle], interval: timedelta | None = None) -> list[Candle]:
-    """Candles of the same start, or within the same longer interval, as one; oldest first."""
+    """Merges candles with the same start, or within the same longer interval; oldest first."""
     parts: dict[datetime, list[Candle]] = {}
     for one in candles:
         start = one.start if interval is None else floor_to(one.start, interval)
         parts.setdefault(start, []).append(one)
-    return [_one(start, parts[start]) for start in sorted(parts)]
+    # A single candle of that start is returned as it is.
+    return [
+        same[0] if len(same) == 1 and same[0].start == start else merge(start, same)
+        for start, same in sorted(parts.items())
+    ]
 
 
 def floor_to(moment: datetime, interval: timedelta) -> datetime:
-    """The start of the interval that a time is in; intervals are counted from 1970, UTC."""
+    """Returns the start of the interval that contains a time; intervals count from 1970, UTC."""
     return moment - (moment - EPOCH) % interval
 
 
 def ceil_to(moment: datetime, interval: timedelta) -> datetime:
-    """The time itself where an interval starts, else the start of the next one."""
+    """Returns the time itself if an interval starts there, else the start of the next one."""
     return moment + (EPOCH - moment) % interval
-
-
-def _one(start: datetime, candles: Sequence[Candle]) -> Candle:
-    first = candles[0]
-    alone = len(candles) == 1 and first.start == start
-    return first if alone else merge(start, candles)

@@ -1,29 +1,29 @@
-"""A coin's record: each change of its name, its symbol and its state, with when it was seen."""
+"""Records each change of a coin's name, symbol and state, with the time it was seen."""
 
 from typing import Any
 
-TOLD = ("name", "symbol", "state", "successor")
-MOST = 200  # entries kept; the oldest go first
+RECORDED_FIELDS = ("name", "symbol", "state", "successor")
+MAX_CHANGES = 200  # the oldest are dropped first
 
 Document = dict[str, Any]
 
 
 def change_pipeline(fields: Document) -> list[Document]:
-    """An update of a coin that sets `fields`, and enters those that differ in its `changes`.
+    """Returns an update that sets `fields` of a coin and adds those that differ to its `changes`.
 
-    MongoDB compares, so that an update that is carried out twice enters a change once. A name or
-    symbol that was not known before is no change; a state is: the coin is collected from then on.
+    MongoDB compares them, so an update that runs twice records a change once. A name or symbol that
+    was not known before is not a change. A first state is one: the coin is collected since then.
     """
-    entries = [_entry(name, value) for name, value in fields.items() if name in TOLD]
+    entries = [_entry(name, value) for name, value in fields.items() if name in RECORDED_FIELDS]
     known = {"$ifNull": ["$changes", []]}
     return [
-        {"$set": {"changes": {"$slice": [{"$concatArrays": [known, *entries]}, -MOST]}}},
+        {"$set": {"changes": {"$slice": [{"$concatArrays": [known, *entries]}, -MAX_CHANGES]}}},
         {"$set": {name: {"$literal": value} for name, value in fields.items()}},
     ]
 
 
 def _entry(name: str, value: Any) -> Document:
-    """The list with the change's entry, or an empty one."""
+    """Returns a list with the entry of the change, or an empty one."""
     old, new = {"$ifNull": [f"${name}", None]}, {"$literal": value}
     differs: list[Document] = [{"$ne": [old, new]}]
     if name in ("name", "symbol"):

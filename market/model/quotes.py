@@ -1,4 +1,4 @@
-"""Rows of `/coins/markets` as quotes, or the reason why a row is none."""
+"""Parses rows of `/coins/markets` into quotes, or into the reason why a coin is skipped."""
 
 import math
 import re
@@ -18,16 +18,16 @@ UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 CLOCK_SKEW = timedelta(minutes=10)
 DEVIATION_WINDOW = 100  # the newest quotes over which a deviation is computed by default
 
-# Ids that CoinGecko retired, with the id that stands for them now.
+# Ids that CoinGecko retired, with the ids that replaced them.
 SUCCESSORS = {"matic-network": "polygon-ecosystem-token"}
 
 
 class Quote(NamedTuple):
-    """What the source said of one coin: prices in the collection's currency, change in percent.
+    """One coin's values from the source: prices in the collection's currency, change in percent.
 
-    `at` is the source's own `last_updated`. A number that the source left out is None. `source`
-    is the source's name; without one, it is told when the quote is stored. A tuple, since 20,000 of
-    them are made for an update: a frozen dataclass takes three times as long.
+    `at` is the source's own `last_updated`. A number that the source omits is None. `source` is the
+    source's name; if it is empty, the store sets it. A tuple, since an update creates up to 20,000:
+    a frozen dataclass takes three times as long.
     """
 
     coin: str
@@ -45,14 +45,14 @@ class Quote(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SkippedCoin:
-    """A coin from which no quote came, with the reason in plain words."""
+    """A coin without a usable quote, with the reason in plain words."""
 
     coin: str
     reason: str
 
 
 def parse_row(row: Any, now: datetime, source: str = "") -> Quote | SkippedCoin:
-    """One row of `/coins/markets`, whatever it holds, as a quote of `source`; never raises."""
+    """Parses one row of `/coins/markets` as a quote of `source`; never raises."""
     if isinstance(row, Unreadable):
         return SkippedCoin(row.id if _is_id(row.id) else "?", row.reason)
     if not isinstance(row, Mapping):
@@ -72,7 +72,7 @@ def parse_row(row: Any, now: datetime, source: str = "") -> Quote | SkippedCoin:
         coin=coin,
         at=at,
         price=price,
-        # Of a coin whose supply it does not know the source says 0, and gives it no rank.
+        # For a coin with an unknown supply the source reports 0 and no rank.
         market_cap=None if market_cap == 0 and rank is None else market_cap,
         change_24h=finite(row.get("price_change_percentage_24h")),
         volume_24h=_not_negative(row.get("total_volume")),
@@ -85,7 +85,7 @@ def parse_row(row: Any, now: datetime, source: str = "") -> Quote | SkippedCoin:
 
 
 def finite(value: Any) -> float | None:
-    """A number as a finite float; None for anything else, so that no NaN is ever stored."""
+    """Returns a number as a finite float, else None, so that no NaN is ever stored."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -96,7 +96,7 @@ def finite(value: Any) -> float | None:
 
 
 def timestamp(value: Any) -> datetime | None:
-    """An ISO-8601 time with its zone, as UTC to the millisecond (MongoDB's resolution), or None."""
+    """Parses an ISO-8601 time with a zone into UTC milliseconds (MongoDB's resolution), or None."""
     if not isinstance(value, str):
         return None
     try:
@@ -128,13 +128,13 @@ def _text(value: Any) -> str | None:
 
 
 def _url(value: Any) -> str | None:
-    # Cut short it would be another address.
+    # A truncated URL would be a different address.
     whole = isinstance(value, str) and 0 < len(value) <= MAX_URL_LENGTH
     return value if whole and value.isprintable() else None
 
 
 def _shown(value: Any) -> str:
-    """A value as the ledger shows it: short, whatever was sent."""
+    """Formats a value for the ledger: short, whatever was sent."""
     try:
         text = "null" if value is None else repr(value)
     except (ValueError, RecursionError):  # an int of over 4,300 digits; lists a thousand deep

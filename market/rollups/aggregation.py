@@ -1,4 +1,4 @@
-"""Candles made in MongoDB from a coin's stored quotes."""
+"""Aggregates a coin's stored quotes into candles, in MongoDB."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from market.model.candle import Candle, merge_by_start
 from market.storage.database import QUOTES, REPAIRED, Document
 from market.storage.quote_history import key_range
 
-BATCH = 1000  # candles; MongoDB's own first batch has 101, and each more is a round trip
+BATCH_SIZE = 1000  # candles; MongoDB's first batch has 101, and each further one is a round trip
 
 
 def aggregate_candles(
@@ -24,27 +24,27 @@ def aggregate_candles(
     repaired: bool,
     session: ClientSession | None = None,
 ) -> list[Candle]:
-    """The candles of a coin's quotes with start <= at < end, oldest first.
+    """Returns the candles of a coin's quotes with start <= at < end, oldest first.
 
-    No stage sorts: recorded and repaired quotes, each in their collection's order, are made into
-    candles of their own, and those into one where an interval has both.
+    No stage sorts. Recorded and repaired quotes are aggregated separately, each in the order of
+    their collection, and merged where an interval has both.
     """
-    among: list[Document] = [
+    matching: list[Document] = [
         {"$match": {"_id": key_range(coin, start, end)}},
         {"$sort": {"_id": ASCENDING}},
     ]
-    stages = {QUOTES: [*among, _grouped(interval, repaired=False)]}
+    stages = {QUOTES: [*matching, _group_stage(interval, repaired=False)]}
     if repaired:
-        stages[REPAIRED] = [*among, *_WITHOUT_A_RECORDED, _grouped(interval, repaired=True)]
+        stages[REPAIRED] = [*matching, *_NOT_RECORDED, _group_stage(interval, repaired=True)]
     return merge_by_start(
         _candle(coin, one)
         for name, pipeline in stages.items()
-        for one in database[name].aggregate(pipeline, session=session, batchSize=BATCH)
+        for one in database[name].aggregate(pipeline, session=session, batchSize=BATCH_SIZE)
     )
 
 
-def _grouped(interval: timedelta, *, repaired: bool) -> Document:
-    """Quotes, oldest first, as candles."""
+def _group_stage(interval: timedelta, *, repaired: bool) -> Document:
+    """Returns the stage that groups quotes, oldest first, into candles."""
     minutes = interval // timedelta(minutes=1)
     return {
         "$group": {
@@ -53,22 +53,22 @@ def _grouped(interval: timedelta, *, repaired: bool) -> Document:
             "open": {"$first": "$price"},
             "high": {"$max": "$price"},
             "low": {"$min": "$price"},
-            **{name: {"$last": f"${field}"} for name, field in _AT_THE_CLOSE.items()},
+            **{name: {"$last": f"${field}"} for name, field in _AT_CLOSE.items()},
             "count": {"$sum": 1},
             "repaired": {"$sum": int(repaired)},
         }
     }
 
 
-_AT_THE_CLOSE = {
+_AT_CLOSE = {
     "close": "price",
     "volume_24h": "volume_24h",
     "market_cap": "market_cap",
     "source": "source",
     "as_of": "_id.at",
 }
-# Where a recorded quote has the same key, it stands.
-_WITHOUT_A_RECORDED: list[Document] = [
+# A recorded quote with the same key takes precedence.
+_NOT_RECORDED: list[Document] = [
     {"$lookup": {"from": QUOTES, "localField": "_id", "foreignField": "_id", "as": "recorded"}},
     {"$match": {"recorded": []}},
 ]

@@ -1,9 +1,8 @@
-"""The candles that are kept: a coin's hours and days, each in a document a day."""
+"""Stores rollups: a coin's hourly and daily candles, in one document for each day."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, repeat
-from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, ReplaceOne
 from pymongo.client_session import ClientSession
@@ -11,19 +10,18 @@ from pymongo.database import Database
 
 from market.model.candle import DAY, HOUR, Candle, ceil_to, floor_to, merge_by_start
 from market.rollups.codec import above, lowered, numbers, raised, steps, whole, wholes
-from market.storage.database import DAILY, DAILY_REPAIRED, HOURLY, HOURLY_REPAIRED
+from market.storage.database import DAILY, DAILY_REPAIRED, HOURLY, HOURLY_REPAIRED, Document
 from market.storage.quote_history import MILLISECOND, key_range
 
-Document = dict[str, Any]
 SECOND = timedelta(seconds=1)
 
 
 class RollupStore:
-    """The collections `hourly` and `daily` of one database, with a document for a coin and day.
+    """The collections `hourly` and `daily` of one database, with a document for each coin and day.
 
-    They are of recorded quotes. `hourly_repaired` and `daily_repaired` have those candles that are
-    others when repaired quotes count too, whole: with both. These are kept once the originals are
-    gone, and not before.
+    They are computed from recorded quotes. `hourly_repaired` and `daily_repaired` hold the candles
+    that differ when repaired quotes count too, computed from both. These are stored only once the
+    originals are deleted.
     """
 
     def __init__(self, database: Database[Document]) -> None:
@@ -39,9 +37,9 @@ class RollupStore:
         repaired: bool,
         session: ClientSession | None = None,
     ) -> list[Candle]:
-        """A coin's kept candles with start <= their start < end, oldest first.
+        """Returns a coin's stored candles with start <= their start < end, oldest first.
 
-        `interval` is of whole hours that fill a day, or a day.
+        `interval` is a day, or a number of whole hours that divides a day.
         """
         if interval == DAY:
             kinds, read = (DAILY, DAILY_REPAIRED), _day
@@ -62,7 +60,7 @@ class RollupStore:
     def newest(
         self, coin: str, start: datetime | None, end: datetime | None, *, repaired: bool
     ) -> datetime | None:
-        """The start of a coin's newest kept hour with start <= it < end."""
+        """Returns the start of a coin's newest stored hour with start <= it < end."""
         kinds = (HOURLY, HOURLY_REPAIRED)[: 1 + repaired]
         return max(
             filter(None, (self._newest(kind, coin, start, end) for kind in kinds)), default=None
@@ -76,9 +74,9 @@ class RollupStore:
         repaired: bool,
         session: ClientSession | None = None,
     ) -> None:
-        """Stores whole days of one coin, oldest first, in the place of what is there.
+        """Stores whole days of one coin, oldest first, and replaces existing ones.
 
-        `hours` are their hourly candles, `days` the same as daily ones.
+        `hours` are their hourly candles, `days` the same days as daily candles.
         """
         if not days:
             return
@@ -109,8 +107,11 @@ def _starts(day: Document) -> list[datetime]:
 
 
 def _columns(hours: Sequence[Candle]) -> Document:
-    """The hours of one day as columns of numbers: high and low by how far they are from open and
-    close, those from one to the next, `first` in seconds and `last` in milliseconds of the hour."""
+    """Encodes the hours of one day as columns of numbers.
+
+    Open and close are stored as differences from one to the next, high and low as distances from
+    open and close, `first` in seconds and `last` in milliseconds of the hour.
+    """
     tops = [max(one.open, one.close) for one in hours]
     bottoms = [min(one.open, one.close) for one in hours]
     day = floor_to(hours[0].start, DAY)
@@ -124,7 +125,7 @@ def _columns(hours: Sequence[Candle]) -> Document:
         "count": whole(one.count for one in hours),
         "first": whole((one.first - one.start) // SECOND for one in hours),
         "last": whole((one.as_of - one.start) // MILLISECOND for one in hours),
-        "sources": _shortest([one.source for one in hours]),
+        "sources": _without_repetition([one.source for one in hours]),
     }
     repaired = [one.repaired for one in hours]
     return document | {"repaired": whole(repaired)} if any(repaired) else document
@@ -157,20 +158,20 @@ def _times(text: str, starts: Sequence[datetime], unit: timedelta) -> list[datet
     return [start + n * unit for start, n in zip(starts, wholes(text), strict=True)]
 
 
-def _shortest(sources: list[str]) -> list[str]:
+def _without_repetition(sources: list[str]) -> list[str]:
     return sources[:1] if len(set(sources)) == 1 else sources
 
 
-ROW = (
+DAY_FIELDS = (
     *("open", "high", "low", "close", "count", "repaired"),
     *("volume_24h", "market_cap", "source", "first", "as_of"),
 )
 
 
 def _row(day: Candle) -> Document:
-    """A day as a document with a field each."""
+    """Encodes a day as a document with one field for each value."""
     key = {"coin": day.coin, "at": day.start}
-    return {"_id": key} | {name: getattr(day, name) for name in ROW}
+    return {"_id": key} | {name: getattr(day, name) for name in DAY_FIELDS}
 
 
 def _day(document: Document) -> Iterator[Candle]:

@@ -9,7 +9,8 @@ from market.sources.coin_matching import match
 from market.sources.coingecko import MAX_PER_PAGE
 from market.sources.fetch import NO_QUOTE, Fetched, Wanted, absent, fetch, pages
 from market.sources.http import Deadline, SourceError
-from market.storage.quote_store import Document, Latest
+from market.storage.database import Document
+from market.storage.quote_store import Latest
 
 SECONDS = 20.0
 # A price or market cap that is more than twice, or less than half, the known one is another coin's.

@@ -1,4 +1,4 @@
-"""Backs up a database as it was at one moment."""
+"""Writes a consistent backup of a database to a file."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,42 +13,43 @@ from pymongo.errors import OperationFailure
 from market.storage import migrations
 from market.storage.backup_format import Manifest, writing
 from market.storage.database import Document
-from market.storage.restore import collections, finish
+from market.storage.restore import collections, finish_exchange
 
-SNAPSHOT_SECONDS = 3600  # for how long MongoDB is asked to remember that moment; it does so for 300
+SNAPSHOT_SECONDS = 3600  # how long MongoDB is asked to keep that moment; its default is 300
 
 
 def back_up(
-    database: Database[Document], path: Path, tell: Callable[[str, int], None] = lambda *_: None
+    database: Database[Document],
+    path: Path,
+    report_progress: Callable[[str, int], None] = lambda *_: None,
 ) -> Manifest:
     """Writes every document to a new file; returns its manifest.
 
-    Goes on beside whatever else is done: all collections are read as of one moment, which a
-    replica set can. `tell` is called with each collection's name and number of documents. Raises
-    FileExistsError, OSError, what MongoDB raises, and TooNew of a database that this code may
-    not understand.
+    The system may run meanwhile: all collections are read as of one moment, as a replica set
+    permits. `report_progress` is called with each collection's name and number of documents. Raises
+    FileExistsError, OSError, MongoDB's errors, and TooNew for a database of a newer version.
     """
-    finish(database)  # what a restore left half exchanged is of no one moment
+    finish_exchange(database)  # a half-finished restore is not one consistent state
     version = migrations.version(database) or migrations.FIRST
     migrations.check(version, f"the database {database.name}")
-    _remember(database)
+    _extend_snapshot_history(database)
     with writing(path) as archive, database.client.start_session(snapshot=True) as session:
         taken_at = datetime.now(UTC)
         for name in collections(database):
             collection = database[name]
             options = dict(collection.options())
             count = archive.collection(name, options, _chunks(collection, session))
-            tell(name, count)
+            report_progress(name, count)
         return archive.finish(database.name, version, taken_at)
 
 
 def _chunks(collection: Collection[Document], session: ClientSession) -> Iterator[bytes]:
-    # Chunks of whole documents; PyMongo's types say that they are decoded ones.
+    # These are chunks of whole raw documents, although PyMongo declares them as decoded ones.
     yield from cast(Iterator[bytes], collection.find_raw_batches({}, session=session))
 
 
-def _remember(database: Database[Document]) -> None:
-    """Asks for a longer memory, which only whoever administers the server may."""
+def _extend_snapshot_history(database: Database[Document]) -> None:
+    """Asks MongoDB to keep snapshots for longer, which only an administrator may."""
     try:
         database.client.admin.command(
             {"setParameter": 1, "minSnapshotHistoryWindowInSeconds": SNAPSHOT_SECONDS}

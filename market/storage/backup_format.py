@@ -1,6 +1,6 @@
-"""A backup's file: a zip of each collection's documents in BSON, with a manifest.
+"""Reads and writes backup files: a zip of each collection's documents in BSON, with a manifest.
 
-Each `NAME.bson` is the documents one after the other, as `bsondump` and `mongorestore` read them.
+Each `NAME.bson` is a sequence of documents, as `bsondump` and `mongorestore` read them.
 """
 
 import os
@@ -20,26 +20,26 @@ from logs.redaction import plain
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-LENGTH = struct.Struct("<i")  # with which each BSON document begins: its bytes, these included
+LENGTH = struct.Struct("<i")  # each BSON document begins with its length in bytes
 SMALLEST, LARGEST = 5, 16 * 1024 * 1024 + 16 * 1024
-AT_ONCE_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 4 * 1024 * 1024
 
 Manifest = dict[str, Any]
 
 
 class BadArchive(Exception):
-    """The file is no whole backup; the text says why."""
+    """The file is not a complete backup; the message says why."""
 
 
 class Writer:
-    """Writes an archive: its collections in turn, then the manifest."""
+    """Writes an archive: one collection after the other, then the manifest."""
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self._file = file
         self._collections: dict[str, Manifest] = {}
 
     def collection(self, name: str, options: Manifest, chunks: Iterable[bytes]) -> int:
-        """Adds a collection from chunks of whole documents; how many documents those are."""
+        """Adds a collection from chunks of whole documents; returns the number of documents."""
         count = 0
         with self._file.open(f"{name}.bson", "w", force_zip64=True) as entry:
             for chunk in chunks:
@@ -49,7 +49,7 @@ class Writer:
         return count
 
     def finish(self, database: str, version: int, taken_at: datetime) -> Manifest:
-        """Adds the manifest, without which the file is no backup."""
+        """Adds the manifest, which completes the backup."""
         manifest = {
             "format": FORMAT,
             "database": database,
@@ -63,14 +63,14 @@ class Writer:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Writer]:
-    """A new archive, readable by its owner alone; it has its name once it is whole and on the disk.
+    """Creates an archive that only its owner can read; it gets its name once it is safely on disk.
 
-    Raises FileExistsError: no backup takes another's place, not even one that began later.
+    Raises FileExistsError: no backup overwrites another one, not even one that began later.
     """
-    taken = FileExistsError(f"{path} is there already: give another name")
+    taken = FileExistsError(f"{path} already exists: choose another name")
     if path.exists():
         raise taken
-    # A name of its own: two backups of one name would write into each other's file.
+    # A unique name, since two concurrent backups would write into the same file.
     handle, part = mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as raw:
@@ -78,7 +78,7 @@ def writing(path: Path) -> Iterator[Writer]:
                 yield Writer(file)
             raw.flush()
             os.fsync(raw.fileno())
-        # Unlike a rename, a link fails when another took the name meanwhile.
+        # Unlike a rename, a link fails if the name was taken meanwhile.
         try:
             os.link(part, path)
         except FileExistsError:
@@ -88,20 +88,20 @@ def writing(path: Path) -> Iterator[Writer]:
 
 
 class Reader:
-    """A whole archive: every byte was compared with its checksum when it was opened."""
+    """Reads a complete archive; opening it compared every byte with its checksum."""
 
     def __init__(self, file: zipfile.ZipFile, manifest: Manifest) -> None:
         self._file = file
         self.manifest = manifest
 
     def chunks(self, name: str) -> Iterator[list[bytes]]:
-        """A collection's documents in BSON, some at a time. Raises BadArchive."""
+        """Yields a collection's documents in BSON, in lists of some MB. Raises BadArchive."""
         with self._file.open(f"{name}.bson") as entry:
             documents, size = [], 0
             for document in _documents(entry):
                 documents.append(document)
                 size += len(document)
-                if size >= AT_ONCE_BYTES:
+                if size >= CHUNK_BYTES:
                     yield documents
                     documents, size = [], 0
             if documents:
@@ -110,18 +110,18 @@ class Reader:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Reader]:
-    """Opens an archive, after it was read through once. Raises BadArchive and OSError."""
+    """Verifies and opens an archive. Raises BadArchive and OSError."""
     try:
         with zipfile.ZipFile(path) as file:
-            if (spoilt := file.testzip()) is not None:
-                raise BadArchive(f"{path} is damaged: {spoilt} is not what was written")
+            if (damaged := file.testzip()) is not None:
+                raise BadArchive(f"{path} is damaged: the checksum of {damaged} does not match")
             yield Reader(file, _manifest(file, path))
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise BadArchive(f"{path} is no backup, or not a whole one: {plain(error)}") from error
+        raise BadArchive(f"{path} is not a complete backup: {plain(error)}") from error
 
 
 def split(chunk: bytes) -> Iterator[bytes]:
-    """The documents of a chunk that holds whole ones."""
+    """Splits a chunk of whole documents."""
     start = 0
     while start < len(chunk):
         (length,) = LENGTH.unpack_from(chunk, start)
@@ -134,7 +134,9 @@ def _manifest(file: zipfile.ZipFile, path: Path) -> Manifest:
         manifest: Manifest = json_util.loads(file.read(MANIFEST))
         names = {f"{name}.bson" for name in manifest["collections"]}
     except (KeyError, TypeError, ValueError) as error:
-        raise BadArchive(f"{path} is no backup: its {MANIFEST} is missing or unreadable") from error
+        raise BadArchive(
+            f"{path} is not a backup: its {MANIFEST} is missing or unreadable"
+        ) from error
     if manifest["format"] != FORMAT:
         raise BadArchive(f"{path} has format {manifest['format']}; this KoinX reads {FORMAT}")
     if missing := names - set(file.namelist()):
@@ -146,8 +148,8 @@ def _documents(entry: IO[bytes]) -> Iterator[bytes]:
     while head := entry.read(LENGTH.size):
         length = LENGTH.unpack(head)[0] if len(head) == LENGTH.size else 0
         if not SMALLEST <= length <= LARGEST:
-            raise BadArchive(f"a document claims to have {length} bytes")
+            raise BadArchive(f"a document has an impossible length of {length} bytes")
         rest = entry.read(length - LENGTH.size)
         if len(rest) != length - LENGTH.size:
-            raise BadArchive("the last document is not whole")
+            raise BadArchive("the last document is incomplete")
         yield head + rest

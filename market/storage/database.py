@@ -1,4 +1,4 @@
-"""The connection to MongoDB, with the collections and indexes that must be there."""
+"""Connects to MongoDB, and creates the collections and indexes."""
 
 import os
 from collections.abc import Sequence
@@ -6,41 +6,48 @@ from functools import lru_cache
 from typing import Any
 
 import mongoengine
-from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
+from pymongo import IndexModel, MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from market.model.documents import Coin, QuarantinedQuote, Update
+from market.model.documents import (
+    Coin,
+    CoinWatermark,
+    LatestQuotes,
+    QuarantinedQuote,
+    Quote,
+    Repair,
+    RepairedQuote,
+    Update,
+)
 
 Document = dict[str, Any]
 TIMEOUT_MS = 3000  # for each operation, server selection included: a frozen mongod is an error
-# For a backup, on a machine at work: MongoDB counts the batches of one reading together.
+# For a backup on a busy machine: MongoDB counts all batches of one read together.
 PATIENT_MS = 600_000
-LATEST = "latest"
-QUOTES, REPAIRED = SERIES = "quotes", "repaired"
-REPAIRS = "repairs"
+LATEST = LatestQuotes._get_collection_name()
+QUOTES, REPAIRED = (one._get_collection_name() for one in (Quote, RepairedQuote))
+QUOTE_COLLECTIONS = QUOTES, REPAIRED
+MARKS = CoinWatermark._get_collection_name()
+REPAIRS = Repair._get_collection_name()
+# Rollups hold columns packed as text (`market.rollups.store`): they have no MongoEngine fields.
 HOURLY, DAILY = "hourly", "daily"
 HOURLY_REPAIRED, DAILY_REPAIRED = "hourly_repaired", "daily_repaired"
-KEPT = HOURLY, DAILY, HOURLY_REPAIRED, DAILY_REPAIRED  # candles
-MARKS = "marks"
-# Rollups are written once and read in long stretches: large blocks pack them by a tenth tighter.
-BLOCKS = dict.fromkeys(SERIES, "block_compressor=zstd") | dict.fromkeys(
-    KEPT, "block_compressor=zstd,leaf_page_max=128KB"
-)
+ROLLUPS = HOURLY, DAILY, HOURLY_REPAIRED, DAILY_REPAIRED
 NAMESPACE_EXISTS, DUPLICATE_KEY = 48, 11000
 
 
 class WrongCollection(Exception):
-    """A collection is there, but is not what the system relies on."""
+    """A collection exists but lacks a property that the system relies on."""
 
 
 def connect(uri: str, database: str, timeout_ms: int | None = None) -> Database[Document]:
     """Connects MongoEngine's documents to `database`; call it after any fork.
 
-    The same call again in one process gives the same connection. Nothing is sent yet: a server
-    that is down shows itself at the first operation, as `pymongo.errors.PyMongoError` within 3 s,
-    and so does one that is slow unless `timeout_ms` gives it longer.
+    The same call again in one process returns the same connection. Nothing is sent yet: a server
+    that is down raises `pymongo.errors.PyMongoError` at the first operation, within 3 s, and so
+    does a slow one unless `timeout_ms` gives it longer.
     """
     return _connect(uri, database, timeout_ms or TIMEOUT_MS, os.getpid())
 
@@ -69,60 +76,38 @@ def _connect(uri: str, database: str, timeout_ms: int, _process: int) -> Databas
 
 
 def prepare(database: Database[Document]) -> None:
-    """Makes the collections and indexes; safe when several do it at once.
+    """Creates the collections and indexes; safe when several processes do it at once.
 
-    Raises WrongCollection when quotes' collection is there but not clustered: a write before the
-    collection was made creates such a one, and it could hold a quote twice. A collection that is
-    there keeps the blocks that it was made with.
+    The documents declare the indexes. MongoEngine can express neither clustering nor compression,
+    so those are set here. A collection that exists keeps the compression it was created with.
+    Raises WrongCollection if a collection of quotes is not clustered: a write before `prepare`
+    would have created it so, and it could store a quote twice.
     """
-    for collection, blocks in BLOCKS.items():
+    for name in (*QUOTE_COLLECTIONS, *ROLLUPS):
+        # Rollups are written once and read in long ranges: large pages pack them 10 % tighter.
+        pages = ",leaf_page_max=128KB" if name in ROLLUPS else ""
         _create(
             database,
-            collection,
+            name,
             clusteredIndex={"key": {"_id": 1}, "unique": True},
-            storageEngine={"wiredTiger": {"configString": blocks}},
+            storageEngine={"wiredTiger": {"configString": f"block_compressor=zstd{pages}"}},
         )
-        if "clusteredIndex" not in database[collection].options():
+        if "clusteredIndex" not in database[name].options():
             raise WrongCollection(
-                f"{database.name}.{collection} is not clustered by _id, so quotes could be stored "
+                f"{database.name}.{name} is not clustered by _id, so quotes could be stored "
                 "twice: rename or drop it, and start again"
             )
-    database[Update._get_collection_name()].create_indexes(
-        [
-            IndexModel([("received_at", DESCENDING)]),
-            IndexModel([("slot", DESCENDING)], partialFilterExpression={"slot": {"$type": "date"}}),
-            # The sweeper looks every 5 s for what is open, which is next to nothing.
-            IndexModel(
-                [("state", ASCENDING)],
-                partialFilterExpression={"state": {"$in": ["received", "running"]}},
-            ),
-            IndexModel([("state", ASCENDING), ("trigger", ASCENDING), ("received_at", DESCENDING)]),
-            IndexModel([("number", ASCENDING)]),
-            IndexModel(
-                [("numbers", ASCENDING)],
-                unique=True,
-                partialFilterExpression={"numbers": {"$gt": 0}},
-            ),
-        ]
-    )
-    database[REPAIRS].create_indexes(
-        [
-            IndexModel([("state", ASCENDING), ("priority", ASCENDING), ("start", DESCENDING)]),
-            IndexModel([("coin", ASCENDING), ("wanted_at", DESCENDING)]),
-            IndexModel([("wanted_at", DESCENDING)]),
-        ]
-    )
-    for name in (
-        Coin._get_collection_name(),
-        QuarantinedQuote._get_collection_name(),
-        LATEST,
-        MARKS,
-    ):
+    for document in (Coin, CoinWatermark, LatestQuotes, QuarantinedQuote, Repair, Update):
+        name = document._get_collection_name()
         _create(database, name)
+        # Not `ensure_indexes`, which uses MongoEngine's own connection and a round trip for each.
+        specs = [dict(spec) for spec in document._meta["index_specs"]]
+        if indexes := [IndexModel(spec.pop("fields"), **spec) for spec in specs]:
+            database[name].create_indexes(indexes)
 
 
 def _create(database: Database[Document], name: str, **options: Any) -> None:
-    """Makes a collection unless it is there, which MongoDB alone can tell without a race."""
+    """Creates a collection unless it exists, which only MongoDB can check without a race."""
     try:
         database.create_collection(name, check_exists=False, **options)
     except OperationFailure as error:
@@ -131,9 +116,10 @@ def _create(database: Database[Document], name: str, **options: Any) -> None:
 
 
 def insert_new(collection: Collection[Document], documents: Sequence[Document]) -> int:
-    """Inserts those whose key is not there; the others stay as they are. The number new.
+    """Inserts the documents whose key does not exist yet, and returns how many those are.
 
-    Raises BulkWriteError when anything else was refused, or the majority does not have them.
+    An earlier attempt may have stored some of them; they stay as they are. Raises BulkWriteError
+    if MongoDB refused a document for another reason, or the majority did not confirm the write.
     """
     if not documents:
         return 0
@@ -146,7 +132,7 @@ def insert_new(collection: Collection[Document], documents: Sequence[Document]) 
 
 
 def only_duplicates(error: BulkWriteError) -> bool:
-    """Whether what was refused is there already, and the rest is safe with the majority."""
+    """Returns whether only duplicates were refused and the majority has the rest."""
     return not error.details["writeConcernErrors"] and all(
         one["code"] == DUPLICATE_KEY for one in error.details["writeErrors"]
     )

@@ -1,4 +1,4 @@
-"""Which shape the stored documents have, and the steps from an older shape to today's."""
+"""Tracks the version of the stored documents, and migrates older ones step by step."""
 
 import threading
 import time
@@ -20,32 +20,33 @@ log = logs.get(__name__)
 SCHEMA = "schema"  # the collection, and its one document
 LEASE_SECONDS = 15
 RENEW_SECONDS = 5
-LOOK_SECONDS = 0.2
-FIRST = 1  # of a database that was filled before versions were written down
+POLL_SECONDS = 0.2
+FIRST = 1  # of a database that was filled before versions were stored
 
-# The step that leads to each version from the one before it. A step may be begun again after its
-# process died: it must do no harm to what it has changed already.
+# The step to each version from the one before. If its process dies, a step runs again, so it must
+# tolerate documents that it has changed already. Steps and version use raw collections: the
+# documents' classes describe only the newest version.
 Step = Callable[[Database[Document]], None]
 STEPS: Mapping[int, Step] = {}
 
 
 class TooNew(Exception):
-    """The database was written by a newer KoinX; nothing of it was changed."""
+    """A newer KoinX wrote the database; nothing was changed."""
 
 
 def newest(steps: Mapping[int, Step] = STEPS) -> int:
-    """The version that this code reads and writes."""
+    """Returns the version that this code reads and writes."""
     return max(steps, default=FIRST)
 
 
 def version(database: Database[Document]) -> int | None:
-    """The database's version; None before it was first prepared."""
+    """Returns the database's version; None before it was first prepared."""
     found = database[SCHEMA].find_one({"_id": SCHEMA})
     return None if found is None else int(found["version"])
 
 
 def check(found: int, name: str, steps: Mapping[int, Step] = STEPS) -> None:
-    """Raises TooNew when what is called `name` has a version that this code does not know."""
+    """Raises TooNew if the version found in `name` is newer than this code."""
     if found > newest(steps):
         raise TooNew(
             f"{name} has version {found}, and this KoinX knows up to {newest(steps)}: "
@@ -54,30 +55,30 @@ def check(found: int, name: str, steps: Mapping[int, Step] = STEPS) -> None:
 
 
 def migrate(database: Database[Document], steps: Mapping[int, Step] = STEPS) -> None:
-    """Takes the database to the newest version; of several that start at once, one does each step.
+    """Migrates the database to the newest version; raises TooNew, and what a step raises.
 
-    The others wait for it. Raises TooNew, and whatever a step raises.
+    If several processes start at once, one runs each step, and the others wait.
     """
     schema = database[SCHEMA]
-    _enter(database, newest(steps))
+    _store_first_version(database, newest(steps))
     while True:
         found = version(database) or FIRST
         check(found, f"the database {database.name}", steps)
         if found == newest(steps):
             return
-        with _lease(schema, found) as held:
-            if held is None:
-                time.sleep(LOOK_SECONDS)
+        with _lease(schema, found) as holder:
+            if holder is None:
+                time.sleep(POLL_SECONDS)
                 continue
             steps[found + 1](database)
             schema.update_one(
-                {"_id": SCHEMA, "version": found, "holder": held},
+                {"_id": SCHEMA, "version": found, "holder": holder},
                 {"$set": {"version": found + 1}},
             )
 
 
-def _enter(database: Database[Document], current: int) -> None:
-    """Writes down the version of a database that has none: today's if it is empty."""
+def _store_first_version(database: Database[Document], current: int) -> None:
+    """Stores the version of a database that has none: `current` if it is empty."""
     if version(database) is None:
         is_empty = database[QUOTES].find_one() is None
         with suppress(DuplicateKeyError):
@@ -86,7 +87,7 @@ def _enter(database: Database[Document], current: int) -> None:
 
 @contextmanager
 def _lease(schema: Collection[Document], found: int) -> Iterator[str | None]:
-    """The right to do the step from version `found`, as its holder's name; None: another has it."""
+    """Leases the step from version `found`; yields the holder's id, or None if another has it."""
     holder = uuid.uuid4().hex
     is_free = {"$lte": [{"$ifNull": ["$until", "$$NOW"]}, "$$NOW"]}
     until = {"$add": ["$$NOW", LEASE_SECONDS * 1000]}
@@ -98,22 +99,22 @@ def _lease(schema: Collection[Document], found: int) -> Iterator[str | None]:
     if taken is None:
         yield None
         return
-    over = threading.Event()
+    ended = threading.Event()
 
     def renew() -> None:
-        while not over.wait(RENEW_SECONDS):
+        while not ended.wait(RENEW_SECONDS):
             try:
                 schema.update_one({"holder": holder}, [{"$set": {"until": until}}])
             except PyMongoError:
                 continue  # unreachable for a moment
             except Exception as error:
-                log.warning("the lease was not renewed", reason=plain(error))
+                log.warning("schema lease not renewed", reason=plain(error))
 
     thread = threading.Thread(target=renew, name="schema", daemon=True)
     thread.start()
     try:
         yield holder
     finally:
-        over.set()
+        ended.set()
         thread.join(RENEW_SECONDS)
         schema.update_one({"holder": holder}, {"$set": {"holder": None, "until": None}})

@@ -1,27 +1,31 @@
-"""A coin's quotes in time, as they are stored: those recorded, and those repaired from history."""
+"""Reads the stored quotes of a coin in order of time, the recorded and the repaired ones."""
 
 import heapq
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bson import MaxKey, MinKey
 from pymongo import ASCENDING, DESCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from market.model.documents import CoinWatermark
 from market.model.quotes import CLOCK_SKEW
-from market.storage.database import MARKS, QUOTES, REPAIRED, Document
+from market.storage.database import QUOTE_COLLECTIONS, QUOTES, REPAIRED, Document
 
 MILLISECOND = timedelta(milliseconds=1)  # the resolution of a record's time
-PAGE = 2000  # records a read: about 12 ms, and 3 MB while they are held
+PAGE_SIZE = 2000  # records in one read: about 12 ms, and 3 MB of memory
 
 
 class Record(NamedTuple):
-    """One stored quote. `resolution` is None for one that was recorded in its time, else the
-    seconds between the points of the history that it was repaired from. A tuple, since a read may
-    make thousands: a frozen dataclass takes three times as long."""
+    """One stored quote.
+
+    `resolution` is None for a recorded quote. For a repaired one it is the seconds between the
+    points of the history that it was taken from. A tuple, since one read may create thousands: a
+    frozen dataclass takes three times as long.
+    """
 
     coin: str
     at: datetime
@@ -35,25 +39,24 @@ class Record(NamedTuple):
 
     @property
     def as_of(self) -> datetime:
-        """The time that its numbers are of."""
+        """The time to which its numbers refer."""
         return self.at
 
 
 class QuoteHistory:
-    """The collections `quotes` and `repaired` of one database, read newest first.
+    """Reads the collections `quotes` and `repaired` of one database, newest first.
 
-    Each read is a scan of one coin's stretch of a clustered collection: no sort, no other coin.
+    Each read scans one coin's range of a clustered collection: no sort, no other coin.
     """
 
     def __init__(self, database: Database[Document]) -> None:
         self._quotes: Collection[Document] = database[QUOTES]
         self._repaired: Collection[Document] = database[REPAIRED]
-        self._marks: Collection[Document] = database[MARKS]
 
     def kept_from(self, coin: str) -> datetime | None:
-        """From when on all of a coin's quotes are kept; None if none was deleted."""
-        mark = self._marks.find_one({"_id": coin}, {"kept_from": 1})
-        return mark.get("kept_from") if mark else None
+        """Returns the time since which all of a coin's quotes exist; None if none was deleted."""
+        moment: datetime | None = CoinWatermark.objects(id=coin).scalar("kept_from").first()
+        return moment
 
     def records(
         self,
@@ -65,41 +68,39 @@ class QuoteHistory:
         repaired: bool = False,
         as_of: datetime | None = None,
     ) -> list[Record]:
-        """A coin's newest `limit` records with start <= at < end, newest first.
+        """Returns a coin's newest `limit` records with start <= at < end, newest first.
 
-        Repaired ones are among them only if asked for; where both have the same `at`, the
-        recorded one stands. `as_of` leaves out what was not yet known then.
+        `repaired` includes repaired ones; if both exist for the same `at`, the recorded one is
+        returned. `as_of` omits what was not yet known at that time.
         """
-        found = self._read(self._quotes, _stretch(coin, start, end, as_of), limit)
+        found = self._read(self._quotes, _query(coin, start, end, as_of), limit)
         if not repaired:
             return found
         if len(found) == limit:
-            start = found[-1].at  # what is older is not among the newest
-        also = self._read(self._repaired, _stretch(coin, start, end, as_of), limit)
+            start = found[-1].at  # older ones are not among the newest
+        also = self._read(self._repaired, _query(coin, start, end, as_of), limit)
         return list(islice(_merged(found, also), limit))
 
-    def _read(
-        self, collection: Collection[Document], key_range: Document, limit: int
-    ) -> list[Record]:
-        cursor = collection.find(key_range).sort("_id", DESCENDING).limit(limit)
+    def _read(self, collection: Collection[Document], query: Document, limit: int) -> list[Record]:
+        cursor = collection.find(query).sort("_id", DESCENDING).limit(limit)
         return [_record(document) for document in cursor.batch_size(limit)]
 
 
 class QuoteStream:
-    """The quotes of one database, the repaired ones among them if asked for.
+    """Reads any number of quotes of one database, optionally with the repaired ones.
 
-    Each page is a read of its own that begins where the last one ended. A cursor would not do: a
-    server ends one that nobody reads from, and a reader may be slow.
+    Each page is a separate read that begins where the last one ended, not a cursor: a server closes
+    a cursor that is not read from, and a reader may be slow.
     """
 
     def __init__(self, database: Database[Document], *, repaired: bool = False) -> None:
         self._history = QuoteHistory(database)
         self._repaired = repaired
-        names = (QUOTES, REPAIRED) if repaired else (QUOTES,)
+        names = QUOTE_COLLECTIONS if repaired else (QUOTES,)
         self._collections: list[Collection[Document]] = [database[name] for name in names]
 
     def coins(self) -> Iterator[str]:
-        """The ids of all coins that have quotes, by id: each is one look into the key."""
+        """Yields the ids of all coins that have quotes, in order: one key lookup for each."""
         coin = self._first_after(None)
         while coin is not None:
             yield coin
@@ -108,14 +109,14 @@ class QuoteStream:
     def records(
         self, coin: str, *, start: datetime | None = None, end: datetime | None = None
     ) -> Iterator[Record]:
-        """A coin's records with start <= at < end, newest first.
+        """Yields a coin's records with start <= at < end, newest first.
 
-        Where a recorded and a repaired one have the same `at`, the recorded one stands.
+        If both a recorded and a repaired one exist for the same `at`, it yields the recorded one.
         """
-        size = PAGE
-        while size == PAGE:
+        size = PAGE_SIZE
+        while size == PAGE_SIZE:
             page = self._history.records(
-                coin, start=start, end=end, limit=PAGE, repaired=self._repaired
+                coin, start=start, end=end, limit=PAGE_SIZE, repaired=self._repaired
             )
             yield from page
             size = len(page)
@@ -131,7 +132,7 @@ class QuoteStream:
 
 
 def key_range(coin: str, start: datetime | None, end: datetime | None) -> Document:
-    """Bounds on the whole key: a clustered scan of one coin's start <= at < end.
+    """Returns bounds on the whole key, for a clustered scan of one coin's start <= at < end.
 
     A condition on `_id.coin` would scan the whole collection.
     """
@@ -141,12 +142,45 @@ def key_range(coin: str, start: datetime | None, end: datetime | None) -> Docume
     }
 
 
-def _stretch(
+def oldest_time(
+    collections: Iterable[Collection[Document]],
+    coin: str,
+    start: datetime | None,
+    end: datetime | None,
+) -> datetime | None:
+    """Returns the time of a coin's oldest document with start <= at < end in these collections."""
+    return min(_end_times(collections, coin, start, end, ASCENDING), default=None)
+
+
+def newest_time(
+    collections: Iterable[Collection[Document]],
+    coin: str,
+    start: datetime | None,
+    end: datetime | None,
+) -> datetime | None:
+    """Returns the time of a coin's newest document with start <= at < end in these collections."""
+    return max(_end_times(collections, coin, start, end, DESCENDING), default=None)
+
+
+def _end_times(
+    collections: Iterable[Collection[Document]],
+    coin: str,
+    start: datetime | None,
+    end: datetime | None,
+    order: int,
+) -> Iterator[datetime]:
+    query = {"_id": key_range(coin, start, end)}
+    for collection in collections:
+        if found := collection.find_one(query, {"_id": 1}, sort=[("_id", order)]):
+            yield found["_id"]["at"]
+
+
+def _query(
     coin: str, start: datetime | None, end: datetime | None, as_of: datetime | None
 ) -> Document:
     if as_of is None:
         return {"_id": key_range(coin, start, end)}
-    # No record is further ahead of its recording, so that what is newer need not be scanned.
+    # No record is further ahead of its recording, so newer ones need not be scanned.
     newest = as_of + CLOCK_SKEW + MILLISECOND
     bounds = key_range(coin, start, newest if end is None else min(end, newest))
     return {"_id": bounds, "recorded_at": {"$lte": as_of}}
@@ -160,7 +194,7 @@ def _merged(recorded: Iterable[Record], repaired: Iterable[Record]) -> Iterator[
         last = one.at
 
 
-def _record(document: dict[str, Any]) -> Record:
+def _record(document: Document) -> Record:
     key = document["_id"]
     return Record(
         coin=key["coin"],

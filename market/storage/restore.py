@@ -1,4 +1,4 @@
-"""Puts a backup back into a database."""
+"""Restores a backup into a database."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +14,12 @@ from market.storage.home import HOME
 from market.storage.restore_lock import CLAIMS, RestoreLock, restore_lock
 
 PREFIX = "restoring_"
-EXCHANGE = "restoring"  # the collection, and its one document while an exchange goes on
+EXCHANGE = "restoring"  # the collection, and its one document during an exchange
 NAMESPACE_NOT_FOUND = 26
 
 
 class DatabaseNotEmpty(Exception):
-    """The database holds documents, and nobody said that the backup is to replace them."""
+    """The database holds documents, and `replace` was not set."""
 
 
 def restore(
@@ -27,37 +27,37 @@ def restore(
     path: Path,
     *,
     replace: bool = False,
-    tell: Callable[[str, int], None] = lambda *_: None,
+    report_progress: Callable[[str, int], None] = lambda *_: None,
 ) -> Manifest:
-    """Has the database hold what the backup holds, and nothing else; returns its manifest.
+    """Replaces the contents of the database by those of the backup; returns its manifest.
 
-    First all of it is written beside what is there, then the collections are exchanged one by one:
-    whatever goes wrong before that changes nothing, and an exchange that was interrupted is
-    finished by the next start, backup or restore. Whoever calls this has stopped what writes to the
-    database, and prepares it afterwards. Of two restores at once the second raises Busy. Raises
-    BadArchive, Occupied, TooNew, OSError and what MongoDB raises as well.
+    It first writes everything beside the existing collections, then exchanges them one by one. An
+    error before the exchange changes nothing. The next start, backup or restore completes an
+    interrupted exchange. The caller stops everything that writes to the database, and prepares it
+    afterwards. `report_progress` is called with each collection's name and number of documents.
+    Raises RestoreInProgress, BadArchive, DatabaseNotEmpty, TooNew, OSError and MongoDB's errors.
     """
     with reading(path) as archive, restore_lock(database, str(path)) as claim:
         prefix = f"{PREFIX}{claim.token}_"
         manifest = archive.manifest
         migrations.check(manifest["version"], str(path))
-        finish(database)
-        held = {
+        finish_exchange(database)
+        existing = {
             name: count
             for name in collections(database)
             if name != migrations.SCHEMA
             if (count := database[name].estimated_document_count())
         }
-        if held and not replace:
-            shown = ", ".join(f"{count} in {name}" for name, count in sorted(held.items()))
+        if existing and not replace:
+            shown = ", ".join(f"{count} in {name}" for name, count in sorted(existing.items()))
             raise DatabaseNotEmpty(
                 f"{database.name} holds documents ({shown}); nothing was changed. "
-                "To put the backup in their place, add --replace"
+                "To replace them by the backup, add --replace"
             )
         discard(database)
         try:
             for name in manifest["collections"]:
-                tell(name, _write(database, archive, name, prefix, claim))
+                report_progress(name, _write(database, archive, name, prefix, claim))
         except BaseException:
             claim.check()
             discard(database)
@@ -70,7 +70,7 @@ def restore(
 def _write(
     database: Database[Document], archive: Reader, name: str, prefix: str, claim: RestoreLock
 ) -> int:
-    """One collection, beside the one that it is to replace; how many documents it has."""
+    """Writes one collection beside the one that it will replace; returns its document count."""
     known = archive.manifest["collections"][name]
     claim.check()
     made = database.create_collection(prefix + name, **known["options"])
@@ -78,12 +78,12 @@ def _write(
         claim.check()
         made.insert_many([RawBSONDocument(one) for one in documents], ordered=False)
     if (count := made.estimated_document_count()) != known["count"]:
-        raise BadArchive(f"{name} has {count} documents, and not the {known['count']} it had")
+        raise BadArchive(f"{name} has {count} documents instead of {known['count']}")
     return count
 
 
 def collections(database: Database[Document]) -> list[str]:
-    """The names of all collections that are ours, but for those of a restore and the home's id."""
+    """Returns the names of all collections except those of a restore and of the home's id."""
     names = database.list_collection_names()
     return sorted(
         name
@@ -93,35 +93,35 @@ def collections(database: Database[Document]) -> list[str]:
 
 
 def discard(database: Database[Document]) -> None:
-    """Drops what was written for an exchange that has not begun."""
+    """Drops the collections of a restore whose exchange has not begun."""
     for name in database.list_collection_names(filter={"name": {"$regex": f"^{PREFIX}"}}):
         database.drop_collection(name)
 
 
 def exchange(database: Database[Document], names: list[str], prefix: str) -> None:
-    """Has each `prefix`NAME take the place of NAME, and drops every other collection.
+    """Replaces each collection NAME by `prefix`NAME, and drops every other collection.
 
-    MongoDB renames one collection at a time. Whatever ends this process in between, `finish` does
-    the rest: what is to be done is written down first.
+    MongoDB renames one collection at a time, so the plan is stored first: if this process dies in
+    between, `finish_exchange` completes it.
     """
     database[EXCHANGE].insert_one({"_id": EXCHANGE, "collections": names, "prefix": prefix})
-    finish(database)
+    finish_exchange(database)
 
 
-def finish(database: Database[Document]) -> bool:
-    """Finishes an exchange that was begun; False if there is none. Several may do it at once.
+def finish_exchange(database: Database[Document]) -> bool:
+    """Completes an exchange that was begun; False if there is none. Several may do it at once.
 
-    One that stood still meanwhile does nothing to a later exchange, whose prefix is another.
+    A process that was suspended meanwhile does not affect a later exchange: its prefix differs.
     """
     found = database[EXCHANGE].find_one({"_id": EXCHANGE})
     if found is None:
         return False
-    prefix = found.get("prefix", PREFIX)  # an exchange of before has none of its own
+    prefix = found.get("prefix", PREFIX)  # older versions stored none
     for name in found["collections"]:
         try:
             database[prefix + name].rename(name, dropTarget=True)
         except OperationFailure as error:
-            if error.code != NAMESPACE_NOT_FOUND:  # that one has its name already
+            if error.code != NAMESPACE_NOT_FOUND:  # that one is renamed already
                 raise
     if database[EXCHANGE].find_one(found) is not None:
         for name in set(collections(database)) - set(found["collections"]):

@@ -1,9 +1,8 @@
-"""How far each coin's quotes are rolled up, and from where on its originals are kept."""
+"""Stores how far each coin's quotes are rolled up, and since when its originals exist."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
@@ -11,22 +10,22 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from market.model.candle import DAY, floor_to
+from market.model.documents import CoinWatermark
 from market.model.quotes import Quote
-from market.storage.database import MARKS
+from market.storage.database import MARKS, Document
 
-LATE = timedelta(hours=12)  # after its own time; nothing younger than a day is rolled up
-MARKED_AT_ONCE = 1000  # each write has 3 s
-
-Document = dict[str, Any]
+LATE_AFTER = timedelta(hours=12)  # after its own time; nothing younger than a day is rolled up
+BATCH_SIZE = 1000  # each write has 3 s
+TIMES = ("until", "kept_from", "exact_from")
 
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """One coin's: its quotes before `until` are in its rollups, those before `kept_from` there
-    alone. What was known at a time can be told from `exact_from` on. All are None at first.
+    """One coin's watermark; all times are None at first.
 
-    `late` counts how often quotes came late: whoever began to roll up before that has to begin
-    again.
+    Quotes before `until` are in the rollups, those before `kept_from` only there. From `exact_from`
+    on, what was known at a time can be determined. `late` counts how often quotes came late: a
+    rollup that began before that has to begin again.
     """
 
     coin: str
@@ -37,39 +36,43 @@ class Watermark:
 
 
 class Watermarks:
-    """The collection `marks` of one database: a document a coin."""
+    """The collection `marks` of one database, with one document for each coin."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._marks: Collection[Document] = database[MARKS]
 
     def of(self, coin: str, session: ClientSession | None = None) -> Watermark:
-        """A coin's mark; an empty one where there is none yet."""
+        """Returns a coin's watermark; an empty one if none is stored."""
+        # Not by `CoinWatermark.objects`, which can join no session of the caller's.
         found = self._marks.find_one({"_id": coin}, session=session)
-        return _mark(found) if found else Watermark(coin)
+        return _watermark(found) if found else Watermark(coin)
 
     def all(self, coins: Iterable[str] | None = None) -> dict[str, Watermark]:
-        """The marks of these coins, or of every one, by id, where there are any."""
-        which = {} if coins is None else {"_id": {"$in": list(coins)}}
-        return {found["_id"]: _mark(found) for found in self._marks.find(which)}
+        """Returns the stored watermarks of these coins, or of every coin, by id."""
+        query = {} if coins is None else {"id__in": list(coins)}
+        return {one["_id"]: _watermark(one) for one in CoinWatermark.objects(**query).as_pymongo()}
 
-    def rolled_up(
+    def set_rolled_up(
         self, seen: Watermark, until: datetime, session: ClientSession | None = None
     ) -> bool:
-        """Notes that a coin is rolled up; False, and nothing, if its mark was changed meanwhile.
+        """Records that a coin is rolled up until a time; False if its watermark changed meanwhile.
 
         Raises DuplicateKeyError if it had none and has one by now.
         """
-        held = {"_id": seen.coin, "until": seen.until, "kept_from": seen.kept_from}
+        expected = {"_id": seen.coin, "until": seen.until, "kept_from": seen.kept_from}
         change = {"$set": {"until": until, "late": seen.late}}
         done = self._marks.update_one(
-            held | {"late": seen.late}, change, upsert=seen == Watermark(seen.coin), session=session
+            expected | {"late": seen.late},
+            change,
+            upsert=seen == Watermark(seen.coin),
+            session=session,
         )
         return bool(done.matched_count or done.upserted_id)
 
-    def moved(
+    def set_deleted(
         self, seen: Watermark, end: datetime, exact_from: datetime | None, session: ClientSession
     ) -> None:
-        """Notes that a coin's originals before `end` are in its rollups alone by now."""
+        """Records that a coin's quotes before `end` exist only in its rollups."""
         self._marks.update_one(
             {"_id": seen.coin},
             {
@@ -81,30 +84,28 @@ class Watermarks:
         )
 
     def invalidate_after(self, quotes: Iterable[Quote], recorded_at: datetime) -> None:
-        """Sets the mark back of each coin that has a quote of long ago; after it was stored.
+        """Moves back the watermark of each coin that has a late quote; call it after storing them.
 
-        To be called with quotes that were stored before too: of two tries the first may have died
-        in between.
+        Pass quotes that were stored before, too: an earlier attempt may have died between the two.
         """
         oldest: dict[str, datetime] = {}
         for quote in quotes:
-            if quote.at < recorded_at - LATE:
+            if quote.at < recorded_at - LATE_AFTER:
                 oldest[quote.coin] = min(quote.at, oldest.get(quote.coin, quote.at))
-        changes = [_set_back(coin, at) for coin, at in oldest.items()]
+        changes = [_move_back(coin, at) for coin, at in oldest.items()]
         # The first update of all of CoinGecko's coins has thousands whose price stands still.
-        for first in range(0, len(changes), MARKED_AT_ONCE):
-            self._marks.bulk_write(changes[first : first + MARKED_AT_ONCE], ordered=False)
+        for first in range(0, len(changes), BATCH_SIZE):
+            self._marks.bulk_write(changes[first : first + BATCH_SIZE], ordered=False)
 
 
-def _set_back(coin: str, at: datetime) -> UpdateOne:
+def _move_back(coin: str, at: datetime) -> UpdateOne:
     back = {"$min": ["$until", floor_to(at, DAY)]}
-    known = {"$ne": [{"$type": "$until"}, "date"]}
-    until = {"$cond": [known, None, {"$max": [back, "$kept_from"]}]}
+    unknown = {"$ne": [{"$type": "$until"}, "date"]}
+    until = {"$cond": [unknown, None, {"$max": [back, "$kept_from"]}]}
     late = {"$add": [{"$ifNull": ["$late", 0]}, 1]}
     return UpdateOne({"_id": coin}, [{"$set": {"until": until, "late": late}}], upsert=True)
 
 
-def _mark(found: Document) -> Watermark:
-    names = ("until", "kept_from", "exact_from")
-    times = {name: found.get(name) for name in names}
+def _watermark(found: Document) -> Watermark:
+    times = {name: found.get(name) for name in TIMES}
     return Watermark(found["_id"], **times, late=found.get("late", 0))

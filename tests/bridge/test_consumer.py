@@ -104,9 +104,9 @@ def test_an_event_that_fails_again_and_again_never_waits_long() -> None:
     ("payload", "reason"),
     [
         (b'{"trigger":"other"}', 'trigger is "other", only "update" is known'),
-        (b"\x9c\xff" * 4000, "no JSON: UnicodeDecodeError"),
+        (b"\x9c\xff" * 4000, "not valid JSON: UnicodeDecodeError"),
         (b"x" * 1024 * 1024, "1048576 bytes, an event has at most 65536"),
-        (b"", "no JSON: JSONDecodeError"),
+        (b"", "not valid JSON: JSONDecodeError"),
     ],
     ids=["other trigger", "noise", "1 MiB", "nothing"],
 )

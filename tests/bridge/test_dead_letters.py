@@ -69,7 +69,7 @@ def test_what_others_write_there_hides_no_letter(connection: Connection, data: b
     connection.run(write, 5)
     strange, ours = newest(connection)
     assert ours == DeadLetter("number 1", 1, 1, NOON, "x")
-    assert strange.reason == "it was not set aside by KoinX"
+    assert strange.reason == "not written by KoinX"
     assert (strange.sequence, strange.size) == (2, len(data))
     assert strange.head == data.decode("utf-8", "replace")
     assert abs(strange.at - datetime.now(UTC)) < timedelta(seconds=30)

@@ -75,21 +75,24 @@ def test_the_seeds_payload_is_an_event(
         (b'{"trigger":"other"}', 'trigger is "other", only "update" is known'),
         (b"{}", 'trigger is null, only "update" is known'),
         (b'{"trigger":["update"]}', 'trigger is ["update"], only "update" is known'),
-        (b"null", "no JSON object but null"),
-        (b'["update"]', 'no JSON object but ["update"]'),
-        (b'"' + b"x" * 99 + b'"', 'no JSON object but "' + "x" * 76 + "..."),
-        (b"", "no JSON: JSONDecodeError"),
-        (b"\x9c\xff{}", "no JSON: UnicodeDecodeError"),
-        (b"9" * 5000, "no JSON: ValueError"),
-        (b'{"trigger":' + b"[" * 30_000, "no JSON: RecursionError"),
+        (b"null", "not a JSON object but null"),
+        (b'["update"]', 'not a JSON object but ["update"]'),
+        (b'"' + b"x" * 99 + b'"', 'not a JSON object but "' + "x" * 76 + "..."),
+        (b"", "not valid JSON: JSONDecodeError"),
+        (b"\x9c\xff{}", "not valid JSON: UnicodeDecodeError"),
+        (b"9" * 5000, "not valid JSON: ValueError"),
+        (b'{"trigger":' + b"[" * 30_000, "not valid JSON: RecursionError"),
         (b"x" * 1024 * 1024, f"1048576 bytes, an event has at most {MAX_BYTES}"),
         (b'{"trigger":"update","id":""}', 'id is "", it must match [A-Za-z0-9][A-Za-z0-9:._-]'),
         (b'{"trigger":"update","id":7}', "id is 7, it must match"),
         (b'{"trigger":"update","id":"a b"}', 'id is "a b", it must match'),
         (b'{"trigger":"update","id":"a\\n"}', r'id is "a\n", it must match'),
         (b'{"trigger":"update","id":"%s"}' % (b"a" * 65), 'id is "aaa'),
-        (b'{"trigger":"update","timestamp":"soon"}', 'timestamp is "soon", no ISO-8601 time'),
-        (b'{"trigger":"update","timestamp":1795348800}', "timestamp is 1795348800, no ISO-8601"),
+        (b'{"trigger":"update","timestamp":"soon"}', 'timestamp is "soon", not an ISO-8601 time'),
+        (
+            b'{"trigger":"update","timestamp":1795348800}',
+            "timestamp is 1795348800, not an ISO-8601",
+        ),
         (b'{"trigger":"update","timestamp":"0001-01-01T00:00:00+23:00"}', "timestamp is "),
     ],
 )
@@ -129,5 +132,5 @@ def test_a_finished_update_comes_back_as_it_was(name: str, state: str, stored: i
 
 @pytest.mark.parametrize("payload", [b"{}", b"null", b'{"id":"a","state":"done","stored":"1"}'])
 def test_what_is_no_finished_update_is_refused(payload: bytes) -> None:
-    with pytest.raises(MalformedEvent, match=r"no finished update: |no JSON object but null"):
+    with pytest.raises(MalformedEvent, match=r"not a finished update: |not a JSON object but null"):
         UpdateFinished.decode(payload)

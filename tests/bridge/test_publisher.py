@@ -154,6 +154,6 @@ def test_an_announcement_to_a_nats_that_is_down_is_told() -> None:
     url = f"nats://127.0.0.1:{free_port()}"
     with (
         closing(Connection(url, "test")) as connection,
-        pytest.raises(NotPublished, match=r"crypto\.updated was not sent: "),
+        pytest.raises(NotPublished, match=r"crypto\.updated was not published: "),
     ):
         publish_update_finished(connection, UpdateFinished("a", "done", 1))

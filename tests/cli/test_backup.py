@@ -51,7 +51,7 @@ def test_after_a_wipe_all_answers_are_the_same(tmp_path: Path) -> None:
         again = system.koinx("backup", str(file))
         assert (again.returncode, again.stderr) == (
             1,
-            f"{file} is there already: give another name\n",
+            f"{file} already exists: choose another name\n",
         )
 
         refused = system.koinx("restore", str(file))

@@ -46,7 +46,7 @@ def _restore(uri: str, database: str, file: Path, at: int, lease_seconds: int) -
             os.kill(os.getpid(), signal.SIGSTOP)
 
     if at < 0:
-        restore(connect(uri, database), file, replace=True, tell=stop)
+        restore(connect(uri, database), file, replace=True, report_progress=stop)
         return
     steps: list[str] = []
     for owner, names in WRITES:

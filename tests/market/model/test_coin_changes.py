@@ -7,7 +7,7 @@ import pytest
 from pymongo.database import Database
 
 from bench.harness.services import keep, quote
-from market.model.coin_changes import MOST, change_pipeline
+from market.model.coin_changes import MAX_CHANGES, change_pipeline
 from market.storage.database import Document
 from market.storage.quote_store import QuoteStore
 
@@ -83,9 +83,9 @@ def test_a_name_is_text_whatever_it_holds(database: Database[Document], value: A
 
 def test_the_record_is_bounded(database: Database[Document]) -> None:
     coins = database["coins"]
-    for number in range(MOST + 5):
+    for number in range(MAX_CHANGES + 5):
         state = "active" if number % 2 else "left"
         coins.update_one({"_id": "x"}, change_pipeline({"state": state}), upsert=True)
     changes = (coins.find_one({"_id": "x"}) or {})["changes"]
-    assert len(changes) == MOST
+    assert len(changes) == MAX_CHANGES
     assert changes[-1]["new"] == "left"

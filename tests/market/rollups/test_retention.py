@@ -12,7 +12,7 @@ from bench.harness.services import quote
 from market.model.candle import DAY, HOUR, floor_to
 from market.rollups.candle_pages import CandlePages
 from market.rollups.retention import Retention
-from market.storage.database import DAILY, HOURLY, KEPT, MARKS, QUOTES, REPAIRED, Document
+from market.storage.database import DAILY, HOURLY, MARKS, QUOTES, REPAIRED, ROLLUPS, Document
 from market.storage.quote_history import QuoteHistory
 from market.storage.quote_store import QuoteStore
 from market.storage.watermarks import Watermarks
@@ -115,7 +115,7 @@ def test_a_quote_that_comes_after_the_deletion_is_in_the_candles(
     assert oldest(filled, QUOTES) > day + DAY
     after = asked(filled)
     # Given the same quotes without any rollup
-    for name in (*KEPT, MARKS, QUOTES, REPAIRED):
+    for name in (*ROLLUPS, MARKS, QUOTES, REPAIRED):
         filled[name].delete_many({})
     for name, documents in all_of_them.items():
         filled[name].insert_many(documents)
@@ -141,7 +141,7 @@ def test_a_step_that_dies_leaves_all_as_it_was(
     def die(*_: object) -> None:
         raise OperationFailure("killed")
 
-    monkeypatch.setattr(retention._marks, "moved", die)
+    monkeypatch.setattr(retention._watermarks, "set_deleted", die)
     with pytest.raises(OperationFailure, match="killed"):
         retention.step("bitcoin", EDGE)
     assert {name: filled[name].count_documents({}) for name in names} == counts

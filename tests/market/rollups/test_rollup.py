@@ -101,13 +101,13 @@ def test_a_quote_that_comes_late_while_its_day_is_rolled_up_is_not_lost(
 ) -> None:
     store, at = QuoteStore(filled), START + 3 * DAY
     roller = RollupBuilder(filled)
-    rolled_up = roller._marks.rolled_up
+    rolled_up = roller._watermarks.set_rolled_up
 
     def slow(*made: Any, **how: Any) -> bool:
         late(store, at, 7e5)  # after the candles were made, before the mark is set
         return rolled_up(*made, **how)
 
-    monkeypatch.setattr(roller._marks, "rolled_up", slow)
+    monkeypatch.setattr(roller._watermarks, "set_rolled_up", slow)
     roller.step("bitcoin", UNTIL)
     assert Watermarks(filled).of("bitcoin").until is None
     monkeypatch.undo()
@@ -125,8 +125,8 @@ def test_a_rollup_that_stood_still_takes_no_late_quote_out_of_a_candle(
     # Given a rollup that has made its candles, and stands still
     store, at = QuoteStore(filled), START + 3 * DAY
     roller, others = RollupBuilder(filled), ThreadPoolExecutor(1)
-    stop = {"before the candles are kept": "keep", "before the mark is set": "rolled_up"}[when]
-    of = roller._rollups if stop == "keep" else roller._marks
+    stop = {"before the candles are kept": "keep", "before the mark is set": "set_rolled_up"}[when]
+    of = roller._rollups if stop == "keep" else roller._watermarks
     go_on = getattr(of, stop)
     done: list[Future[None]] = []
 

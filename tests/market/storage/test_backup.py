@@ -22,7 +22,14 @@ from market.storage.backup_format import BadArchive, reading, split
 from market.storage.database import Document
 from market.storage.migrations import TooNew
 from market.storage.quote_store import QuoteStore
-from market.storage.restore import EXCHANGE, PREFIX, DatabaseNotEmpty, discard, finish, restore
+from market.storage.restore import (
+    EXCHANGE,
+    PREFIX,
+    DatabaseNotEmpty,
+    discard,
+    finish_exchange,
+    restore,
+)
 from tests.harness.backups import THEN, contents, file, filled
 
 __all__ = ["file", "filled"]
@@ -37,7 +44,7 @@ def test_what_was_wiped_is_back(filled: Database[Document], file: Path) -> None:
     assert len(before["quotes"][0]) == 200
     wipe(filled)
     told: list[tuple[str, int]] = []
-    restore(filled, file, tell=lambda *one: told.append(one))
+    restore(filled, file, report_progress=lambda *one: told.append(one))
     migrations.migrate(filled)
     market_database.prepare(filled)
     assert contents(filled) == before
@@ -118,15 +125,15 @@ def cut(file: Path) -> Path:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (damaged, "is damaged: quotes.bson|not a whole one"),
-        (cut, "is no backup, or not a whole one"),
+        (damaged, "is damaged: the checksum of quotes.bson|is not a complete backup"),
+        (cut, "is not a complete backup"),
         (lambda file: spoilt(file, manifest_json=None), "manifest.json is missing"),
         (lambda file: spoilt(file, manifest_json=b"{"), "manifest.json is missing or unreadable"),
         (lambda file: spoilt(file, quotes_bson=None), "lacks quotes.bson"),
-        (lambda file: spoilt(file, quotes_bson=b"\x05\0\0\0\0"), "quotes has 1 documents, and not"),
-        (lambda file: spoilt(file, quotes_bson=b"\xff\0\0\0\0"), "the last document is not whole"),
-        (lambda file: spoilt(file, quotes_bson=b"\1\0\0\0\0"), "claims to have 1 bytes"),
-        (lambda file: spoilt(file, quotes_bson=b"\5\0"), "claims to have 0 bytes"),
+        (lambda file: spoilt(file, quotes_bson=b"\x05\0\0\0\0"), "quotes has 1 documents instead"),
+        (lambda file: spoilt(file, quotes_bson=b"\xff\0\0\0\0"), "the last document is incomplete"),
+        (lambda file: spoilt(file, quotes_bson=b"\1\0\0\0\0"), "impossible length of 1 bytes"),
+        (lambda file: spoilt(file, quotes_bson=b"\5\0"), "impossible length of 0 bytes"),
     ],
 )
 def test_a_file_that_is_no_whole_backup_changes_nothing(
@@ -152,7 +159,7 @@ def test_a_newer_one_changes_nothing(filled: Database[Document], file: Path) -> 
 
 def test_no_backup_takes_another_s_place(filled: Database[Document], file: Path) -> None:
     before = file.read_bytes()
-    with pytest.raises(FileExistsError, match="give another name"):
+    with pytest.raises(FileExistsError, match="choose another name"):
         back_up(filled, file)
     assert file.read_bytes() == before
 
@@ -169,7 +176,7 @@ def test_of_two_with_one_name_the_second_is_refused_and_the_first_is_whole(
             done.append(name)
             back_up(filled, path)
 
-    with pytest.raises(FileExistsError, match=r"a\.zip is there already: give another name"):
+    with pytest.raises(FileExistsError, match=r"a\.zip already exists: choose another name"):
         back_up(filled, path, tell)
     assert [one.name for one in tmp_path.iterdir()] == ["a.zip"]
     before = contents(filled)
@@ -249,7 +256,7 @@ def test_a_restore_that_is_killed_at_any_step_leaves_the_old_or_the_new(
             back_up(filled, copy)
             restore(filled, copy, replace=True)
         else:
-            finish(filled)
+            finish_exchange(filled)
         market_database.prepare(filled)
         found = {n: one for n, one in contents(filled).items() if not n.startswith(PREFIX)}
         assert not list(filled[EXCHANGE].find())
@@ -284,7 +291,7 @@ def test_other_tools_can_read_it(filled: Database[Document], file: Path) -> None
 
 
 def test_a_large_collection_comes_in_parts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup_format, "AT_ONCE_BYTES", 1000)
+    monkeypatch.setattr(backup_format, "CHUNK_BYTES", 1000)
     with reading(file) as one:
         parts = list(one.chunks("quotes"))
     assert len(parts) > 20

@@ -32,13 +32,13 @@ def test_a_file_that_is_mostly_free_shrinks_and_another_stays(
         numbers = range(first, first + 1000)
         quotes.insert_many([document("bitcoin", START + n * QUARTER, n / 7) for n in numbers])
     forgetful.client.admin.command("fsync")
-    assert compaction.give_back(forgetful) == 0
+    assert compaction.compact(forgetful) == 0
     quotes.delete_many({"price": {"$gt": 50}})
 
     def given() -> int:
         quotes.update_one({"price": 0.0}, {"$inc": {"seen": 1}})  # time goes on with each write
         forgetful.client.admin.command("fsync")
-        return compaction.give_back(forgetful)
+        return compaction.compact(forgetful)
 
     assert wait_until(given, "space to be given back") >= 200_000
     wait_until(lambda: not given(), "nothing more to give")

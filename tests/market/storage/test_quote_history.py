@@ -147,15 +147,15 @@ def test_repaired_records_are_read_no_further_back_than_the_recorded(
     assert [one["docsExamined"] for one in done] == [pytest.approx(2, abs=1)]
 
 
-PAGE = 4
+PAGE_SIZE = 4
 
 
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quote_history, "PAGE", PAGE)
+    monkeypatch.setattr(quote_history, "PAGE_SIZE", PAGE_SIZE)
 
 
-@pytest.mark.parametrize("count", [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE])
+@pytest.mark.parametrize("count", [0, 1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 3 * PAGE_SIZE])
 def test_all_records_come_once_newest_first(database: Database[Document], count: int) -> None:
     stored = list(records("bitcoin", count))
     insert(database, [*stored, *records("bitcoi", 2), *records("bitcoin-cash", 9)])
@@ -198,9 +198,9 @@ def test_coins_are_those_that_have_quotes_by_id(database: Database[Document]) ->
 def test_reads_look_at_nothing_that_they_do_not_give(
     database: Database[Document], operations: Callable[[], list[Document]]
 ) -> None:
-    insert(database, (record for coin in "abcde" for record in records(coin, 3 * PAGE)))
+    insert(database, (record for coin in "abcde" for record in records(coin, 3 * PAGE_SIZE)))
     stream = QuoteStream(database)
-    assert len(list(stream.records("c", start=START + QUARTER))) == 3 * PAGE - 1
+    assert len(list(stream.records("c", start=START + QUARTER))) == 3 * PAGE_SIZE - 1
     assert len(list(stream.coins())) == 5
     found = operations()
     assert len(found) == 3 + 6
@@ -212,12 +212,12 @@ def test_reads_look_at_nothing_that_they_do_not_give(
 def test_a_page_is_a_read_of_its_own(
     database: Database[Document], operations: Callable[[], list[Document]]
 ) -> None:
-    insert(database, records("bitcoin", 3 * PAGE))
+    insert(database, records("bitcoin", 3 * PAGE_SIZE))
     found: Iterator[Record] = QuoteStream(database).records("bitcoin")
     next(found)
     assert [one["op"] for one in operations()] == ["query"]
     assert operations()[0]["cursorExhausted"]
-    assert len(list(found)) == 3 * PAGE - 1
+    assert len(list(found)) == 3 * PAGE_SIZE - 1
     assert {one["op"] for one in operations()} == {"query"}
 
 
@@ -232,7 +232,7 @@ def operations(database: Database[Document]) -> Iterator[Callable[[], list[Any]]
 
 
 def test_what_is_stored_meanwhile_disturbs_no_page(database: Database[Document]) -> None:
-    stored = list(records("bitcoin", 3 * PAGE))
+    stored = list(records("bitcoin", 3 * PAGE_SIZE))
     insert(database, stored)
     found = QuoteStream(database).records("bitcoin")
     begun = [next(found)]

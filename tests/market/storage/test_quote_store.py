@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from market.model.quotes import DEVIATION_WINDOW, Quote
 from market.storage.database import Document, insert_new
-from market.storage.quote_store import RECORDED_AT_ONCE, Latest, QuoteStore
+from market.storage.quote_store import QUOTE_BATCH, Latest, QuoteStore
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 WRITERS = 8
@@ -66,14 +66,14 @@ def test_of_more_than_a_write_holds_each_is_stored_once_and_those_new_are_counte
         return insert_new(collection, documents)
 
     monkeypatch.setattr("market.storage.quote_store.insert_new", insert)
-    coins = [f"coin-{number}" for number in range(RECORDED_AT_ONCE + 2)]
+    coins = [f"coin-{number}" for number in range(QUOTE_BATCH + 2)]
     random.Random(1).shuffle(coins)
     assert record(store, *map(quote, sorted(coins)[::2])) == len(coins) // 2
     assert record(store, *map(quote, coins)) == len(coins) // 2
     written.clear()
     assert record(store, *map(quote, coins)) == 0
     # In the order of the cluster, so that a block is read and written once.
-    assert written == [sorted(coins)[:RECORDED_AT_ONCE], sorted(coins)[RECORDED_AT_ONCE:]]
+    assert written == [sorted(coins)[:QUOTE_BATCH], sorted(coins)[QUOTE_BATCH:]]
     assert store.count() == len(coins)
 
 

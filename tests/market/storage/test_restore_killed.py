@@ -16,7 +16,7 @@ from market.ledger.ledger import from_now
 from market.storage import database as market_database
 from market.storage.database import Document
 from market.storage.quote_store import QuoteStore
-from market.storage.restore import EXCHANGE, PREFIX, discard, finish, restore
+from market.storage.restore import EXCHANGE, PREFIX, discard, finish_exchange, restore
 from market.storage.restore_lock import CLAIMS, RestoreInProgress
 from settings import ROOT
 from tests.harness.backups import THEN, contents, file, filled
@@ -60,7 +60,7 @@ def test_a_process_that_dies_at_any_step_of_the_exchange_leaves_the_old_or_the_n
                 _later(filled)
             restore(filled, file, replace=True)
         else:
-            finish(filled)
+            finish_exchange(filled)
         market_database.prepare(filled)
         found = {n: one for n, one in contents(filled).items() if not n.startswith(PREFIX)}
         assert not list(filled[EXCHANGE].find())
@@ -90,7 +90,7 @@ def test_a_second_restore_is_told_which_one_runs(
                 )
             )
 
-    restore(filled, file, replace=True, tell=tell)
+    restore(filled, file, replace=True, report_progress=tell)
     assert ended[0].returncode == 1
     assert ended[0].stderr.startswith(
         f"a restore of {file}, process {os.getpid()} on {os.uname().nodename} has run since "

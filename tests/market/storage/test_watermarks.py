@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from bench.harness.services import quote
 from market.model.candle import DAY
 from market.storage.database import MARKS, Document
-from market.storage.watermarks import LATE, MARKED_AT_ONCE, Watermark, Watermarks
+from market.storage.watermarks import BATCH_SIZE, LATE_AFTER, Watermark, Watermarks
 
 TENTH = datetime(2026, 11, 10, tzinfo=UTC)
 NOW = TENTH + 8 * DAY
@@ -23,32 +23,32 @@ def marks(database: Database[Document]) -> Watermarks:
 def test_it_moves_on_once_for_who_saw_the_same(marks: Watermarks) -> None:
     nothing = marks.of("bitcoin")
     assert nothing == Watermark("bitcoin")
-    assert marks.rolled_up(nothing, TENTH)
+    assert marks.set_rolled_up(nothing, TENTH)
     with pytest.raises(DuplicateKeyError):
-        marks.rolled_up(nothing, TENTH + DAY)
-    assert marks.rolled_up(marks.of("bitcoin"), TENTH + DAY)
+        marks.set_rolled_up(nothing, TENTH + DAY)
+    assert marks.set_rolled_up(marks.of("bitcoin"), TENTH + DAY)
     assert marks.all() == {"bitcoin": Watermark("bitcoin", until=TENTH + DAY)}
     assert marks.all(["ethereum"]) == {}
 
 
 def test_a_late_quote_sets_it_back_to_its_day(marks: Watermarks) -> None:
-    marks.rolled_up(Watermark("bitcoin"), TENTH)
+    marks.set_rolled_up(Watermark("bitcoin"), TENTH)
     seen = marks.of("bitcoin")
     marks.invalidate_after([quote("bitcoin", 1.0, TENTH - timedelta(hours=30))], NOW)
     assert marks.of("bitcoin") == Watermark("bitcoin", until=TENTH - 2 * DAY, late=1)
-    assert not marks.rolled_up(seen, TENTH + DAY)
+    assert not marks.set_rolled_up(seen, TENTH + DAY)
     # One that is not rolled up yet may be just now
     seen = marks.of("bitcoin")
     marks.invalidate_after([quote("bitcoin", 1.0, TENTH + DAY)], NOW)
     assert marks.of("bitcoin") == Watermark("bitcoin", until=TENTH - 2 * DAY, late=2)
-    assert not marks.rolled_up(seen, TENTH + 2 * DAY)
-    assert marks.rolled_up(marks.of("bitcoin"), TENTH + 2 * DAY)
+    assert not marks.set_rolled_up(seen, TENTH + 2 * DAY)
+    assert marks.set_rolled_up(marks.of("bitcoin"), TENTH + 2 * DAY)
 
 
 def test_of_many_late_quotes_each_coin_s_oldest_counts(marks: Watermarks) -> None:
-    coins = [f"coin-{number}" for number in range(MARKED_AT_ONCE + 1)]
+    coins = [f"coin-{number}" for number in range(BATCH_SIZE + 1)]
     for coin in coins[::1000]:
-        marks.rolled_up(Watermark(coin), TENTH)
+        marks.set_rolled_up(Watermark(coin), TENTH)
     ages = (timedelta(hours=30), timedelta(hours=54), timedelta(hours=6))
     marks.invalidate_after([quote(coin, 1.0, TENTH - age) for coin in coins for age in ages], NOW)
     assert marks.all() == {
@@ -70,12 +70,12 @@ def test_a_late_quote_of_a_coin_without_a_mark_is_noted_too(marks: Watermarks) -
     nothing = marks.of("bitcoin")
     marks.invalidate_after([quote("bitcoin", 1.0, TENTH)], NOW)
     with pytest.raises(DuplicateKeyError):
-        marks.rolled_up(nothing, TENTH)
-    assert marks.rolled_up(marks.of("bitcoin"), TENTH)
+        marks.set_rolled_up(nothing, TENTH)
+    assert marks.set_rolled_up(marks.of("bitcoin"), TENTH)
 
 
 def test_a_quote_in_its_time_changes_nothing(
     marks: Watermarks, database: Database[Document]
 ) -> None:
-    marks.invalidate_after([quote("bitcoin", 1.0, NOW - LATE)], NOW)
+    marks.invalidate_after([quote("bitcoin", 1.0, NOW - LATE_AFTER)], NOW)
     assert database[MARKS].count_documents({}) == 0
