@@ -1,4 +1,4 @@
-"""Makes what every process relies on, before any of them starts: `python -m cli.migrate`."""
+"""Prepares MongoDB, NATS and Redis before any process starts: `python -m cli.migrate`."""
 
 import argparse
 import sys
@@ -26,15 +26,15 @@ NATS_SECONDS = 10.0
 
 
 def prepare(settings: Settings, *, take_over: bool = False, own: Container[str] = ()) -> None:
-    """Makes collections, indexes, streams and the consumer, or raises what is wrong with them.
+    """Creates collections, indexes, streams and the consumer; raises what is wrong with them.
 
-    `take_over`: NATS and Redis work for these settings' database from now on, whichever they
-    worked for; refused while an event of the other's waits. `own`: those of them that are this
-    home's alone, whose database may be a new one of the same name.
+    `take_over`: from now on NATS and Redis work for these settings' database, whichever they
+    worked for; refused while an event of the other one is waiting. `own`: the servers that only
+    this home uses, whose database may be a new one of the same name.
     """
     made = database.connect(settings.server("mongodb_uri"), settings.database)
     if not take_over:
-        with suppress(RedisError):  # the worker claims it too, once it answers
+        with suppress(RedisError):  # the worker claims it too, once Redis answers
             claim(settings.server("redis_url"), settings.database)
     if finish_exchange(made):
         log.warning("an interrupted restore of %s was finished", made.name)
@@ -59,7 +59,7 @@ def prepare(settings: Settings, *, take_over: bool = False, own: Container[str] 
 
 
 def main() -> None:
-    """Prepares, or ends with the reason in one line."""
+    """Prepares the servers, or exits with the reason in one line."""
     parser = argparse.ArgumentParser(prog="python -m cli.migrate", description=main.__doc__)
     parser.add_argument(
         "--take-over",
@@ -86,7 +86,7 @@ def main() -> None:
         sys.exit(f"NATS: {plain(error)}")
     except RedisError as error:
         sys.exit(f"Redis: {plain(error)}")
-    with suppress(OSError):  # a log without room is no reason to start nothing
+    with suppress(OSError):  # a full disk under the log must not prevent the start
         print(f"prepared {settings.database}", flush=True)
 
 
