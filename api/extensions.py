@@ -17,10 +17,9 @@ from api.metrics.middleware import RequestMetrics
 from api.protection.rate_limit import RateLimiter
 from bridge.connection import Connection
 from market.analytics.recent_prices import RecentPricesReader
-from market.gap_repair.pause import Pause
-from market.gap_repair.queue import Repairs
-from market.ledger.event_log import Closings
-from market.ledger.latency import HopTimes
+from market.gap_repair.queue import RepairQueue
+from market.ledger.event_log import EventLog
+from market.ledger.latency import HopLatencies
 from market.ledger.ledger import Ledger
 from market.rollups.candle_pages import CandlePages
 from market.schedule.slots import Schedule
@@ -46,8 +45,7 @@ class Services:
     ledger: Ledger
     store: QuoteStore
     history: QuoteHistory
-    repairs: Repairs
-    pause: Pause
+    repairs: RepairQueue
     candles: CandlePages
     marks: Watermarks
     recent_prices: RecentPriceCache
@@ -56,10 +54,10 @@ class Services:
     rate_limiter: RateLimiter
     guesses: LoginAttempts
     room: Room
-    closings: Closings
+    closings: EventLog
     broadcaster: Broadcaster
     request_metrics: RequestMetrics
-    hop_times: HopTimes
+    hop_times: HopLatencies
     calls: CallLimiter | None  # None: they are not limited
     waiters: UpdateWaiters = field(default_factory=UpdateWaiters)
     response_cache: ResponseCache = field(default_factory=ResponseCache)
@@ -73,7 +71,7 @@ def attach(app: Flask, settings: Settings) -> Services:
     """Makes an app's services; nothing is connected before the first use."""
     database = connect(settings.server("mongodb_uri"), settings.database)
     store = QuoteStore(database)
-    closings = Closings(database)
+    closings = EventLog(database)
     redis_url = settings.server("redis_url")
     pool = redis_pool(redis_url)
     made = Services(
@@ -82,8 +80,7 @@ def attach(app: Flask, settings: Settings) -> Services:
         ledger=Ledger(database),
         store=store,
         history=QuoteHistory(database),
-        repairs=Repairs(database),
-        pause=Pause(database),
+        repairs=RepairQueue(database),
         candles=CandlePages(database),
         marks=Watermarks(database),
         recent_prices=RecentPriceCache(RecentPricesReader(database)),
@@ -95,7 +92,7 @@ def attach(app: Flask, settings: Settings) -> Services:
         closings=closings,
         broadcaster=Broadcaster(closings, settings.source),
         request_metrics=RequestMetrics(settings.run_folder / "metrics"),
-        hop_times=HopTimes(database),
+        hop_times=HopLatencies(database),
         calls=CallLimiter(RedisCounts(redis_url, connection_pool=pool), settings.budget)
         if settings.budget
         else None,

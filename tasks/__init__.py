@@ -1,4 +1,4 @@
-"""Celery's side: `celery -A tasks` finds the app here, with the commands of our own."""
+"""The entry point of `celery -A tasks`: the app, with our own commands."""
 
 from tasks import remote_control as _commands
 from tasks.app import app as celery

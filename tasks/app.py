@@ -1,4 +1,4 @@
-"""The Celery app: a worker knows its tasks, and whoever else uses it names them."""
+"""The Celery app: workers import its tasks, and other processes name them."""
 
 import gc
 import sys
@@ -15,31 +15,31 @@ from tasks import heartbeat, logging, redis_transport, worker_shutdown
 
 TASKS = ("tasks.ingest", "tasks.notify", "tasks.repair", "tasks.rollup", "tasks.schedule")
 
-redis_transport.outlive_lost_connections()
-logging.write_as_ours()
+redis_transport.install()
+logging.install()
 
 app = Celery("koinx")
 app.config_from_object("celeryconfig")
-worker_shutdown.end_at_once_when_unknown(app)
+worker_shutdown.install(app)
 
 
 @celeryd_init.connect
-def know_tasks(**_: object) -> None:
-    """Imports the tasks, with all that carries them out.
+def import_tasks(**_: object) -> None:
+    """Imports the tasks and all that they need.
 
-    As `imports` in the settings beat would do so too, which needs 18 MB less without.
+    With `imports` in the settings, beat would import them too; it needs 18 MB less without.
     """
     try:
         for name in TASKS:
             # The program `celery` has this folder in its path only while it looks for the app.
             import_from_cwd(name)
     except ImportError as error:
-        # A signal's handler that fails is passed over: the worker would run without tasks.
+        # Celery ignores a signal handler that fails: the worker would run without tasks.
         sys.exit(f"the tasks cannot be imported: {plain(error)}")
 
 
 @celeryd_init.connect
-def _mark_no_real_price_as_simulated(**_: object) -> None:
+def _reject_mislabelled_prices(**_: object) -> None:
     # `./koinx up --demo` knows its simulator's address; a worker started without it may not.
     if reason := load_or_exit().market_mismatch:
         sys.exit(reason)
@@ -47,7 +47,7 @@ def _mark_no_real_price_as_simulated(**_: object) -> None:
 
 @celeryd_init.connect
 @beat_init.connect
-def _work_for_one_home(**_: object) -> None:
+def _claim_home(**_: object) -> None:
     # Started by hand, nothing has prepared the servers.
     settings = load_or_exit()
     claim_or_exit(settings, home.asked(settings.server("mongodb_uri"), settings.database))
@@ -55,13 +55,13 @@ def _work_for_one_home(**_: object) -> None:
 
 @worker_before_create_process.connect
 def _share_memory(**_: object) -> None:
-    # A child has its parent's memory until one of them writes to it, and the garbage collector
-    # writes to every object that it looks at. Frozen ones it never looks at again.
+    # A child shares its parent's memory until one of them writes to it, and the garbage collector
+    # writes to every object that it examines. It never examines frozen objects again.
     gc.collect()
     gc.freeze()
 
 
 @task_prerun.connect
-def _sign_of_life(**_: object) -> None:
+def _record_heartbeat(**_: object) -> None:
     # A worker that answers pings may still have stopped taking tasks, as after some reconnects.
-    heartbeat.leave(heartbeat.WORKER)
+    heartbeat.record(heartbeat.WORKER)

@@ -1,4 +1,4 @@
-"""When beat is due: slots instead of intervals, a heartbeat, and no trust in the wall clock."""
+"""Schedules beat by slots instead of intervals, and survives jumps of the wall clock."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -24,13 +24,13 @@ class SlotSchedule(BaseSchedule):
         self.slots = slots
 
     def is_due(self, last_run_at: datetime) -> schedstate:
-        """Due when the current slot is not the one of the last run, be it older or newer."""
+        """Due when the current slot is not that of the last run, be it older or newer."""
         now = datetime.now(UTC)
         due = self.slots.current(now) != self.slots.current(last_run_at)
         return schedstate(due, (self.slots.following(now) - now).total_seconds())
 
     def remaining_estimate(self, last_run_at: datetime) -> timedelta:
-        """The time to the next slot."""
+        """Returns the time until the next slot."""
         now = datetime.now(UTC)
         return self.slots.following(now) - now
 
@@ -48,9 +48,9 @@ class SlotSchedule(BaseSchedule):
 
 
 class SlotScheduler(Scheduler):
-    """Keeps nothing on disk: a slot's id makes a second event of it harmless.
+    """Stores nothing on disk: a slot's id makes a second event of it harmless.
 
-    Celery's persistent scheduler would keep a shelve, which a SIGKILL can leave unreadable.
+    Celery's persistent scheduler stores a shelve, which a SIGKILL can leave unreadable.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,20 +59,20 @@ class SlotScheduler(Scheduler):
         super().__init__(*args, **kwargs)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """One round: watches the clock, sends what is due, leaves a sign of life."""
+        """Runs one round: checks the clock, sends what is due, records a heartbeat."""
         if self._closed:
             raise SystemExit
-        self._watch_clock()
+        self._check_clock()
         wait: float = super().tick(*args, **kwargs)
-        heartbeat.leave(heartbeat.BEAT)
+        heartbeat.record(heartbeat.BEAT)
         return wait
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        """Sends what is due; a slot's lines say which update it will be."""
+        """Sends what is due; the log lines of a slot name its update."""
         slots = getattr(entry.schedule, "slots", None)
         update = {}
         if slots:
-            # Which slot it is, is settled here and now, however long the message takes.
+            # The slot is fixed here and now, however long the message takes.
             name = slots.name(slots.current(datetime.now(UTC)))
             entry.kwargs = {**(entry.kwargs or {}), "slot": name}
             update = {"update": name}
@@ -80,20 +80,20 @@ class SlotScheduler(Scheduler):
             super().apply_entry(entry, producer)
 
     def close(self) -> None:
-        """Celery's handler of SIGTERM calls this, then raises SystemExit."""
-        # In the middle of a read redis-py makes a ValueError of that, which Celery survives
-        # (measured: 8 of 40 stops while sending): the next tick ends it.
+        """Remembers the end: Celery's handler of SIGTERM calls this, then raises SystemExit."""
+        # During a read redis-py turns that into a ValueError, which Celery survives (measured: 8 of
+        # 40 stops while sending): then the next tick ends beat.
         self._closed = True
         super().close()
 
-    def _watch_clock(self) -> None:
+    def _check_clock(self) -> None:
         wall, monotonic = time.time(), time.monotonic()
         drift = (wall - self._clocks[0]) - (monotonic - self._clocks[1])
         self._clocks = (wall, monotonic)
         if drift < -CLOCK_JUMP_SECONDS:
-            # Intervals count from the last run, which now lies in the future: beat would send
-            # nothing until the clock got there again (measured: 0 of 6 slots).
-            log.warning("the clock jumped back: the schedule starts anew", seconds=-drift)
+            # Intervals count from the last run, which is now in the future: beat would send nothing
+            # until the clock got there again (measured: 0 of 6 slots).
+            log.warning("clock jumped back, schedule restarted", seconds=-drift)
             for entry in self.schedule.values():
                 entry.last_run_at = datetime.fromtimestamp(0, UTC)
             self._heap = None

@@ -1,4 +1,4 @@
-"""Which calls to the price source updates and repairs may make, by the settings."""
+"""Limits the calls to the price source that updates and repairs may make, by the settings."""
 
 import math
 from collections.abc import Callable
@@ -6,30 +6,30 @@ from datetime import datetime, timedelta
 
 from limits.storage import RedisStorage
 
-from market.ingest.chunk_plan import PAGES
+from market.ingest.chunks import PAGES_PER_RUN
 from market.sources.http import Deadline, SourceError
 from quota.limiter import CallLimiter, CallRefused
 from settings import Settings, calls_per_update, rate
 
 PATIENCE = 3.0
-SPARE = 1.1  # some calls of updates fail, and are made again
+SPARE = 1.1  # some calls of updates fail, and are repeated
 
 
-def pages_at_once(settings: Settings) -> int:
-    """How many pages a run of an update may ask for, without waiting for a call's turn."""
-    return min(PAGES, settings.budget.per_minute) if settings.budget else PAGES
+def max_pages(settings: Settings) -> int:
+    """Returns how many pages a run of an update may fetch without waiting for a call's turn."""
+    return min(PAGES_PER_RUN, settings.budget.per_minute) if settings.budget else PAGES_PER_RUN
 
 
 def for_updates(storage: RedisStorage, settings: Settings) -> Callable[[Deadline], None]:
-    """What an update's calls go through: the whole budget, or nothing where there is none."""
+    """Returns what an update calls before each call: it takes one from the whole budget."""
     if settings.budget is None:
         return _unlimited
-    # An update goes on when there are calls, and holds no worker till then.
+    # An update is postponed until there are calls, and blocks no worker till then.
     return _turns(CallLimiter(storage, settings.budget, max_wait=PATIENCE))
 
 
 def for_repairs(storage: RedisStorage, settings: Settings) -> Callable[[Deadline], None]:
-    """What a repair's calls go through: what the updates of this minute and month leave over."""
+    """Returns what a repair calls before each call: it takes one that no update will need."""
     if settings.budget is None:
         return _unlimited
     each, updates = calls_per_update(settings.selection), rate(settings.cron_schedule)

@@ -1,4 +1,4 @@
-"""What tasks work with in one process, connected after it was forked."""
+"""The services that tasks use in one process, connected after it was forked."""
 
 import os
 from collections.abc import Callable
@@ -10,19 +10,17 @@ import redis
 from pymongo.database import Database
 
 from bridge.connection import Connection
-from market.gap_repair.pause import Pause
 from market.gap_repair.planner import Planner
-from market.gap_repair.queue import Repairs
-from market.ingest.outlier_filter import Sieve
-from market.ledger.alerts import Notices
-from market.ledger.health import Conditions
+from market.gap_repair.queue import RepairQueue
+from market.ingest.outlier_filter import OutlierFilter
+from market.ledger.alerts import AlertQueue, HealthMonitor
 from market.ledger.ledger import Ledger
 from market.rollups.job import RollupJob
 from market.schedule.slots import Schedule
 from market.sources.coin_listing import FRESH, Listing
 from market.sources.coingecko import CoinGecko
-from market.sources.coinpaprika import KEEP_SECONDS, CoinPaprika
-from market.sources.fallback import Substitute
+from market.sources.coinpaprika import CACHE_SECONDS, CoinPaprika
+from market.sources.fallback import FallbackSource
 from market.sources.http import Deadline
 from market.storage.database import Document, connect
 from market.storage.quote_history import QuoteHistory
@@ -34,32 +32,31 @@ from tasks import call_budget
 
 
 class Services:
-    """What tasks work with, for one process."""
+    """What the tasks of one process use."""
 
     def __init__(self, settings: Settings) -> None:
         database = connect(settings.server("mongodb_uri"), settings.database)
         self.settings = settings
         self.room = Room(settings)
         self.schedule = Schedule(settings.cron_schedule)
+        self.database = database
         self.ledger = Ledger(database)
         self.store = QuoteStore(database)
-        self.sieve = Sieve(database)
-        self.nats = Connection(settings.server("nats_url"), "koinx-worker")
+        self.outlier_filter = OutlierFilter(database)
         self.history = QuoteHistory(database)
-        self.repairs = Repairs(database)
-        self.pause = Pause(database)
-        self.archive = RollupJob(database)
-        self.database = database
+        self.repairs = RepairQueue(database)
         self.planner = Planner(database, self.schedule)
-        self.conditions = Conditions(database, self.schedule)
-        self.notices = Notices(database)
+        self.archive = RollupJob(database)
+        self.health = HealthMonitor(database, self.schedule)
+        self.alerts = AlertQueue(database)
+        self.nats = Connection(settings.server("nats_url"), "koinx-worker")
         redis_url = settings.server("redis_url")
         self.redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
-        storage = RedisCounts(redis_url, socket_timeout=3, socket_connect_timeout=3)
-        self.at_once = call_budget.pages_at_once(settings)
-        self.source = _source(settings, call_budget.for_updates(storage, settings))
-        self.charts = _source(settings, call_budget.for_repairs(storage, settings))
-        self.substitute = _substitute(settings, database)
+        counts = RedisCounts(redis_url, socket_timeout=3, socket_connect_timeout=3)
+        self.max_pages = call_budget.max_pages(settings)
+        self.source = _source(settings, call_budget.for_updates(counts, settings))
+        self.charts = _source(settings, call_budget.for_repairs(counts, settings))
+        self.fallback = _fallback(settings, database)
 
 
 def _source(settings: Settings, take: Callable[[Deadline], None]) -> CoinGecko:
@@ -72,20 +69,20 @@ def _source(settings: Settings, take: Callable[[Deadline], None]) -> CoinGecko:
     )
 
 
-def _substitute(settings: Settings, database: Database[Document]) -> Substitute | None:
+def _fallback(settings: Settings, database: Database[Document]) -> FallbackSource | None:
     if settings.second_source is None:
         return None
     url, name = settings.coinpaprika_api_url, settings.fallback_label
     # A source on this machine has no limit, as with CoinGecko's calls.
     limited = not is_loopback(urlsplit(url).hostname or "")
-    source = CoinPaprika(url, keep_seconds=KEEP_SECONDS if limited else 0)
+    source = CoinPaprika(url, cache_seconds=CACHE_SECONDS if limited else 0)
     fresh = FRESH if limited else timedelta()
-    return Substitute(name, source, Listing(database, name, source.listing, fresh))
+    return FallbackSource(name, source, Listing(database, name, source.listing, fresh))
 
 
-def services() -> Services:
-    """This process's services, made at the first use."""
-    # A fork would share sockets with its parent, so the process id is part of the question.
+def get_services() -> Services:
+    """Returns this process's services, made at the first call."""
+    # A fork would share sockets with its parent, so the process id is part of the key.
     return _services(os.getpid())
 
 

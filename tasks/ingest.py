@@ -1,4 +1,4 @@
-"""Carries out one update: fetches its quotes, stores them, closes it, tells of it."""
+"""Runs one update of the ledger, and announces its end."""
 
 from datetime import UTC, datetime
 
@@ -9,74 +9,73 @@ import logs
 from bridge.events import UpdateFinished
 from bridge.publisher import NotPublished, publish_best_effort, publish_update_finished
 from logs.redaction import plain
-from market.ingest.run_update import carry_out
+from market.ingest.run_update import UpdateContext, run_update
+from market.ledger.claims import LeaseLost
 from market.ledger.lease import Lease
-from market.ledger.ledger import LeaseLost
 from tasks.app import app
-from tasks.dependencies import services
+from tasks.dependencies import get_services
 
 log = logs.get(__name__)
 
 
 @app.task(bind=True, name="tasks.ingest.ingest")
 def ingest(self: "Task[[str], str | None]", update_id: str) -> str | None:
-    """Carries out an update of the ledger; its state then, or None when another has it."""
+    """Runs an update; returns its state then, or None if another worker has it."""
     logs.note(update=update_id)
     started = datetime.now(UTC)
-    on = services()
-    claim = on.ledger.claim(update_id, self.request.hostname or "", started)
+    services = get_services()
+    claim = services.ledger.claim(update_id, self.request.hostname or "", started)
     if claim is None:
-        if (early := on.ledger.seconds_early(update_id)) is not None:
-            log.info("its slot is still ahead", seconds=round(early, 3))
+        if (early := services.ledger.seconds_early(update_id)) is not None:
+            log.info("slot not begun", seconds=round(early, 3))
             ingest.apply_async((update_id,), countdown=early)
-            return None
-        log.info("it is closed, held by another, or not yet due")
+        else:
+            log.info("update closed, claimed by another, or not due")
         return None
-    log.info("claimed", fence=claim.fence, tries=claim.tries)
+    log.info("update claimed", fence=claim.fence, attempts=claim.attempts)
+    context = UpdateContext(
+        ledger=services.ledger,
+        store=services.store,
+        outlier_filter=services.outlier_filter,
+        source=services.source,
+        schedule=services.schedule,
+        selection=services.settings.selection,
+        currency=services.settings.currency,
+        label=services.settings.source,
+        max_pages=services.max_pages,
+        obstacle=services.room.shortage,
+        fallback=services.fallback,
+        # Early, so that no process shows an older quote once somebody knows of the end.
+        on_stored=lambda stored: publish_best_effort(
+            services.nats, UpdateFinished(update_id, "received", stored)
+        ),
+    )
     try:
-        with Lease(on.ledger, claim) as lease:
-            outcome = carry_out(
-                lease,
-                ledger=on.ledger,
-                store=on.store,
-                sieve=on.sieve,
-                source=on.source,
-                schedule=on.schedule,
-                wanted=on.settings.selection,
-                currency=on.settings.currency,
-                label=on.settings.source,
-                at_once=on.at_once,
-                obstacle=on.room.shortage,
-                substitute=on.substitute,
-                # Early, so that no process shows an older quote once somebody knows of the end.
-                readable=lambda stored: publish_best_effort(
-                    on.nats, UpdateFinished(update_id, "received", stored)
-                ),
-            )
+        with Lease(services.ledger, claim) as lease:
+            outcome = run_update(lease, context)
     except LeaseLost as lost:
-        log.warning("the lease is lost", reason=str(lost))
+        log.warning("lease lost", reason=str(lost))
         return None
-    what = "closed in the ledger" if outcome.state != "received" else "put off"
-    log.info(what, state=outcome.state, stored=outcome.stored)
-    if outcome.goes_on:
-        _go_on(update_id)
-    if outcome.state != "received":
-        try:
-            publish_update_finished(
-                on.nats, UpdateFinished(update_id, outcome.state, outcome.stored)
-            )
-        except NotPublished as error:
-            log.warning(
-                "not announced", reason=str(error)
-            )  # listeners look for themselves every few seconds
+    if outcome.state == "received":
+        log.info("update postponed", state=outcome.state, stored=outcome.stored)
+        if outcome.has_more:
+            _queue_next_run(update_id)
+        return outcome.state
+    log.info("update closed", state=outcome.state, stored=outcome.stored)
+    try:
+        publish_update_finished(
+            services.nats, UpdateFinished(update_id, outcome.state, outcome.stored)
+        )
+    except NotPublished as error:
+        # Listeners check the ledger every few seconds.
+        log.warning("update end not announced", reason=str(error))
     return outcome.state
 
 
-def _go_on(update_id: str) -> None:
-    """Starts the update's next part, in whichever worker is free."""
+def _queue_next_run(update_id: str) -> None:
+    """Queues the update's next run, for any free worker."""
     try:
         ingest.apply_async((update_id,), retry=False)
     except OperationalError as error:
-        log.warning(
-            "its next part is not started", reason=plain(error)
-        )  # the sweeper starts it in seconds
+        # The sweep queues it within seconds.
+        log.warning("next run not queued", reason=plain(error))

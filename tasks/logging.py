@@ -1,4 +1,4 @@
-"""Celery's own log lines: as ours, with the update they are about, without the routine."""
+"""Formats Celery's log lines as ours, names their update, and drops the routine ones."""
 
 import logging
 import re
@@ -9,20 +9,20 @@ from celery.signals import setup_logging, task_postrun, task_prerun
 import logs
 from settings import load_or_exit
 
-# Every few seconds, day and night: told only when one fails.
+# They run every few seconds, and are logged only when they fail.
 ROUTINE = frozenset(
     {
         *("tasks.schedule.sweep", "tasks.schedule.ensure_slot"),
         *("tasks.repair.plan", "tasks.repair.mend", "tasks.notify.tell"),
     }
 )
-OF_TASKS = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
+TASK_LOGGERS = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
 INGEST = "tasks.ingest.ingest"
 ONLY_ARGUMENT = re.compile(r"^\('([^']+)',\)$")
 
 
-def write_as_ours() -> None:
-    """Has Celery leave its logging to us, in each of its processes."""
+def install() -> None:
+    """Replaces Celery's logging in each of its processes."""
     setup_logging.connect(_set_up)
     task_prerun.connect(_begin)
     task_postrun.connect(_end)
@@ -30,16 +30,16 @@ def write_as_ours() -> None:
 
 def _set_up(**_: object) -> None:
     process = next((word for word in sys.argv if word in ("worker", "beat")), "celery")
-    load_or_exit()  # whose secrets no line shows
+    load_or_exit()  # registers secrets, which no line shows
     logs.set_up(process)
-    for name in OF_TASKS:
-        logging.getLogger(name).addFilter(tell)
+    for name in TASK_LOGGERS:
+        logging.getLogger(name).addFilter(is_logged)
 
 
-def tell(record: logging.LogRecord) -> bool:
-    """Whether a line of Celery's is worth it; names its task, and the update where that is known.
+def is_logged(record: logging.LogRecord) -> bool:
+    """Whether to log a line of Celery; names its task, and the update where that is known.
 
-    The worker's parent says what came before any code of the task has run.
+    The worker's parent logs such lines before any code of the task has run.
     """
     fields = record.__dict__
     data = fields.pop("data", None)

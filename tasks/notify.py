@@ -1,4 +1,4 @@
-"""Tells an address on the web when updates fail, when none ends well, and when they do again."""
+"""Calls a webhook when updates fail, when none succeeds, and when they succeed again."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,59 +7,59 @@ import requests
 from celery.exceptions import SoftTimeLimitExceeded
 
 import logs
-from market.ledger.health import Condition
-from market.sources.http_session import session
+from market.ledger.alerts import UpdateHealth
+from market.sources.http import session
 from tasks import worker_shutdown
 from tasks.app import app
-from tasks.dependencies import services
+from tasks.dependencies import get_services
 
 log = logs.get(__name__)
 
-SECONDS = (3.0, 5.0)  # to connect, to answer
-WORDS = {
+TIMEOUT = (3.0, 5.0)  # seconds to connect, to answer
+TEXTS = {
     "failing": (
         "updates fail",
-        "It is tried again each minute of its slot, and in the next one. Should that not help, "
+        "It is retried each minute of its slot, and in the next one. Should that not help, "
         "docs/troubleshooting.md says what the reason means.",
     ),
     "stale": (
-        "no update ends well any more",
-        "See which process is missing: ./koinx status, then ./koinx logs worker; and "
-        "whether all is well: GET /ready.",
+        "no update succeeds any more",
+        "Find the missing process with ./koinx status, then ./koinx logs worker; and check all "
+        "parts with GET /ready.",
     ),
-    "well": ("updates end well again", "Nothing."),
+    "well": ("updates succeed again", "Nothing."),
 }
 
 
 @app.task(name="tasks.notify.tell", time_limit=28, soft_time_limit=20)
 def tell() -> int:
-    """Enters a change of the updates' condition, and tells those that wait; the number told.
+    """Queues a change of the updates' health, and delivers those due; returns how many.
 
-    Without WEBHOOK_URL nothing is looked at, and nobody is told later of what was before.
+    Without WEBHOOK_URL nothing is checked, and nothing is reported later of what was before.
     """
-    on = services()
-    if on.settings.webhook_url is None:
+    services = get_services()
+    settings, alerts = services.settings, services.alerts
+    if settings.webhook_url is None:
         return 0
-    system = on.settings.database
-    seen = on.conditions.now(datetime.now(UTC))
-    if seen and on.notices.enter(seen, lambda condition: message(condition, system)):
-        log.info("the condition changed", state=seen.state, update=seen.update)
+    seen = services.health.check(datetime.now(UTC))
+    if seen and alerts.add(seen, lambda health: message(health, settings.database)):
+        log.info("update health changed", state=seen.state, update=seen.update)
     count = 0
-    while not worker_shutdown.has_begun() and (waiting := on.notices.take()) is not None:
-        if not _call(on.settings.webhook_url.get_secret_value(), waiting):
+    while not worker_shutdown.has_begun() and (alert := alerts.take()) is not None:
+        if not _deliver(settings.webhook_url.get_secret_value(), alert):
             break
-        on.notices.told(waiting)
+        alerts.mark_delivered(alert)
         count += 1
     return count
 
 
-def message(seen: Condition, system: str) -> dict[str, Any]:
-    """What is told; `text` has all of it, as Slack and its like show it."""
-    what, todo = WORDS[seen.state]
+def message(seen: UpdateHealth, system: str) -> dict[str, Any]:
+    """Returns what is sent; `text` has all of it, as Slack and similar services show it."""
+    title, todo = TEXTS[seen.state]
     reason = f": {seen.error}" if seen.error else ""
     named = f" ({seen.update})" if seen.update else ""
     return {
-        "text": f"{system}: {what} since {seen.since:%Y-%m-%d %H:%M:%S} UTC{named}{reason}. "
+        "text": f"{system}: {title} since {seen.since:%Y-%m-%d %H:%M:%S} UTC{named}{reason}. "
         f"To do: {todo}",
         "system": system,
         "state": seen.state,
@@ -71,21 +71,21 @@ def message(seen: Condition, system: str) -> dict[str, Any]:
     }
 
 
-def _call(url: str, waiting: dict[str, Any]) -> bool:
-    """Whether it was taken: any 2xx. The answer's body is not read."""
+def _deliver(url: str, alert: dict[str, Any]) -> bool:
+    """Sends an alert; returns whether any 2xx answered. The response's body is not read."""
     try:
         with (
-            session(url) as caller,
-            caller.post(
-                url, json=waiting, timeout=SECONDS, allow_redirects=False, stream=True
-            ) as answer,
+            session(url) as client,
+            client.post(
+                url, json=alert, timeout=TIMEOUT, allow_redirects=False, stream=True
+            ) as response,
         ):
-            taken = 200 <= answer.status_code < 300
-            reason = f"it answers {answer.status_code}"
+            delivered = 200 <= response.status_code < 300
+            reason = f"it answers {response.status_code}"
     except (requests.RequestException, SoftTimeLimitExceeded) as error:
-        taken, reason = False, type(error).__name__
-    if taken:
-        log.info("told", id=waiting["id"], state=waiting["state"])
+        delivered, reason = False, type(error).__name__
+    if delivered:
+        log.info("alert delivered", id=alert["id"], state=alert["state"])
     else:
-        log.warning("not told; tried again later", id=waiting["id"], reason=reason)
-    return taken
+        log.warning("alert not delivered; retried later", id=alert["id"], reason=reason)
+    return delivered

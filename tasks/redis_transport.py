@@ -1,4 +1,4 @@
-"""Kombu's Redis connection, but for what it does once that is gone."""
+"""Replaces what Kombu's Redis transport does once its connection is lost."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from celery.app.amqp import AMQP
 from kombu import Connection
 from kombu.transport.redis import Channel, Transport
 
-AGAIN_SECONDS = 1.0  # between two tries to connect
+RETRY_SECONDS = 1.0  # between two attempts to connect
 
 
 class LostChannel(Channel):
-    """Says that the connection is lost, as any other failure of it.
+    """Reports a lost connection as such.
 
-    A channel that was closed, as after a restart of Redis, is still asked to give back or
-    acknowledge the tasks that were in hand. Kombu 5.7 then meets an AttributeError, which nobody
-    takes for a lost connection: the worker ends, and its end takes a minute.
+    A channel that was closed, as after a restart of Redis, is still asked to return or acknowledge
+    the current tasks. Kombu 5.7 then raises an AttributeError, which nobody takes for a lost
+    connection: the worker ends, and its end takes a minute.
     """
 
     def _connparams(self, asynchronous: bool = False) -> Any:
@@ -25,19 +25,19 @@ class LostChannel(Channel):
 
 
 class PromptConnection(Connection):
-    """Tries to connect again each second, for as long as it takes.
+    """Reconnects each second, for as long as it takes.
 
     Kombu's own pauses grow by 2 s to 30 s, and Celery has no setting for them: a Redis that came
-    back just after a try was found up to half a minute later.
+    back just after an attempt was found up to half a minute later.
     """
 
     def ensure_connection(self, *arguments: Any, **options: Any) -> Any:
-        """As Celery's worker and beat call it, which name no pauses."""
-        pauses = {"interval_start": AGAIN_SECONDS, "interval_step": 0}
+        """Connects as Celery's worker and beat ask, which set no pauses."""
+        pauses = {"interval_start": RETRY_SECONDS, "interval_step": 0}
         return super().ensure_connection(*arguments, **pauses | options)
 
 
-def outlive_lost_connections() -> None:
-    """Has all of Celery use such connections and channels."""
+def install() -> None:
+    """Makes all of Celery use these connections and channels."""
     AMQP.Connection = PromptConnection
     Transport.Channel = LostChannel

@@ -1,4 +1,4 @@
-"""Mends history: finds what is missing, and fills it from the source's charts."""
+"""Repairs history: finds what is missing, and fills it from the source's charts."""
 
 import time
 from datetime import UTC, datetime
@@ -7,12 +7,12 @@ import redis
 from redis.lock import Lock
 
 import logs
-from market.gap_repair.worker import REST_SECONDS, carry_out
-from market.ledger.ledger import LeaseLost
+from market.gap_repair.worker import RETRY_SECONDS, run_repair
+from market.ledger.claims import LeaseLost
 from market.sources.http import SourceError
 from tasks import worker_shutdown
 from tasks.app import app
-from tasks.dependencies import services
+from tasks.dependencies import get_services
 
 log = logs.get(__name__)
 
@@ -23,68 +23,63 @@ LOCK_SECONDS = 120.0  # longer than a run with its last chart
 
 @app.task(name="tasks.repair.plan", time_limit=60, soft_time_limit=50)
 def plan() -> int:
-    """Wants repairs of what is missing by now; the number of new ones."""
-    on = services()
-    count = on.planner.run(on.settings.selection.ids, datetime.now(UTC))
+    """Requests repairs of what is missing; returns how many are new."""
+    services = get_services()
+    count = services.planner.run(services.settings.selection.ids, datetime.now(UTC))
     if count:
-        log.info("repairs are wanted", count=count)
+        log.info("repairs requested", count=count)
     return count
 
 
 @app.task(name="tasks.repair.mend", time_limit=110, soft_time_limit=100)
 def mend() -> int:
-    """Carries out repairs for up to 20 s, unless another process does, or they are paused.
+    """Runs repairs for up to 20 s, unless another process does or they are paused.
 
-    Returns the number ended.
-
-    One at a time in the whole system: the calls are bounded anyway, and updates keep the workers.
-    A source that fails is left alone for 5 minutes, or for as long as it asks to be.
+    Returns how many ended. One process at a time in the whole system: the calls are limited anyway,
+    and the other workers are for updates. After a failure the source is not called for 5 minutes,
+    or for as long as it asks.
     """
-    on = services()
-    if on.pause.since():
+    services = get_services()
+    if services.repairs.paused_since():
         return 0
-    lock = on.redis.lock(LOCK, timeout=LOCK_SECONDS, blocking=False)
+    lock = services.redis.lock(LOCK, timeout=LOCK_SECONDS, blocking=False)
     if not lock.acquire():
         return 0
-    count, end = 0, time.monotonic() + RUN_SECONDS
+    count, end, wait = 0, time.monotonic() + RUN_SECONDS, 0.0
     try:
         while (
             time.monotonic() < end
             and not worker_shutdown.has_begun()
-            and not on.room.shortage()
-            and not on.pause.since()
-            and (repair := on.repairs.claim()) is not None
+            and not services.room.shortage()
+            and not services.repairs.paused_since()
+            and (repair := services.repairs.claim()) is not None
         ):
-            carry_out(
+            run_repair(
                 repair,
-                repairs=on.repairs,
-                history=on.history,
-                charts=on.charts,
-                schedule=on.schedule,
-                currency=on.settings.currency,
-                label=on.settings.source,
+                repairs=services.repairs,
+                history=services.history,
+                charts=services.charts,
+                schedule=services.schedule,
+                currency=services.settings.currency,
+                label=services.settings.source,
             )
             count += 1
     except LeaseLost as lost:
-        log.warning("the lease is lost", reason=str(lost))
-        _leave(lock)
+        log.warning("lease lost", reason=str(lost))
     except SourceError as error:
-        log.info("repairs wait", reason=str(error))
-        _leave(lock, error.retry_after or REST_SECONDS)
-    except BaseException:
-        _leave(lock)
-        raise
-    else:
-        _leave(lock)
+        log.info("repairs postponed", reason=str(error))
+        wait = error.retry_after or RETRY_SECONDS
+    finally:
+        _release(lock, wait)
     return count
 
 
-def _leave(lock: Lock, after: float = 0) -> None:
+def _release(lock: Lock, wait: float) -> None:
     """Lets the next run have the lock, at once or after so many seconds."""
     try:
-        if after:
-            lock.extend(after, replace_ttl=True)
+        if wait:
+            lock.extend(wait, replace_ttl=True)
         else:
             lock.release()
     except redis.RedisError as error:
-        log.warning("the lock of repairs ends by itself", reason=type(error).__name__)
+        log.warning("repair lock left to expire", reason=type(error).__name__)

@@ -1,4 +1,4 @@
-"""Rolls up what is older than a setting, and deletes what is older than the retention."""
+"""Rolls up quotes older than ROLLUP_AFTER, and deletes those older than RETENTION."""
 
 import logging
 import time
@@ -11,7 +11,7 @@ from market.schedule.clock import server_time
 from market.storage.compaction import compact
 from tasks import worker_shutdown
 from tasks.app import app
-from tasks.dependencies import services
+from tasks.dependencies import get_services
 
 log = logging.getLogger(__name__)
 
@@ -22,29 +22,29 @@ LOCK_SECONDS = 170.0  # longer than a run
 
 @app.task(name="tasks.rollup.roll_up", time_limit=160, soft_time_limit=150)
 def roll_up() -> int:
-    """Does steps for up to 60 s, unless another process does; how many.
+    """Runs steps for up to 60 s, unless another process does; returns how many.
 
-    One at a time in the whole system, to spare the work: two at once would do no harm. The next
-    run goes on where this one ended.
+    One process at a time in the whole system, to save work: two would do no harm. The next run
+    continues where this one ended.
     """
-    on = services()
-    lock = on.redis.lock(LOCK, timeout=LOCK_SECONDS, blocking=False)
-    if on.room.shortage() or not lock.acquire():
+    services = get_services()
+    lock = services.redis.lock(LOCK, timeout=LOCK_SECONDS, blocking=False)
+    if services.room.shortage() or not lock.acquire():
         return 0
     done: Counter[str] = Counter()
     try:
         end = time.monotonic() + RUN_SECONDS
-        for what in on.archive.steps(
-            server_time(on.database),
-            rollup_after=on.settings.rollup_after,
-            retention=on.settings.retention,
+        for what in services.archive.steps(
+            server_time(services.database),
+            rollup_after=services.settings.rollup_after,
+            retention=services.settings.retention,
         ):
             done[what] += 1
             if worker_shutdown.has_begun() or time.monotonic() > end:
                 break
         else:
-            # Not before all is done: what is still to be deleted makes more room.
-            if on.settings.retention and (given := compact(on.database)):
+            # Only when all is done: what is still to be deleted frees more space.
+            if services.settings.retention and (given := compact(services.database)):
                 log.info("%d MB of disk space are given back", given // 1_000_000)
     finally:
         try:

@@ -1,4 +1,4 @@
-"""Publishes each slot's event, and makes sure that no slot and no update is forgotten."""
+"""Publishes each slot's event, and ensures that no slot and no update is lost."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -14,16 +14,16 @@ from market.ledger.ledger import AHEAD_SECONDS
 from market.storage import home
 from settings.home_claim import claim
 from tasks.app import app
-from tasks.dependencies import Services, services
+from tasks.dependencies import Services, get_services
 from tasks.ingest import ingest
 
 log = logs.get(__name__)
 
 RECENT = 100
-MISSED_AT_ONCE = 1000  # the rest of a very long outage is entered by the next runs
+MAX_MISSED = 1000  # the next runs enter the rest of a very long outage
 
 
-# Its result is kept for an hour: whoever called it finds the id of the update by it.
+# Its result is stored for an hour: the caller finds the id of the update by it.
 @app.task(
     bind=True,
     name="tasks.schedule.publish_update",
@@ -36,30 +36,30 @@ def publish_update(
 ) -> str:
     """Publishes `crypto.update` and returns the event's id.
 
-    `scheduled`, as beat calls it: the event is the one of `slot`, which exists once, however often
-    it is sent. Where MongoDB's clock does not agree that it is this slot's turn, it is the current
-    one's. Otherwise, as a person calls it, each call is an event of its own.
+    With `scheduled`, as beat calls it, the event is that of `slot`, which exists once, however
+    often it is sent; or that of the current slot, if by MongoDB's clock it is not this slot's turn.
+    Without, as a person calls it, each call is an event of its own.
     """
-    on = services()
+    services = get_services()
     if not scheduled:
         name = f"call-{self.request.id}"
-        _publish(on, name, message_id=name)
+        _publish(services, name, message_id=name)
         return name
-    due = _due(on, slot)
-    name = on.schedule.name(due)
-    if on.ledger.reopen(name):
-        # JetStream may know its event from the time when a clock ran ahead, and drop this one.
-        _start(name)
+    due = _due(services, slot)
+    name = services.schedule.name(due)
+    if services.ledger.reopen(name):
+        # JetStream may know its event from a time when a clock ran ahead, and drop this one.
+        _queue(name)
     else:
-        _publish(on, name, message_id=name)
+        _publish(services, name, message_id=name)
     return name
 
 
-def _due(on: Services, slot: str | None) -> datetime:
-    """The slot that beat means, unless its clock is far off; then the current one."""
-    now = on.ledger.now()
-    current = on.schedule.current(now)
-    meant = on.schedule.parse(slot) if slot else None
+def _due(services: Services, slot: str | None) -> datetime:
+    """Returns the slot that beat means, or the current one if beat's clock is far off."""
+    now = services.ledger.now()
+    current = services.schedule.current(now)
+    meant = services.schedule.parse(slot) if slot else None
     if meant is None or not current <= meant <= now + timedelta(seconds=AHEAD_SECONDS):
         return current
     return meant
@@ -67,61 +67,62 @@ def _due(on: Services, slot: str | None) -> datetime:
 
 @app.task(name="tasks.schedule.ensure_slot", time_limit=60, soft_time_limit=50)
 def ensure_slot() -> None:
-    """Publishes the current slot if its event was lost, tries it again if it failed.
+    """Publishes the current slot if its event was lost, and retries it if it failed.
 
-    What slot it is, MongoDB's clock says: one host's may be off. Older slots that nobody carried
-    out are entered as missed: they are never filled with a present price.
+    MongoDB's clock decides which slot that is: a host's may be off. Older slots without an update
+    are entered as missed: they are never filled with a current price.
     """
-    on = services()
+    services = get_services()
     with suppress(RedisError):
-        # Anew, should Redis have lost its data.
-        claim(on.settings.server("redis_url"), on.settings.database, home.known(on.database))
-    current = on.schedule.current(on.ledger.now())
-    if early := on.ledger.mark_early():
-        log.warning("updates of slots that are still ahead were carried out", count=early)
-    if missed := on.ledger.enter_missed(_forgotten(on, current)):
-        log.warning("slots were missed", count=missed)
-    name = on.schedule.name(current)
-    update = on.ledger.get(name)
+        # Again, in case Redis lost its data.
+        settings = services.settings
+        claim(settings.server("redis_url"), settings.database, home.known(services.database))
+    current = services.schedule.current(services.ledger.now())
+    if early := services.ledger.mark_early():
+        log.warning("updates of future slots found", count=early)
+    if missed := services.ledger.enter_missed(_missed_slots(services, current)):
+        log.warning("slots missed", count=missed)
+    name = services.schedule.name(current)
+    update = services.ledger.get(name)
     if update is None:
-        # Without a message id: JetStream would drop it as the double of one whose ledger entry
-        # was lost.
-        _publish(on, name)
-    elif on.ledger.reopen(name, failed=True):
-        _start(name)
+        # Without a message id: JetStream would drop it as a duplicate of one whose ledger entry was
+        # lost.
+        _publish(services, name)
+    elif services.ledger.reopen(name, failed=True):
+        _queue(name)
 
 
-def _start(name: str) -> None:
-    log.info("opened again", update=name)
+def _queue(name: str) -> None:
+    log.info("update reopened", update=name)
     ingest.apply_async((name,))
 
 
-def _publish(on: Services, name: str, message_id: str | None = None) -> None:
+def _publish(services: Services, name: str, message_id: str | None = None) -> None:
     logs.note(update=name)
     event = UpdateRequested(name, datetime.now(UTC))
-    log.info("published", sequence=publish(on.nats, event, message_id=message_id))
+    log.info("published", sequence=publish(services.nats, event, message_id=message_id))
 
 
-def _forgotten(on: Services, current: datetime) -> dict[str, datetime]:
-    """Slots before the current one that have no update, by id: the oldest of them first.
+def _missed_slots(services: Services, current: datetime) -> dict[str, datetime]:
+    """Returns slots before the current one that have no update, by id, the oldest first.
 
-    Looked for among the last 100, since newer slots may have an update while older ones have
-    none, and beyond those as far back as the newest slot that has one.
+    It searches the last 100, since newer slots may have an update while older ones have none, and
+    beyond those back to the newest slot that has one.
     """
-    recent = on.schedule.earlier(current, RECENT)
-    start = on.ledger.newest_slot(before=recent) or on.ledger.oldest_slot()
+    recent = services.schedule.earlier(current, RECENT)
+    start = services.ledger.newest_slot(before=recent) or services.ledger.oldest_slot()
     if start is None:
         return {}
-    slots = islice(on.schedule.between(start, current), RECENT + MISSED_AT_ONCE)
-    named = {on.schedule.name(slot): slot for slot in slots}
-    known = on.ledger.known(named)
+    slots = islice(services.schedule.between(start, current), RECENT + MAX_MISSED)
+    named = {services.schedule.name(slot): slot for slot in slots}
+    known = services.ledger.known(named)
     unknown = ((name, slot) for name, slot in named.items() if name not in known)
-    return dict(islice(unknown, MISSED_AT_ONCE))
+    return dict(islice(unknown, MAX_MISSED))
 
 
 @app.task(name="tasks.schedule.sweep", time_limit=30, soft_time_limit=25)
 def sweep() -> None:
-    """Starts again every update whose task was lost or whose worker died."""
-    for name in services().ledger.sweep():
-        log.warning("started again", update=name)
+    """Queues every update whose task was lost or whose worker died."""
+    for name in get_services().ledger.sweep():
+        log.warning("lost update queued", update=name)
         ingest.apply_async((name,))

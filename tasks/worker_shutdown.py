@@ -1,4 +1,4 @@
-"""A worker's end: its long tasks hear of it, and an error that nobody knows ends it at once."""
+"""Shuts a worker down: long tasks stop early, and an unknown error ends the process at once."""
 
 import mmap
 import os
@@ -16,33 +16,32 @@ _begun = mmap.mmap(-1, 1)  # one byte, shared with the pool's processes: they ar
 
 
 def has_begun() -> bool:
-    """Whether the worker of this process is to end.
+    """Whether the worker of this process is shutting down.
 
-    Celery waits for the tasks in hand, and nobody takes others meanwhile. So one that works through
-    a list asks before each entry, and leaves the rest to the next run.
+    Celery waits for the current tasks, and takes no others meanwhile. So a task that works through
+    a list checks before each entry, and leaves the rest to the next run.
     """
     return _begun[0] != 0
 
 
-class Ending(StartStopStep):
-    """Tells the tasks in hand, and ends the process as soon as an unknown error is to end it.
+class ShutdownStep(StartStopStep):
+    """Tells the current tasks, and ends the process as soon as an unknown error stops it.
 
-    Celery waits for the tasks in hand then as well, for up to two minutes. They are not lost: each
-    has its lease, and is started again when that is over. Their processes are ended by whoever
-    watches this one.
+    Celery waits for the current tasks then as well, for up to two minutes. They are not lost: each
+    has its lease, and is restarted when that expires. The supervisor ends their processes.
     """
 
     # Before the consumer, which never finishes its start; what comes after is closed too late.
     requires = ("celery.worker.components:Pool",)
 
     def close(self, worker: Any) -> None:
-        """Called first of all that ends a worker; `exitcode` says whether it was an error."""
+        """Runs first when a worker stops; `exitcode` says whether an error is the reason."""
         _begun[0] = 1
         if worker.exitcode == EX_FAILURE:
-            log.critical("ended at once: what was in hand is started again once its lease is over")
+            log.critical("worker ended at once: its tasks are restarted once their leases expire")
             os._exit(EX_FAILURE)
 
 
-def end_at_once_when_unknown(app: Celery) -> None:
-    """Has every worker of the app end so."""
-    app.steps["worker"].add(Ending)
+def install(app: Celery) -> None:
+    """Adds the step to every worker of the app."""
+    app.steps["worker"].add(ShutdownStep)

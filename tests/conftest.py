@@ -20,7 +20,7 @@ from bench.harness.services import SimulatorControl, server
 from bridge import streams
 from bridge.connection import Connection
 from logs import redaction
-from market.ingest.outlier_filter import Sieve
+from market.ingest.outlier_filter import OutlierFilter
 from market.ledger.ledger import Ledger
 from market.sources.coingecko import CoinGecko
 from market.storage import database as market_database
@@ -142,8 +142,8 @@ def store(database: Database[Document]) -> QuoteStore:
 
 
 @pytest.fixture
-def sieve(database: Database[Document]) -> Sieve:
-    return Sieve(database)
+def outlier_filter(database: Database[Document]) -> OutlierFilter:
+    return OutlierFilter(database)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pymongo.errors import PyMongoError
 import logs
 from api.cache.response_cache import ResponseCache
 from logs.redaction import plain
-from market.ledger.event_log import Closings
+from market.ledger.event_log import EventLog
 
 log = logs.get(__name__)
 
@@ -16,7 +16,7 @@ LOOK_SECONDS = 0.5
 TRUST_SECONDS = 2.0  # without a look that went well, after which the snapshot gives no answers
 
 
-def look_out(closings: Closings, snapshot: ResponseCache) -> None:
+def look_out(closings: EventLog, snapshot: ResponseCache) -> None:
     """Drops the snapshot when the ledger has an end that it had not; returns at once.
 
     While the ledger can't be read the snapshot is not trusted: what is asked then is answered, or

@@ -13,7 +13,7 @@ import logs
 from api.events.update_waiters import AtCapacity
 from api.schemas.events import EndedUpdate
 from logs.redaction import plain
-from market.ledger.event_log import Closings, Document
+from market.ledger.event_log import Document, EventLog
 
 log = logs.get(__name__)
 
@@ -38,7 +38,7 @@ class Broadcaster:
     A listener has nothing here but a place: it says up to which number it has sent all.
     """
 
-    def __init__(self, closings: Closings, source: str) -> None:
+    def __init__(self, closings: EventLog, source: str) -> None:
         self._closings = closings
         self._source = source
         self._news = threading.Event()

@@ -13,7 +13,7 @@ from api.lookup.record_window import RecordWindow
 from api.schemas import correlations as schemas
 from api.schemas.record_window import MOST_RECORDS
 from market.analytics.correlation import Pair, by_slot, correlations
-from market.schedule.slot_grid import SlotGrid
+from market.schedule.slots import SlotGrid
 from market.storage.quote_history import Record
 
 blp = Blueprint("correlations", __name__, description="How far coins move together")

@@ -12,10 +12,9 @@ from api.extensions import services
 from api.lookup.coin_lookup import answering
 from api.protection.auth import restricted
 from api.schemas import repairs as schemas
-from market.gap_repair.gaps import backfill_start, wanted
+from market.gap_repair.planner import backfill_start, repair_requests
 from market.gap_repair.queue import STATES
-from market.schedule.slot_grid import SlotGrid
-from market.schedule.slots import Schedule
+from market.schedule.slots import Schedule, SlotGrid
 
 blp = Blueprint("repairs", __name__, description="Gaps in the history, and their mending")
 
@@ -66,7 +65,7 @@ class Repairs(MethodView):
         start = wish.get("from") or backfill_start(on.schedule, now)
         end = min(wish.get("to") or now, on.schedule.current(now))
         _check(on.schedule, start, end)
-        count = on.repairs.want(wanted(coins, (start, end)), now)
+        count = on.repairs.add(repair_requests(coins, (start, end)), now)
         return {"repairs": count, "start": start, "end": end}
 
 
@@ -85,7 +84,7 @@ class RepairProgress(MethodView):
         return {
             **counts,
             "progress": ended / total if total else None,
-            "paused_since": on.pause.since(),
+            "paused_since": on.repairs.paused_since(),
         }
 
 

@@ -25,8 +25,8 @@ CLOSED = ("done", "failed", "missed")
 # What killing and freezing alone can do to an update; the simulator itself is never struck.
 EXPLAINED = (
     r"nothing was running when it was due",
-    r"its slot was over before (anyone could fetch it|a try at it succeeded)",
-    r"\d+ tries at it did not end",
+    r"its slot was over before (anyone could fetch it|an attempt succeeded)",
+    r"\d+ attempts did not end",
     r"\S+ (did not answer in time|broke off its answer.*)",  # whoever asked was frozen
 )
 SHOWN = 5  # examples of a breach

@@ -70,7 +70,7 @@ def update(
     store.describe(quotes, latest, store.away())
     store.merge_latest(latest, quotes, source=SOURCE, recorded_at=now)
     counts = {"asked": len(coins), "answered": len(coins), "stored": len(coins)}
-    ledger.close(claim, state="done", hops={}, counts=counts, left_out=[], error=None)
+    ledger.close(claim, state="done", hops={}, counts=counts, skipped=[], error=None)
 
 
 def quotes_of(coins: Sequence[str], at: datetime, dice: random.Random) -> Iterator[Quote]:

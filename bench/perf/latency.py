@@ -29,7 +29,7 @@ import requests
 
 from bench.harness.services import free_port, wait_until
 from bench.harness.system import System, running
-from market.sources.fetch import Query, pages
+from market.sources.fetch import Query, page_queries
 from market.sources.http import CONNECTIONS
 from settings import ROOT, parse_coins
 
@@ -43,7 +43,7 @@ class Source:
 
     def __init__(self, url: str, coins: int) -> None:
         self._url = url
-        self._queries = pages(parse_coins(f"top:{coins}"))
+        self._queries = page_queries(parse_coins(f"top:{coins}"))
 
     def next(self) -> dict[str, Any]:
         """Has the next pages of all coins made; the row that an update comes to last."""

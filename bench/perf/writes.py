@@ -22,16 +22,16 @@ from pymongo.database import Database
 
 from bench.harness.seed_data import SLOT, ids, quotes_of
 from bench.harness.services import server
-from market.ingest.outlier_filter import Sieve
-from market.ingest.store_quotes import keep
-from market.ledger.ledger import Claim
+from market.ingest.outlier_filter import OutlierFilter
+from market.ingest.store_quotes import store_quotes
+from market.ledger.ledger import UpdateClaim
 from market.model.quotes import Quote
 from market.storage.database import QUOTES, Document, connect, disconnect, prepare
 from market.storage.quote_store import QuoteStore, to_document
 
 TARGET = 0.8
 SOURCE = "simulator"
-CLAIM = Claim("bench", 1, 1, None, datetime(2026, 1, 1, tzinfo=UTC))
+CLAIM = UpdateClaim("bench", 1, 1, None, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,9 @@ def _store(database: Database[Document], quotes: Sequence[Quote]) -> None:
     """All that an update does with what it has fetched, but for its ledger."""
     store = QuoteStore(database)
     known = store.latest(), store.away()
-    keep("a", quotes, *known, store=store, sieve=Sieve(database), source=SOURCE)
+    store_quotes(
+        "a", quotes, *known, store=store, outlier_filter=OutlierFilter(database), source=SOURCE
+    )
 
 
 def measure(ways: Ways, coins: int, rounds: int) -> dict[str, list[float]]:

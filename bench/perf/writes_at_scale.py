@@ -20,12 +20,12 @@ from pymongo.database import Database
 from bench.harness.metric import Figure, table
 from bench.harness.seed_data import SLOT, SOURCE, fill, ids, quotes_of
 from bench.harness.services import server
-from market.ingest.chunk_plan import PAGES
+from market.ingest.chunks import PAGES_PER_RUN
 from market.sources.coingecko import MAX_PER_PAGE
 from market.storage.database import Document, connect, disconnect, prepare
 from market.storage.quote_store import QuoteStore
 
-PART = PAGES * MAX_PER_PAGE
+PART = PAGES_PER_RUN * MAX_PER_PAGE
 PAUSE = 1.0  # between two updates; MongoDB writes blocks meanwhile
 
 

@@ -8,7 +8,7 @@ from itertools import accumulate, combinations
 from operator import mul, sub
 
 from market.analytics.statistics import Undefined, log_returns
-from market.schedule.slot_grid import SlotGrid
+from market.schedule.slots import SlotGrid
 from market.storage.quote_history import Record
 
 LEAST_RETURNS = 10  # then one in twenty pairs of independent coins exceeds 0.63

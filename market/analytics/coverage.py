@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from market.schedule.slot_grid import SlotGrid
-from market.schedule.slots import Schedule
+from market.schedule.slots import Schedule, SlotGrid
 from market.storage.quote_history import Record
 
 

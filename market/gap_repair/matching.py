@@ -1,19 +1,18 @@
-"""Which points of a history mend which slots: pure functions over times."""
+"""Matches a chart's points to the empty slots that they fill: pure functions over times."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from market.schedule.slot_grid import SlotGrid
-from market.schedule.slots import Schedule
-from market.sources.coingecko_charts import Point, step_of
+from market.schedule.slots import Schedule, SlotGrid
+from market.sources.coingecko import Point, step_of
 
-NEAR = timedelta(minutes=5)  # hourly and daily points come up to some minutes late
+MAX_DISTANCE = timedelta(minutes=5)  # hourly and daily points are up to some minutes late
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """A slot with the point that mends it; `resolution` is the seconds between its neighbours."""
+class RepairedSlot:
+    """A slot with the point that fills it; `resolution` is the chart's step in seconds."""
 
     slot: datetime
     point: Point
@@ -23,37 +22,34 @@ class Mended:
 def empty_slots(
     schedule: Schedule, start: datetime, end: datetime, times: Iterable[datetime]
 ) -> list[datetime]:
-    """The slots with start <= slot < end that none of the `times` is nearest to, oldest first."""
+    """Returns the slots start <= slot < end that are nearest to none of `times`, oldest first."""
     times = list(times)
     grid = SlotGrid(schedule, min([start, *times]), max([end, *times]))
     filled = {grid.nearest(at) for at in times}
     first, last = grid.until(start), grid.until(end)
-    slots = ((number, grid.time(number)) for number in range(first, last + 1))
-    return [slot for number, slot in slots if number not in filled and start <= slot < end]
+    slots = (grid.time(number) for number in range(first, last + 1) if number not in filled)
+    return [slot for slot in slots if start <= slot < end]
 
 
-def mend(schedule: Schedule, empty: Sequence[datetime], points: list[Point]) -> list[Mended]:
-    """The empty slots that a chart has a point for, oldest first; each point mends one slot.
+def match_points(
+    schedule: Schedule, empty: Sequence[datetime], points: list[Point]
+) -> list[RepairedSlot]:
+    """Returns the empty slots that a chart has a point for, oldest first; a point fills one slot.
 
-    A point mends the slot that it is nearest to, if it lies within 5 minutes of it or within half
-    of the chart's step: 5-minute points mend every slot of a quarter of an hour exactly, hourly
-    ones those at the full hour, and between them nothing is made up.
+    A point fills the slot it is nearest to, if it lies within 5 minutes of it and within half of
+    the chart's step. So 5-minute points fill every slot of a quarter of an hour exactly, hourly
+    ones fill those at the full hour, and nothing is made up in between.
     """
     if not empty or not points:
         return []
     step = step_of(points)
-    reach = min(NEAR, step / 2)
+    reach = min(MAX_DISTANCE, step / 2)
     grid = SlotGrid(schedule, min(empty[0], points[0].at), max(empty[-1], points[-1].at))
     nearest: dict[datetime, Point] = {}
     for point in points:
         slot = grid.time(grid.nearest(point.at))
-        known = nearest.get(slot)
-        if abs(point.at - slot) <= reach and (
-            known is None or abs(point.at - slot) < abs(known.at - slot)
-        ):
+        distance = abs(point.at - slot)
+        if distance <= reach and (slot not in nearest or distance < abs(nearest[slot].at - slot)):
             nearest[slot] = point
-    return [
-        Mended(slot, nearest[slot], round(step.total_seconds()))
-        for slot in empty
-        if slot in nearest
-    ]
+    resolution = round(step.total_seconds())
+    return [RepairedSlot(slot, nearest[slot], resolution) for slot in empty if slot in nearest]

@@ -1,34 +1,32 @@
-"""Stretches of a coin's history that are to be mended: wanted, carried out, and what came of it.
+"""The repair queue: ranges of a coin's history to fill, and what came of each.
 
-waiting -> running -> done | failed. A `done` repair says how many of its empty slots the source
-had a point for; those that stay empty are a gap for ever.
+waiting -> running -> done | failed. A `done` repair says how many of its empty slots the source had
+a point for; the others stay a gap for good.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, ReturnDocument
-from pymongo.collection import Collection
+from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
-from market.gap_repair.matching import Mended
-from market.ledger.ledger import LeaseLost, from_now, over
-from market.schedule.clock import elapsed
+from market.gap_repair.matching import RepairedSlot
+from market.ledger.claims import Claim, ClaimQueue
 from market.storage.database import REPAIRED, REPAIRS, insert_new
 
-LEASE_SECONDS = 120  # longer than the three charts that a repair may ask for
-MAX_TRIES = 6
+MAX_ATTEMPTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 30, 3600  # seconds
 STATES = ("waiting", "running", "done", "failed")
+PAUSED = {"_id": "repairs"}  # one switch for the whole system
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A stretch start <= slot < end of one coin; the lowest priority goes first."""
+class RepairRequest:
+    """A range start <= slot < end of one coin; the lowest priority goes first."""
 
     coin: str
     start: datetime
@@ -37,37 +35,33 @@ class Wanted:
 
     @property
     def id(self) -> str:
-        """The same stretch of the same coin is one repair, however often it is wanted."""
+        """The same range of the same coin is one repair, however often it is requested."""
         return f"{self.coin}|{self.start:%Y-%m-%dT%H:%M:%SZ}|{self.end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
-    """A claimed repair; `fence` grows with each claim."""
+class Repair(Claim):
+    """A claimed repair."""
 
-    id: str
     coin: str
     start: datetime
     end: datetime
-    fence: int
-    tries: int
-    asked: float = field(default_factory=elapsed)  # when it was asked for, by this process's clock
-
-    def check(self) -> None:
-        """Raises LeaseLost when the repair is, or may be, another's by now."""
-        if elapsed() >= self.asked + LEASE_SECONDS:
-            raise LeaseLost(f"the lease on the repair {self.id} ran out")
 
 
-class Repairs:
-    """The collections `repairs` and `repaired` of one database."""
+class RepairQueue(ClaimQueue):
+    """The collections `repairs` and `repaired` of one database, with the switch to pause."""
+
+    noun, waiting = "repair", "waiting"
+    lease_seconds = 120  # longer than the three charts that a repair may ask for
+    max_wait = LONGEST_PAUSE
 
     def __init__(self, database: Database[Document]) -> None:
-        self._repairs: Collection[Document] = database[REPAIRS]
-        self._repaired: Collection[Document] = database[REPAIRED]
+        super().__init__(database[REPAIRS])
+        self._repaired = database[REPAIRED]
+        self._switches = database["switches"]
 
-    def want(self, wanted: Iterable[Wanted], now: datetime) -> int:
-        """Enters repairs that are not there yet; the number entered."""
+    def add(self, requests: Iterable[RepairRequest], now: datetime) -> int:
+        """Enters repairs that are not there yet; returns how many were new."""
         entries: list[Document] = [
             {
                 "_id": one.id,
@@ -85,42 +79,28 @@ class Repairs:
                 "mended": {},
                 "error": None,
             }
-            for one in wanted
+            for one in requests
         ]
-        return insert_new(self._repairs, entries)
+        return insert_new(self._collection, entries)
 
     def claim(self) -> Repair | None:
-        """The most urgent repair that nobody carries out, for 120 s; None when there is none."""
-        asked = elapsed()
-        document = self._repairs.find_one_and_update(
-            {
-                "$or": [
-                    {"state": "waiting", "$expr": over("not_before", LONGEST_PAUSE)},
-                    {"state": "running", "$expr": over("lease_until", LEASE_SECONDS)},
-                ]
-            },
-            [
-                {
-                    "$set": {
-                        "state": "running",
-                        "lease_until": from_now(LEASE_SECONDS),
-                        "fence": {"$add": ["$fence", 1]},
-                        "tries": {"$add": ["$tries", 1]},
-                    }
-                }
-            ],
+        """Claims the most urgent repair for 120 s; None if there is none."""
+        found = self._claim(
+            {},
+            {},
+            ("coin", "start", "end", "fence", "tries"),
             sort=[("priority", ASCENDING), ("start", DESCENDING)],
-            return_document=ReturnDocument.AFTER,
         )
-        if document is None:
+        if found is None:
             return None
-        names = ("coin", "start", "end", "fence", "tries")
-        return Repair(document["_id"], **{name: document[name] for name in names}, asked=asked)
+        return Repair(id=found.pop("_id"), attempts=found.pop("tries"), **found)
 
-    def keep(self, repair: Repair, mended: Iterable[Mended], *, source: str, now: datetime) -> int:
-        """Stores a repair's points as repaired quotes; the number new. Raises LeaseLost.
+    def store(
+        self, repair: Repair, repaired: Iterable[RepairedSlot], *, source: str, now: datetime
+    ) -> int:
+        """Stores a repair's points as repaired quotes; returns how many were new.
 
-        One that is there already stands.
+        A quote that exists already is left as it is. Raises LeaseLost.
         """
         documents = [
             {
@@ -133,60 +113,65 @@ class Repairs:
                 "recorded_at": now,
                 "resolution": one.resolution,
             }
-            for one in mended
+            for one in repaired
         ]
-        repair.check()
+        self.check(repair)
         return insert_new(self._repaired, documents)
 
-    def finish(self, repair: Repair, *, empty: int, mended: dict[str, int], now: datetime) -> None:
-        """Ends a repair: of so many `empty` slots those in `mended`, by resolution, are filled."""
-        self._change(
-            repair,
-            {
-                "state": "done",
-                "finished_at": now,
-                "empty": empty,
-                "mended": {"$literal": mended},
-                "error": None,
-            },
-        )
+    def finish(
+        self, repair: Repair, *, empty: int, repaired: dict[str, int], now: datetime
+    ) -> None:
+        """Ends a repair that filled, by resolution, so many `repaired` of its `empty` slots.
+
+        Raises LeaseLost, as do `postpone` and `fail`.
+        """
+        self._end(repair, "done", now, empty=empty, mended=repaired, error=None)
 
     def postpone(self, repair: Repair, reason: str, seconds: float | None, now: datetime) -> None:
-        """Puts a repair back, to be tried in `seconds`.
+        """Puts a repair back to wait for `seconds`, which the source asked for.
 
-        Without any it failed by itself: the pauses grow, and the sixth time it ends as failed.
+        Without them the repair itself failed: the pauses double, and the sixth time it ends as
+        failed.
         """
-        if seconds is None and repair.tries >= MAX_TRIES:
-            self.fail(repair, reason, now)
-            return
-        pause = seconds or min(FIRST_PAUSE * 2 ** (repair.tries - 1), LONGEST_PAUSE)
-        change: Document = {
-            "state": "waiting",
-            "not_before": from_now(pause),
-            "error": {"$literal": reason},
-        }
         if seconds is not None:
-            change["tries"] = repair.tries - 1
-        self._change(repair, change)
+            self._postpone(repair, seconds, reason, {"tries": repair.attempts - 1})
+        elif repair.attempts < MAX_ATTEMPTS:
+            pause = min(FIRST_PAUSE * 2 ** (repair.attempts - 1), LONGEST_PAUSE)
+            self._postpone(repair, pause, reason, {})
+        else:
+            self.fail(repair, reason, now)
 
     def fail(self, repair: Repair, reason: str, now: datetime) -> None:
-        """Ends a repair that cannot be carried out; its gap stays."""
-        self._change(repair, {"state": "failed", "finished_at": now, "error": {"$literal": reason}})
+        """Ends a repair that cannot be done; its gap stays."""
+        self._end(repair, "failed", now, error=reason)
 
     def newest(
         self, *, coin: str | None, state: str | None, skip: int, limit: int
     ) -> list[Document]:
-        """Repairs as they are stored, those wanted last first."""
-        found = self._repairs.find(_where(coin, state)).sort("wanted_at", DESCENDING)
+        """Returns repairs as stored, the last requested first."""
+        found = self._collection.find(_where(coin, state)).sort("wanted_at", DESCENDING)
         return list(found.skip(skip).limit(limit))
 
     def count(self, *, coin: str | None = None, state: str | None = None) -> int:
-        """How many repairs there are of a coin, in a state, or at all."""
-        return self._repairs.count_documents(_where(coin, state))
+        """Returns how many repairs there are: of a coin, in a state, or all."""
+        return self._collection.count_documents(_where(coin, state))
 
-    def _change(self, repair: Repair, fields: Document) -> None:
-        held = {"_id": repair.id, "state": "running", "fence": repair.fence}
-        self._repairs.update_one(held, [{"$set": {**fields, "lease_until": None}}])
+    def paused_since(self) -> datetime | None:
+        """Returns when repairs were paused; None unless they are."""
+        switch = self._switches.find_one(PAUSED)
+        return switch["since"] if switch else None
+
+    def pause(self, now: datetime) -> None:
+        """Pauses repairs unless they are paused; those that run are completed."""
+        self._switches.update_one(PAUSED, {"$setOnInsert": {"since": now}}, upsert=True)
+
+    def resume(self) -> None:
+        """Resumes repairs."""
+        self._switches.delete_one(PAUSED)
+
+    def _end(self, repair: Repair, state: str, now: datetime, **fields: Any) -> None:
+        ended = {"state": state, "finished_at": now, "lease_until": None}
+        self._write(repair, {"$set": ended | fields})
 
 
 def _where(coin: str | None, state: str | None) -> Document:

@@ -1,21 +1,21 @@
-"""Which price is credible, by the coin's own past: pure functions over prices in time.
+"""Judges whether a price is credible by the coin's own past: pure functions over prices in time.
 
 A move under 50 % (more than half of the price before, less than one and a half times) is always
-credible. Beyond that a move has to fit the coin. Prices spread with the root of time, so each of
+credible. A greater move has to fit the coin. Prices spread with the square root of time, so each of
 its last 100 moves is measured as |ln(price / price before)| per root of a quarter of an hour. The
 limit is three times the greater of two of these rates, times the root of the time since the price
-before: the tenth greatest of all, which is what the coin always does, and the second greatest of
-the last five, which is what happens now. Neither is moved by a single crash or slip, and five
-prices after a collapse the coin is guarded again.
+before: the tenth greatest of all, which is usual for the coin, and the second greatest of the last
+five, which is usual now. A single crash or outlier changes neither, and five prices after a
+collapse the coin is guarded again.
 
 The limit is never below 0.03, which is 0.29 over a day, some five times the standard deviation of
-bitcoin's and ether's daily moves (0.02 to 0.06 in recorded charts): it lets long gaps pass, a
-factor of 2.2 after a week, of 10 after two months. It is never above ln 5: a slipped decimal point
-is a factor of 10, and within a quarter of an hour no past makes that credible.
+bitcoin's and ether's daily moves (0.02 to 0.06 in recorded charts): it allows for long gaps, a
+factor of 2.2 after a week, of 10 after two months. It is never above ln 5: a misplaced decimal
+point is a factor of 10, and within a quarter of an hour no past makes that credible.
 
-What is not credible is held until the coin's next price. If that one is nearer to it than to the
-price before, by |ln|, the coin has really moved: a slip is not followed by prices of its own size.
-If not, it is dropped. So nothing is held for longer than until the next price.
+A price that is not credible is held until the coin's next price. If that one is nearer to it than
+to the price before, by |ln|, the coin has really moved: an outlier is not followed by prices of its
+own size. If not, it is dropped. So nothing is held beyond the next price.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,11 +25,11 @@ from itertools import pairwise
 from math import exp, inf, log, sqrt
 from typing import Generic, Literal, Protocol, TypeVar
 
-FALL, RISE = 0.5, 1.5  # between these times the price before, nothing is ever held
-SAMPLE = 100  # prices whose moves are looked at
-UNIT = timedelta(minutes=15)  # what happens in less counts as if it had taken as long
-LEAST, MOST = 0.03, log(5)  # |ln| per root of UNIT
-OFTEN, NOW = (SAMPLE, 10), (5, 2)  # of so many newest moves the so many greatest counts
+FALL, RISE = 0.5, 1.5  # a price between these multiples of the one before is never held
+WINDOW = 100  # prices whose moves are examined
+UNIT = timedelta(minutes=15)  # a shorter time counts as this long
+MIN_RATE, MAX_RATE = 0.03, log(5)  # |ln| per root of UNIT
+USUAL, RECENT = (WINDOW, 10), (5, 2)  # (of the newest n moves, the k-th greatest) counts
 MARGIN = 3
 LARGEST = 700.0  # exp of more than 709 overflows
 
@@ -48,49 +48,49 @@ Reading = TypeVar("Reading", bound=Priced)
 
 @dataclass(frozen=True, slots=True)
 class Verdict(Generic[Reading]):
-    """What is to become of a reading.
+    """What becomes of a reading.
 
     `doubt` says why it was not credible at once (None: it was), `evidence` what the next price
-    said of it (None: there is none yet).
+    showed (None: there is none yet).
     """
 
     reading: Reading
-    fate: Literal["good", "held", "dropped"]
+    outcome: Literal["good", "held", "dropped"]
     doubt: str | None = None
     evidence: str | None = None
 
 
-def usual(before: float, price: float) -> bool:
-    """Whether a move is under 50 %, or none: such a one is never held."""
+def is_usual(before: float, price: float) -> bool:
+    """Whether a move is under 50 %, or none, and so is never held."""
     return FALL * before < price < RISE * before or price == before
 
 
-def limit(past: Sequence[Priced], elapsed: timedelta) -> float:
-    """The greatest |ln(price / price before)| that is credible after `elapsed`.
+def max_move(past: Sequence[Priced], elapsed: timedelta) -> float:
+    """Returns the greatest |ln(price / price before)| that is credible after `elapsed`.
 
     `past` are the coin's prices, oldest first, each above 0.
     """
     rates = [abs(log(b.price) - log(a.price)) / _root(b.at - a.at) for a, b in pairwise(past)]
     ranked = [
-        sorted(rates[-newest:])[-place] for newest, place in (OFTEN, NOW) if len(rates) >= place
+        sorted(rates[-newest:])[-place] for newest, place in (USUAL, RECENT) if len(rates) >= place
     ]
-    rate = min(max(MARGIN * max(ranked, default=0.0), LEAST), MOST)
+    rate = min(max(MARGIN * max(ranked, default=0.0), MIN_RATE), MAX_RATE)
     return min(rate * _root(elapsed), LARGEST)
 
 
 def doubt(past: Sequence[Priced], new: Priced) -> str | None:
-    """Why a price is not credible after `past` (oldest first), in plain words; None if it is.
+    """Returns why a price is not credible after `past` (oldest first); None if it is.
 
-    A price of 0 has no size to compare with, so the newest above 0 is looked at instead.
+    A price of 0 has no size to compare with, so the newest above 0 is used instead.
     """
-    if not past or usual(past[-1].price, new.price):
+    if not past or is_usual(past[-1].price, new.price):
         return None
     worth = [one for one in past if one.price > 0]
-    if not worth or usual(worth[-1].price, new.price):
+    if not worth or is_usual(worth[-1].price, new.price):
         return None
     before = worth[-1]
     elapsed = new.at - before.at
-    most = limit(worth, elapsed)
+    most = max_move(worth, elapsed)
     if distance(before.price, new.price) <= most:
         return None
     low, high = min(FALL, exp(-most)), max(RISE, exp(most))
@@ -102,16 +102,16 @@ def doubt(past: Sequence[Priced], new: Priced) -> str | None:
 
 
 def distance(a: float, b: float) -> float:
-    """How far two prices are from each other: |ln(a / b)|; only 0 is near 0."""
+    """Returns the distance of two prices, |ln(a / b)|; only 0 is near 0."""
     if a == b:
         return 0.0
     return abs(log(a) - log(b)) if a and b else inf
 
 
-def follow(past: Sequence[Priced], readings: Sequence[Reading]) -> list[Verdict[Reading]]:
-    """Goes through a coin's stored prices and its readings by time, and judges each reading.
+def judge(past: Sequence[Priced], readings: Sequence[Reading]) -> list[Verdict[Reading]]:
+    """Walks through a coin's stored prices and its readings by time, and judges each reading.
 
-    One that has the time of a stored price is good: it is stored.
+    A reading with the time of a stored price is good: it is stored.
     """
     known = {one.at for one in past}
     verdicts = [Verdict(one, "good") for one in readings if one.at in known]
@@ -120,30 +120,30 @@ def follow(past: Sequence[Priced], readings: Sequence[Reading]) -> list[Verdict[
 
 
 def _walk(past: Sequence[Priced], new: Sequence[Reading]) -> Iterator[Verdict[Reading]]:
-    believed: list[Priced] = []
-    waits: tuple[Reading, str] | None = None
+    accepted: list[Priced] = []
+    held: tuple[Reading, str] | None = None
     steps: list[tuple[Priced, Reading | None]] = [(one, None) for one in past]
     steps += [(one, one) for one in new]
     for price, reading in sorted(steps, key=lambda step: step[0].at):
-        if waits is not None:
-            verdict = _settled(*waits, believed[-1], price)
-            if verdict.fate == "good":
-                believed.append(verdict.reading)
+        if held is not None:
+            verdict = _settle(*held, accepted[-1], price)
+            if verdict.outcome == "good":
+                accepted.append(verdict.reading)
             yield verdict
-            waits = None
-        why = doubt(believed[-SAMPLE:], price) if reading is not None else None
-        if reading is not None and why is not None:
-            waits = reading, why
+            held = None
+        reason = doubt(accepted[-WINDOW:], price) if reading is not None else None
+        if reading is not None and reason is not None:
+            held = reading, reason
             continue
-        believed.append(price)
+        accepted.append(price)
         if reading is not None:
             yield Verdict(reading, "good")
-    if waits is not None:
-        yield Verdict(waits[0], "held", waits[1])
+    if held is not None:
+        yield Verdict(held[0], "held", held[1])
 
 
-def _settled(held: Reading, why: str, before: Priced, after: Priced) -> Verdict[Reading]:
-    """What the next price says of a held one."""
+def _settle(held: Reading, why: str, before: Priced, after: Priced) -> Verdict[Reading]:
+    """Returns what the next price shows of a held one."""
     said = f"the next price, {after.price:.6g}, is nearer to "
     if distance(after.price, held.price) < distance(after.price, before.price):
         return Verdict(held, "good", why, f"{said}it than to {before.price:.6g}")

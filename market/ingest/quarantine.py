@@ -1,7 +1,8 @@
-"""Held ticks: quotes that were not credible, from their entry until they are settled.
+"""The quarantine: quotes that were not credible, until the coin's next price settles them.
 
-held -> released | dropped, by a conditional update: of two processes that settle the same tick,
-one wins, and the other reads what became of it. `outlier_filter` says which, and in what order.
+held -> released | dropped, by a conditional update: of two processes that settle the same quote,
+one wins, and the other reads the result. `outlier_filter` decides what is settled, and in what
+order.
 """
 
 from collections.abc import Iterable
@@ -10,21 +11,20 @@ from datetime import timedelta
 from typing import Any
 
 from pymongo import ASCENDING, UpdateOne
-from pymongo.collection import Collection
 from pymongo.database import Database
 
 from market.model.documents import QuarantinedQuote
 from market.model.quotes import Quote
 from market.storage.database import insert_new
 
-KEPT = timedelta(hours=1)  # an update whose worker died is carried out again within minutes
+RETENTION = timedelta(hours=1)  # an update whose worker died is retried within minutes
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """A quote that was not credible; two updates: that held it, that released or dropped it."""
+class HeldQuote:
+    """A quote that was not credible, with the updates that held it and that settled it."""
 
     quote: Quote
     held_by: str
@@ -34,10 +34,10 @@ class Tick:
     evidence: str | None
 
     def entry(self, update: str) -> Document | None:
-        """What an update's entry in the ledger says of it; None if that update did nothing to it.
+        """Returns its entry in the ledger for an update; None if that update did not change it.
 
-        Of a tick that one update held and settled, as one that died and was repeated does, it says
-        the end.
+        If an update held and settled it, as a run that died and was repeated does, the entry names
+        the settlement.
         """
         if update == self.settled_by:
             state, reason = self.state, self.evidence
@@ -45,23 +45,26 @@ class Tick:
             state, reason = "held", self.doubt
         else:
             return None
-        quote = self.quote
-        known = {"coin": quote.coin, "at": quote.at, "price": quote.price}
-        return known | {"state": state, "reason": reason}
+        quote = {"coin": self.quote.coin, "at": self.quote.at, "price": self.quote.price}
+        return quote | {"state": state, "reason": reason}
 
 
-class Held:
+class Quarantine:
     """The `held` collection of one database: a few documents at most times, or none."""
 
     def __init__(self, database: Database[Document]) -> None:
-        self._held: Collection[Document] = database[QuarantinedQuote._get_collection_name()]
+        self._held = database[QuarantinedQuote._get_collection_name()]
 
-    def all(self) -> list[Tick]:
-        """Every tick, those that were settled lately too; a coin's in order of time."""
-        return [_tick(document) for document in self._held.find().sort("_id", ASCENDING)]
+    def all(self) -> list[HeldQuote]:
+        """Returns every quote, including those settled lately; a coin's in order of time."""
+        names = ("held_by", "doubt", "state", "settled_by", "evidence")
+        return [
+            HeldQuote(Quote(**one["quote"]), **{name: one[name] for name in names})
+            for one in self._held.find().sort("_id", ASCENDING)
+        ]
 
-    def enter(self, doubts: Iterable[tuple[Quote, str]], update: str) -> None:
-        """Holds quotes, each with its reason; one that is there already stays as it is."""
+    def add(self, doubts: Iterable[tuple[Quote, str]], update: str) -> None:
+        """Holds quotes, each with its reason; a quote that is there already stays as it is."""
         documents = [
             {
                 "_id": {"coin": quote.coin, "at": quote.at},
@@ -78,7 +81,7 @@ class Held:
         insert_new(self._held, documents)
 
     def settle(self, verdicts: Iterable[tuple[Quote, str, str]], update: str) -> None:
-        """Releases or drops ticks: (quote, state, reason). One that is settled stays so."""
+        """Releases or drops quotes: (quote, state, reason). A settled one stays as it is."""
         changes = [
             UpdateOne(
                 {"_id": {"coin": quote.coin, "at": quote.at}, "state": "held"},
@@ -98,17 +101,8 @@ class Held:
         if changes:
             self._held.bulk_write(changes, ordered=False)
 
-    def forget(self) -> None:
-        """Removes what was settled more than an hour ago, by MongoDB's clock."""
+    def purge(self) -> None:
+        """Deletes what was settled more than an hour ago, by MongoDB's clock."""
         age = {"$dateDiff": {"startDate": "$settled_at", "endDate": "$$NOW", "unit": "second"}}
         settled = {"settled_at": {"$type": "date"}}
-        self._held.delete_many(settled | {"$expr": {"$gt": [age, KEPT.total_seconds()]}})
-
-
-def _tick(document: Document) -> Tick:
-    return Tick(
-        quote=Quote(**document["quote"]),
-        **{
-            name: document[name] for name in ("held_by", "doubt", "state", "settled_by", "evidence")
-        },
-    )
+        self._held.delete_many(settled | {"$expr": {"$gt": [age, RETENTION.total_seconds()]}})

@@ -1,272 +1,283 @@
-"""One update from its claim to its end: fetch, sift, store, merge, close."""
+"""Runs one claimed update: fetches its quotes, stores them, finishes it in the ledger."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
-from market.ingest.chunk_plan import PAGES, Run
-from market.ingest.chunks import Part, joined
-from market.ingest.outlier_filter import Sieve, Sifted
-from market.ingest.store_quotes import keep
+from market.ingest.chunks import PAGES_PER_RUN, Chunk, ChunkResult, merge_results
+from market.ingest.outlier_filter import FilterResult, OutlierFilter
+from market.ingest.store_quotes import StoredQuotes, store_quotes
 from market.ledger.lease import Lease
-from market.ledger.ledger import Claim, Ledger
+from market.ledger.ledger import Ledger, UpdateClaim
 from market.model.quotes import SUCCESSORS
 from market.schedule.slots import Schedule
-from market.sources.fallback import Substitute
-from market.sources.fetch import NO_QUOTE, Source, Wanted, fetch
-from market.storage.quote_store import QuoteStore
+from market.sources.fallback import FallbackSource
+from market.sources.fetch import NO_QUOTE, FetchResult, Selection, Source, fetch
+from market.storage.quote_store import Latest, QuoteStore
 
-MAX_TRIES = 10  # an update that kills its worker each time must not do so for ever
-ON_DEMAND = timedelta(seconds=120)  # that an update outside of the schedule may wait in vain
-TELL_SECONDS = 0.2  # between two signs of how far it is: each page's took a quick update 7 % longer
-OBSTACLE_SECONDS = 5.0  # after which an update that could not be stored is tried again
+MAX_ATTEMPTS = 10  # an update that kills its worker each time must not do so for ever
+ON_DEMAND_WAIT = timedelta(seconds=120)  # the longest an update on demand waits for the source
+REPORT_SECONDS = 0.2  # between progress reports: one for each page made a quick update 7 % slower
+OBSTACLE_SECONDS = 5.0  # until an update that could not be stored is retried
+
+
+@dataclass(frozen=True)
+class UpdateContext:
+    """What updates are run with.
+
+    Quotes are marked with `label`, the name of `source`; those of `fallback`, with its own name.
+    While `obstacle` returns a reason why nothing can be stored, updates are postponed. `on_stored`
+    is called with the number of new quotes once they are readable, before the update ends.
+    """
+
+    ledger: Ledger
+    store: QuoteStore
+    outlier_filter: OutlierFilter
+    source: Source
+    schedule: Schedule
+    selection: Selection
+    currency: str
+    label: str
+    max_pages: int = PAGES_PER_RUN
+    obstacle: Callable[[], str | None] = lambda: None
+    fallback: FallbackSource | None = None
+    on_stored: Callable[[int], None] = lambda _: None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an update ended, with its new quotes.
+    """The state in which a run left its update, with the number of new quotes.
 
-    `received`: it is to be tried again later, or at once when it `goes_on` with its next part.
+    `received`: the update is retried later, or at once if it `has_more` pages to fetch now.
     """
 
     state: str
     stored: int
-    goes_on: bool = False
+    has_more: bool = False
 
 
-def carry_out(
-    lease: Lease,
-    *,
-    ledger: Ledger,
-    store: QuoteStore,
-    sieve: Sieve,
-    source: Source,
-    schedule: Schedule,
-    wanted: Wanted,
-    currency: str,
-    label: str,
-    at_once: int = PAGES,
-    obstacle: Callable[[], str | None] = lambda: None,
-    substitute: Substitute | None = None,
-    readable: Callable[[int], None] = lambda _: None,
-) -> Outcome:
-    """Carries out a claimed update and closes it in the ledger; raises LeaseLost.
+def run_update(lease: Lease, context: UpdateContext) -> Outcome:
+    """Runs a claimed update, and closes it in the ledger or puts it back; raises LeaseLost.
 
-    Nothing is written without the lease: `store` and `sieve` are used under it.
-    One of more than `at_once` pages is carried out in parts: each run stores so many pages, then
-    puts the update back with what it has stored. While `obstacle` gives a reason why nothing can be
-    stored, it is put off. Quotes are marked with `label`, the source's name. When the source asks
-    to wait, the update is put back, as long as that ends in its time: within its slot, or for one
-    on demand within 120 s. When the source gives nothing, and no such wait either, `substitute` is
-    asked; its quotes are marked with its own name. What can't be had, and what was not credible, is
-    named in the ledger.
-    `readable` is called with the number of new quotes once they are stored, before the update ends.
+    Nothing is written without the lease. An update of more than `max_pages` takes several runs:
+    each stores so many pages, then puts the update back with what it has stored. If the source asks
+    to wait, the update is put back, as long as the wait ends in time: within the update's slot, or
+    for one on demand within 120 s. If the source gives nothing, nor asks for such a wait, the
+    fallback is asked. The ledger names the coins that were skipped, and quotes that were not
+    credible.
     """
-    claim = lease.claim
-    store, sieve = store.under(lease.check), sieve.under(lease.check)
-    run = Run.following(claim.parts, wanted, at_once)
-    before = run.before
-    ended = _without_fetching(
-        claim, run, ledger=ledger, sieve=sieve, schedule=schedule, obstacle=obstacle
-    )
-    if ended is not None:
-        return ended
+    run = _Run(lease, context)
+    return run.end_without_fetching() or run.fetch_store_and_finish()
 
-    told = time.monotonic()
 
-    def tell(share: float) -> None:
-        nonlocal told
-        # With the last page comes that it is storing. Two threads here at once both tell: no harm.
-        if share < 1 and time.monotonic() - told >= TELL_SECONDS:
-            told = time.monotonic()
-            ledger.tell(claim, "fetching", run.gone(share))
+class _Run:
+    """One run of a claimed update, step by step."""
 
-    with ThreadPoolExecutor(1, thread_name_prefix="known") as beside:
-        # Read while the pages are on their way: the writes compare with what changed meanwhile.
-        known = beside.submit(lambda: (store.latest(), store.away()))
-        fetched = fetch(source, run.queries, currency, tell, label=label)
-    lease.check()
-    latest, away = known.result()
-    may_wait = _in_time(fetched.longest_wait, claim, schedule)
-    # A slot that nobody else can fill waits until it is over, and leaves the source in peace.
-    patient = claim.slot is not None and (substitute is None or bool(before.coins))
-    if fetched.retry_after is not None and (may_wait or patient):
-        told_so_far = run.told(before, fetched)
-        return _postpone(claim, ledger, fetched.retry_after, told_so_far, limited=True)
-    if substitute is not None and not fetched.quotes and not before.coins:
-        fetched = substitute.fetch(fetched, wanted, currency, store.coins(), latest)
-        lease.check()
-    part, is_last = run.part(fetched, may_wait=may_wait)
-    ledger.tell(claim, "storing", run.gone(0), joined([before, part]).counts)
-    quotes = list(fetched.quotes.values())
-    stored = keep(claim.id, quotes, latest, away, store=store, sieve=sieve, source=label)
-    number = stored.new + stored.released
-    readable(number)
-    part = part.counted(stored.sifted.counts(claim.id, quotes, stored.new))
-    whole = joined([before, part])
-    if not is_last:
+    def __init__(self, lease: Lease, context: UpdateContext) -> None:
+        self._lease = lease
+        self._claim = lease.claim
+        self._context = context
+        self._ledger = context.ledger
+        self._store = context.store.under(lease.check)
+        self._filter = context.outlier_filter.under(lease.check)
+        self._chunk = Chunk.following(lease.claim.parts, context.selection, context.max_pages)
+        self._before = self._chunk.before
+
+    def end_without_fetching(self) -> Outcome | None:
+        """Closes or postpones an update that need not call the source; None if it has to."""
+        claim = self._claim
+        if (ended := _give_up(claim, self._context.schedule)) is not None:
+            state, reason = ended
+            if not self._before.coins:
+                return self._close_empty(state, reason)
+            stopped = ChunkResult(reasons=[f"{reason}; {self._chunk.status(self._before)}"])
+            whole = merge_results([self._before, stopped])
+            return Outcome(self._close(whole, self._filter.without_quotes()), 0)
+        if (obstacle := self._context.obstacle()) is not None:
+            return self._postpone(OBSTACLE_SECONDS, obstacle)
+        if claim.slot is not None or self._before.pages:
+            return None  # an update that has stored something itself continues
+        return self._join()
+
+    def fetch_store_and_finish(self) -> Outcome:
+        """Runs the steps of an update that calls the source."""
+        fetched, latest, away = self._fetch()
+        may_wait = self._is_in_time(fetched.longest_wait)
+        # A slot that no fallback can fill waits until it is over, and spares the source.
+        fallback = None if self._before.coins else self._context.fallback
+        waits = may_wait or (self._claim.slot is not None and fallback is None)
+        if fetched.retry_after is not None and waits:
+            status = self._chunk.status(self._before, fetched)
+            return self._postpone(fetched.retry_after, status, limited=True)
+        if fallback is not None and not fetched.quotes:
+            selection, currency = self._context.selection, self._context.currency
+            fetched = fallback.fetch(fetched, selection, currency, self._store.coins(), latest)
+            self._lease.check()
+        result, is_last = self._chunk.result(fetched, may_wait=may_wait)
+        stored = self._store_quotes(fetched, result, latest, away)
+        counts = stored.filtered.counts(self._claim.id, list(fetched.quotes.values()), stored.new)
+        result = result.with_counts(counts)
+        whole = merge_results([self._before, result])
+        number = stored.new + stored.released
+        if is_last:
+            self._update_coins(whole, latest)
+            return Outcome(
+                self._close(whole, stored.filtered, stored.hops, fetched.fallback), number
+            )
         wait = fetched.longest_wait if may_wait else None
-        limited = wait is not None
-        so_far = run.told(whole, fetched)
-        ledger.postpone(claim, wait or 0, so_far, part.document(), limited=limited)
-        return Outcome("received", number, goes_on=wait is None)
-    for coin, state, successor in _absent(whole, wanted):
-        store.mark(coin, state=state, successor=successor)
-    if left := _left(whole, wanted, latest.coins):
-        store.mark_left(left)
-    state = _end(
-        claim,
-        whole,
-        ledger=ledger,
-        sieve=sieve,
-        sifted=stored.sifted,
-        hops=stored.hops,
-        source=fetched.instead,
-    )
-    return Outcome(state, number)
+        self._ledger.postpone(
+            self._claim,
+            wait or 0,
+            self._chunk.status(whole, fetched),
+            result.to_document(),
+            limited=wait is not None,
+        )
+        return Outcome("received", number, has_more=wait is None)
+
+    def _fetch(self) -> tuple[FetchResult, Latest, Container[str]]:
+        """Fetches this run's pages; returns them with what was known of the coins before."""
+        reported = time.monotonic()
+
+        def report_progress(share: float) -> None:
+            nonlocal reported
+            # After the last page the storing is reported. Two threads may report at once: no harm.
+            if share < 1 and time.monotonic() - reported >= REPORT_SECONDS:
+                reported = time.monotonic()
+                self._report("fetching", self._chunk.progress(share))
+
+        context = self._context
+        with ThreadPoolExecutor(1, thread_name_prefix="known") as reader:
+            # Read while pages are on their way: the writes compare with what changed meanwhile.
+            known = reader.submit(lambda: (self._store.latest(), self._store.away()))
+            fetched = fetch(
+                context.source,
+                self._chunk.queries,
+                context.currency,
+                report_progress,
+                label=context.label,
+            )
+        self._lease.check()
+        return fetched, *known.result()
+
+    def _store_quotes(
+        self, fetched: FetchResult, result: ChunkResult, latest: Latest, away: Container[str]
+    ) -> StoredQuotes:
+        counts = merge_results([self._before, result]).counts
+        self._report("storing", self._chunk.progress(0), counts)
+        stored = store_quotes(
+            self._claim.id,
+            list(fetched.quotes.values()),
+            latest,
+            away,
+            store=self._store,
+            outlier_filter=self._filter,
+            source=self._context.label,
+        )
+        self._context.on_stored(stored.new + stored.released)
+        return stored
+
+    def _update_coins(self, whole: ChunkResult, latest: Latest) -> None:
+        """Marks coins that a complete update no longer has: missing, retired, or left."""
+        if whole.reasons:
+            return
+        selected = self._context.selection.ids
+        quoted = set(whole.coins)
+        for coin in selected:
+            if coin not in quoted:
+                state = "retired" if coin in SUCCESSORS else "missing"
+                self._store.mark(coin, state=state, successor=SUCCESSORS.get(coin))
+        present = {*quoted, *(one.coin for one in whole.skipped), *selected}
+        left = [coin for coin in latest.coins if coin not in present]
+        if quoted and left:
+            self._store.mark_left(left)
+
+    def _close(
+        self,
+        whole: ChunkResult,
+        filtered: FilterResult,
+        hops: Mapping[str, datetime] = MappingProxyType({}),
+        fallback: str | None = None,
+    ) -> str:
+        """Closes an update that has stored all it got; returns its state."""
+        state = "done" if whole.coins else "failed"
+        reasons = whole.reasons
+        if not whole.coins and not reasons:
+            reasons = [f"the source {NO_QUOTE}"]
+        self._ledger.close(
+            self._claim,
+            state=state,
+            hops=hops,
+            counts={**filtered.counts(self._claim.id, (), 0), **whole.counts},
+            skipped=whole.skipped,
+            ticks=filtered.entries(self._claim.id),
+            error="; ".join(reasons) or None,
+            source=fallback,
+        )
+        if filtered.quarantined:
+            self._filter.purge()
+        return state
+
+    def _close_empty(self, state: str, reason: str) -> Outcome:
+        """Closes an update that stores nothing itself."""
+        self._ledger.close(self._claim, state=state, hops={}, counts={}, skipped=[], error=reason)
+        return Outcome(state, 0)
+
+    def _postpone(self, seconds: float, reason: str, *, limited: bool = False) -> Outcome:
+        """Puts an update back of which this run stored nothing."""
+        self._ledger.postpone(self._claim, seconds, reason, limited=limited)
+        return Outcome("received", 0)
+
+    def _join(self) -> Outcome | None:
+        """Ends or postpones an update on demand that another replaces; None if it has to fetch.
+
+        While the source asks to wait, another call would only be refused.
+        """
+        claim = self._claim
+        if claim.limited and (other := self._ledger.done_since(claim.waiting_since)) is not None:
+            reason = f"update {other} stored its quotes: both were waiting for the source"
+            return self._close_empty("done", reason)
+        leader = self._ledger.leader(claim)
+        if leader is None:
+            return None
+        other, check_at = leader
+        if check_at > _latest_end(claim):
+            return None
+        wait = max((check_at - claim.now()).total_seconds(), 0)
+        reason = f"update {other} for the same coins waits for the source already"
+        return self._postpone(wait, reason, limited=True)
+
+    def _is_in_time(self, wait: float | None) -> bool:
+        """Whether the update can still be run after a wait in seconds."""
+        then = self._claim.now() + timedelta(seconds=wait or 0)
+        if self._claim.slot is not None:
+            return self._context.schedule.current(then) <= self._claim.slot
+        return then <= _latest_end(self._claim)
+
+    def _report(self, stage: str, share: float, counts: Mapping[str, int] | None = None) -> None:
+        self._ledger.report_progress(self._claim, stage, share, counts)
 
 
-def _without_fetching(
-    claim: Claim,
-    run: Run,
-    *,
-    ledger: Ledger,
-    sieve: Sieve,
-    schedule: Schedule,
-    obstacle: Callable[[], str | None],
-) -> Outcome | None:
-    """How an update ends, or is put off, for which the source need not be asked; else None."""
-    if (hopeless := _hopeless(claim, schedule)) is not None:
-        if run.before.coins:
-            stopped = Part(reasons=[f"{hopeless.reason}; {run.told(run.before)}"])
-            whole, ticks = joined([run.before, stopped]), sieve.sifted()
-            return Outcome(_end(claim, whole, ledger=ledger, sieve=sieve, sifted=ticks, hops={}), 0)
-        return _close(claim, ledger, hopeless.state, hopeless.reason)
-    if (reason := obstacle()) is not None:
-        return _postpone(claim, ledger, OBSTACLE_SECONDS, reason)
-    if claim.slot is not None or run.before.pages:
-        return None  # what it has stored itself is gone on with
-    return _join(claim, ledger)
-
-
-def _close(claim: Claim, ledger: Ledger, state: str, reason: str) -> Outcome:
-    """Ends an update that stores nothing itself."""
-    ledger.close(claim, state=state, hops={}, counts={}, left_out=[], error=reason)
-    return Outcome(state, 0)
-
-
-def _postpone(
-    claim: Claim, ledger: Ledger, seconds: float, reason: str, *, limited: bool = False
-) -> Outcome:
-    """Puts an update back before anything was stored of it."""
-    ledger.postpone(claim, seconds, reason, limited=limited)
-    return Outcome("received", 0)
-
-
-@dataclass(frozen=True)
-class _Hopeless:
-    """How an update ends that nothing can be had for any more, and why."""
-
-    state: str
-    reason: str
-
-
-def _hopeless(claim: Claim, schedule: Schedule) -> _Hopeless | None:
+def _give_up(claim: UpdateClaim, schedule: Schedule) -> tuple[str, str] | None:
+    """Returns the final state and the reason of an update that can get no quotes; else None."""
     if claim.slot is not None and schedule.current(claim.now()) > claim.slot:
-        # An old slot is never filled with a present price. One that is ahead is not claimed yet.
-        late = "its slot was over before "
+        # A past slot is never filled with a current price. A slot ahead is not claimed yet.
+        over = "its slot was over before"
         if claim.fence == 1:
-            return _Hopeless("missed", late + "anyone could fetch it")
+            return "missed", f"{over} anyone could fetch it"
         if claim.parts:
-            return _Hopeless("done", late + "all of it was had")
-        known = f"; {claim.error}" if claim.error else ""
-        return _Hopeless("failed", late + "a try at it succeeded" + known)
-    if claim.tries > MAX_TRIES:
-        return _Hopeless("failed", f"{MAX_TRIES} tries at it did not end")
+            return "done", f"{over} all pages were stored"
+        reason = f"; {claim.error}" if claim.error else ""
+        return "failed", f"{over} an attempt succeeded{reason}"
+    if claim.attempts > MAX_ATTEMPTS:
+        return "failed", f"{MAX_ATTEMPTS} attempts did not end"
     return None
 
 
-def _end(
-    claim: Claim,
-    whole: Part,
-    *,
-    ledger: Ledger,
-    sieve: Sieve,
-    sifted: Sifted,
-    hops: Mapping[str, datetime],
-    source: str | None = None,
-) -> str:
-    """Closes an update of which all is stored that was had; its state."""
-    state = "done" if whole.coins else "failed"
-    reasons = whole.reasons
-    if not whole.coins and not reasons:
-        reasons = [f"the source {NO_QUOTE}"]
-    ledger.close(
-        claim,
-        state=state,
-        hops=hops,
-        counts={**sifted.counts(claim.id, (), 0), **whole.counts},
-        left_out=whole.left_out,
-        ticks=sifted.entries(claim.id),
-        error="; ".join(reasons) or None,
-        source=source,
-    )
-    if sifted.ticks:
-        sieve.forget()
-    return state
-
-
-def _in_time(wait: float | None, claim: Claim, schedule: Schedule) -> bool:
-    """Whether an update that waits so long, in seconds, can still be carried out."""
-    then = claim.now() + timedelta(seconds=wait or 0)
-    if claim.slot is not None:
-        return schedule.current(then) <= claim.slot
-    return then <= _latest_end(claim)
-
-
-def _join(claim: Claim, ledger: Ledger) -> Outcome | None:
-    """How an update on demand ends, or waits, without calls of its own; None if it has to fetch.
-
-    While the source asks to wait, each further demand would only be one more call that it refuses.
-    """
-    if claim.limited and (other := ledger.done_since(claim.waiting_since)) is not None:
-        both = f"update {other} stored its quotes: both were waiting for the source"
-        return _close(claim, ledger, "done", both)
-    found = ledger.leader(claim)
-    if found is None:
-        return None
-    leader, again = found
-    if again > _latest_end(claim):
-        return None
-    wait = max((again - claim.now()).total_seconds(), 0)
-    reason = f"update {leader} for the same coins waits for the source already"
-    return _postpone(claim, ledger, wait, reason, limited=True)
-
-
-def _latest_end(claim: Claim) -> datetime:
-    """Until when an update on demand waits for the source."""
-    if claim.waiting_since > claim.now():  # as MongoDB's clock had it before it was set back
+def _latest_end(claim: UpdateClaim) -> datetime:
+    """Returns until when an update on demand waits for the source."""
+    if claim.waiting_since > claim.now():  # by MongoDB's clock before it was set back
         return claim.now()
-    return claim.waiting_since + ON_DEMAND
-
-
-def _absent(whole: Part, wanted: Wanted) -> list[tuple[str, str, str | None]]:
-    """(coin, state, successor) of the coins wanted by id that a complete answer left out."""
-    if whole.reasons:
-        return []
-    quoted = set(whole.coins)
-    return [
-        (coin, "retired" if coin in SUCCESSORS else "missing", SUCCESSORS.get(coin))
-        for coin in wanted.ids
-        if coin not in quoted
-    ]
-
-
-def _left(whole: Part, wanted: Wanted, known: Iterable[str]) -> list[str]:
-    """The coins that were collected once and that a complete answer no longer has."""
-    if whole.reasons or not whole.coins:
-        return []
-    there = {*whole.coins, *(one.coin for one in whole.left_out), *wanted.ids}
-    return [coin for coin in known if coin not in there]
+    return claim.waiting_since + ON_DEMAND_WAIT

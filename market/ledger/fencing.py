@@ -1,4 +1,4 @@
-"""A database that takes writes only while a lease is held: no caller has to remember to ask."""
+"""Wraps a database so that every operation checks a lease first: no caller can forget to."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,15 +8,15 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 Document = dict[str, Any]
-Check = Callable[[], None]  # raises when the lease is, or may be, another's
+Check = Callable[[], None]  # raises LeaseLost when another process has, or may have, the claim
 
 
 def fenced(database: Database[Document], check: Check) -> Database[Document]:
-    """The database, with `check` before each operation on its collections.
+    """Returns the database, with `check` before each operation on its collections.
 
-    A read is checked as well: what comes after it is of no use without the lease. Between the
-    check and MongoDB's receipt a process may still be frozen; the ledger's own writes carry the
-    fence in their filter, and quotes are keyed by coin and time.
+    Reads are checked too: what follows them is useless without the lease. A process may still be
+    frozen between the check and MongoDB's receipt; so the ledger's own writes carry the fence in
+    their filter, and quotes are keyed by coin and time.
     """
     return cast("Database[Document]", _FencedDatabase(database, check))
 

@@ -1,4 +1,4 @@
-"""How long each hop of the updates took, since the first of all."""
+"""Measures how long each hop of the updates took, since the very first update."""
 
 import time
 from bisect import bisect_left
@@ -19,24 +19,24 @@ HOPS = (
     *("published", "streamed", "received", "started", "claimed"),
     *("fetched", "stored", "merged", "finished"),
 )
-# Seconds: the upper bounds of the buckets, of which the last has none.
+# Upper bounds of the buckets, in seconds; the last bucket has none.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
-AT_ONCE = 1000
+BATCH = 1000
 
 
 @dataclass
-class HopTime:
-    """How many updates took how long to this hop from the one before; `seconds` is the sum."""
+class HopLatency:
+    """How many updates reached this hop from the one before in what time; `seconds` is the sum."""
 
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
     seconds: float = 0.0
 
 
-class HopTimes:
-    """Reads each update that ended well once, in the order of their ends.
+class HopLatencies:
+    """Reads each successful update once, in the order of their ends.
 
-    Such an update never ends again. So the counts are the same in every process, whenever it
-    began, and never go back.
+    A successful update never ends again. So the counts are the same in every process, whenever it
+    started, and never decrease.
     """
 
     def __init__(self, database: Database[Document]) -> None:
@@ -44,12 +44,12 @@ class HopTimes:
         self._updates = updates.with_options(read_concern=ReadConcern("majority"))
         self._lock = Lock()
         self._upto = 0
-        self._times = {hop: HopTime() for hop in HOPS[1:]}
+        self._times = {hop: HopLatency() for hop in HOPS[1:]}
 
-    def read(self, seconds: float) -> Mapping[str, HopTime] | None:
-        """The times by hop, all that is new included; None when `seconds` were too few for that.
+    def read(self, seconds: float) -> Mapping[str, HopLatency] | None:
+        """Returns the latencies by hop, or None if `seconds` are too few to read all that is new.
 
-        The next call goes on from there. Raises PyMongoError.
+        The next call continues where this one stopped. Raises PyMongoError.
         """
         end = time.monotonic() + seconds
         if not self._lock.acquire(timeout=seconds):
@@ -60,9 +60,9 @@ class HopTimes:
                 for update in found:
                     self._add(update.get("hops", {}))
                     self._upto = update["number"]
-                if len(found) < AT_ONCE:
+                if len(found) < BATCH:
                     return {
-                        hop: HopTime(list(one.buckets), one.seconds)
+                        hop: HopLatency(list(one.buckets), one.seconds)
                         for hop, one in self._times.items()
                     }
             return None
@@ -72,12 +72,12 @@ class HopTimes:
     def _more(self) -> list[Document]:
         later = {"number": {"$gt": self._upto}, "state": "done"}
         found = self._updates.find(later, {"_id": 0, "number": 1, "hops": 1})
-        return list(found.sort("number", ASCENDING).limit(AT_ONCE))
+        return list(found.sort("number", ASCENDING).limit(BATCH))
 
     def _add(self, hops: Mapping[str, datetime]) -> None:
         known = [(hop, hops[hop]) for hop in HOPS if hop in hops]
         for (_, before), (hop, at) in pairwise(known):
-            # Clocks of two machines may differ: a hop never takes less than nothing.
+            # Clocks of two machines may differ: a hop never takes less than 0 s.
             took = max(0.0, (at - before).total_seconds())
             self._times[hop].buckets[bisect_left(BOUNDS, took)] += 1
             self._times[hop].seconds += took

@@ -1,13 +1,15 @@
-"""Keeps a claim on an update alive while its work is done."""
+"""Renews the lease of a claim while its work is done."""
 
 import threading
+from math import inf
 from types import TracebackType
 
 from pymongo.errors import PyMongoError
 
 import logs
 from logs.redaction import plain
-from market.ledger.ledger import LEASE_SECONDS, Claim, LeaseLost, Ledger
+from market.ledger.claims import LeaseLost
+from market.ledger.ledger import Ledger, UpdateClaim
 from market.schedule.clock import elapsed
 
 log = logs.get(__name__)
@@ -16,18 +18,17 @@ RENEW_SECONDS = 5
 
 
 class Lease:
-    """A context in which the claim is renewed every 5 s by a thread of its own.
+    """A context in which a thread of its own renews the claim every 5 s.
 
-    `fencing` calls `check()` before every write. A process that was frozen for longer than the
-    lease, be it between the claim's answer and this context, learns it there by a clock of its
-    own, even before MongoDB could tell it.
+    `fencing` calls `check()` before every write. There, a process that was frozen for longer than
+    the lease, even between the claim's reply and this context, learns it by its own clock, before
+    MongoDB could say so.
     """
 
-    def __init__(self, ledger: Ledger, claim: Claim) -> None:
+    def __init__(self, ledger: Ledger, claim: UpdateClaim) -> None:
         self._ledger = ledger
         self.claim = claim
-        self._held_until = claim.asked + LEASE_SECONDS
-        self._lost = False
+        self._renewed = claim.asked
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
@@ -45,9 +46,8 @@ class Lease:
         self._thread.join(timeout=RENEW_SECONDS)
 
     def check(self) -> None:
-        """Raises LeaseLost when the claim is, or may be, another's by now."""
-        if self._lost or elapsed() >= self._held_until:
-            raise LeaseLost(f"the lease on update {self.claim.id} ran out")
+        """Raises LeaseLost when another process has, or may have, the claim."""
+        self._ledger.check(self.claim, self._renewed)
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEW_SECONDS):
@@ -55,11 +55,11 @@ class Lease:
             try:
                 self._ledger.renew(self.claim)
             except LeaseLost:
-                self._lost = True
+                self._renewed = -inf
                 return
             except PyMongoError:
                 continue  # unreachable for a moment; `check` knows how long it may go on
             except Exception as error:
-                log.warning("the lease was not renewed", reason=plain(error))
+                log.warning("lease not renewed", reason=plain(error))
                 continue
-            self._held_until = asked + LEASE_SECONDS
+            self._renewed = asked

@@ -1,26 +1,38 @@
-"""Stands in for the first source when it gave nothing: its coins, by the ids of the first."""
+"""Fetches from a second source what the first did not give, matching coins by their names."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from market.model.quotes import Quote, SkippedCoin
-from market.sources.coin_matching import match
 from market.sources.coingecko import MAX_PER_PAGE
-from market.sources.fetch import NO_QUOTE, Fetched, Wanted, absent, fetch, pages
+from market.sources.fetch import (
+    NO_QUOTE,
+    FetchResult,
+    Selection,
+    fetch,
+    missing_coins,
+    page_queries,
+)
 from market.sources.http import Deadline, SourceError
 from market.storage.database import Document
 from market.storage.quote_store import Latest
 
-SECONDS = 20.0
-# A price or market cap that is more than twice, or less than half, the known one is another coin's.
-FAR = 2.0
-DECIMALS = 8  # of many of its numbers
+FALLBACK_SECONDS = 20.0
+# A price or market cap over twice, or under half, the known one belongs to another coin.
+MAX_RATIO = 2.0
+DECIMALS = 8  # of many of the second source's numbers
 COARSE = 1e-6  # a lower price with so few decimals is off by more than half a percent
+SHARED = "more than one coin has its symbol and name"
+UNLISTED = "its id is not among the active coins listed under its symbol and name"
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class Catalogue(Protocol):
-    """A source that answers all its coins at once, as rows of `/coins/markets` with its own ids."""
+    """A source that returns all its coins at once, as rows of `/coins/markets` with its own ids."""
 
     def catalogue(self, currency: str, *, deadline: Deadline) -> list[dict[str, Any]]: ...
 
@@ -28,7 +40,7 @@ class Catalogue(Protocol):
 Listing = Callable[[Deadline], list[dict[str, Any]]]  # all its active coins; raises SourceError
 
 
-class Substitute:
+class FallbackSource:
     """A second source; its quotes are marked with `name`."""
 
     def __init__(self, name: str, source: Catalogue, listing: Listing) -> None:
@@ -38,45 +50,49 @@ class Substitute:
 
     def fetch(
         self,
-        nothing: Fetched,
-        wanted: Wanted,
+        first: FetchResult,
+        selection: Selection,
         currency: str,
         coins: Mapping[str, Document],
         latest: Latest,
-    ) -> Fetched:
-        """What is had in the place of a source that gave nothing, with the reasons of both.
+    ) -> FetchResult:
+        """Returns what replaces the result of a first source without quotes, with both's failures.
 
-        `coins` is what is known of every coin, by id.
+        `coins` has what is known of every coin, by id.
         """
-        stand_in = StandIn(self._source, self._listing, coins)
-        found = fetch(stand_in, pages(wanted), currency, label=self.name, seconds=SECONDS)
-        doubts = stand_in.doubts | {
-            coin: why
+        pages = FallbackPages(self._source, self._listing, coins)
+        found = fetch(
+            pages, page_queries(selection), currency, label=self.name, seconds=FALLBACK_SECONDS
+        )
+        doubts = pages.doubts | {
+            coin: reason
             for coin, quote in found.quotes.items()
-            if (why := doubt(quote, latest.coins.get(coin))) is not None
+            if (reason := doubt(quote, latest.coins.get(coin))) is not None
         }
-        doubted = {coin: SkippedCoin(coin, f"{self.name}: {why}") for coin, why in doubts.items()}
+        doubted = {
+            coin: SkippedCoin(coin, f"{self.name}: {reason}") for coin, reason in doubts.items()
+        }
         quotes = {coin: quote for coin, quote in found.quotes.items() if coin not in doubted}
         # Never empty: a coin that the second source does not have is not missing at the first.
-        failures = nothing.failures or [SourceError(f"the source {NO_QUOTE}")]
+        failures = first.failures or [SourceError(f"the source {NO_QUOTE}")]
         if not quotes:
-            others = _others(nothing, wanted, doubted)
+            skipped = [*_without_quote(first, selection, doubted), *doubted.values()]
             also = found.failures or [SourceError(f"{self.name} {NO_QUOTE}")]
-            return Fetched({}, [*others, *doubted.values()], [*failures, *also])
-        share = f"{len(quotes)} of {len(stand_in.collected)} coins"
-        told = SourceError(f"{share} are quoted from {self.name} instead")
-        return Fetched(
+            return FetchResult({}, skipped, [*failures, *also])
+        share = f"{len(quotes)} of {len(pages.collected)} coins"
+        replaced = SourceError(f"{share} are quoted from {self.name} instead")
+        return FetchResult(
             quotes,
-            [*_others(found, wanted, doubted), *doubted.values()],
-            [*failures, *found.failures, told],
+            [*_without_quote(found, selection, doubted), *doubted.values()],
+            [*failures, *found.failures, replaced],
             self.name,
         )
 
 
-class StandIn:
-    """Pages of the coins that are collected now, each row under the first source's id.
+class FallbackPages:
+    """Serves pages of the coins collected now, each row under the first source's id.
 
-    Names, ranks and images stay those of the first source. The second is asked once.
+    Names, ranks and images stay those of the first source. The second is called once.
     """
 
     def __init__(self, source: Catalogue, listing: Listing, coins: Mapping[str, Document]) -> None:
@@ -84,7 +100,7 @@ class StandIn:
         self._listing = listing
         self._coins = coins
         self._lock = Lock()
-        self._answer: dict[str, dict[str, Any]] | SourceError | None = None
+        self._rows: dict[str, dict[str, Any]] | SourceError | None = None
         self.doubts: dict[str, str] = {}
         active = [coin for coin, known in coins.items() if known["state"] == "active"]
         self.collected = sorted(active, key=self._rank)
@@ -98,48 +114,76 @@ class StandIn:
         page: int = 1,
         per_page: int = MAX_PER_PAGE,
     ) -> list[Any]:
-        """By `ids`, or the `page`-th `per_page` coins by the first source's rank.
+        """Returns rows by `ids`, or the `page`-th `per_page` coins by the first source's rank.
 
-        A coin that the second source does not have, or not without doubt, is left out. Raises
+        A coin that the second source does not have, or not beyond doubt, is missing. Raises
         SourceError.
         """
         with self._lock:
-            if self._answer is None:
-                self._answer = self._asked(currency, deadline)
-            answer = self._answer
-        if isinstance(answer, SourceError):
-            raise answer
+            if self._rows is None:
+                self._rows = self._call(currency, deadline)
+            rows = self._rows
+        if isinstance(rows, SourceError):
+            raise rows
         asked = ids or self.collected[(page - 1) * per_page : page * per_page]
-        return [answer[coin] for coin in asked if coin in answer]
+        return [rows[coin] for coin in asked if coin in rows]
 
-    def _asked(self, currency: str, deadline: Deadline) -> dict[str, dict[str, Any]] | SourceError:
+    def _call(self, currency: str, deadline: Deadline) -> dict[str, dict[str, Any]] | SourceError:
         try:
             rows = self._source.catalogue(currency, deadline=deadline)
             listed = self._listing(deadline)
         except SourceError as error:
             return error
-        # Among all coins, for one that is collected no more makes a name ambiguous as well.
-        found, doubts = match(rows, self._coins, listed)
+        # Among all coins: one that is no longer collected makes a name ambiguous as well.
+        found, doubts = match_coins(rows, self._coins, listed)
         self.doubts = {coin: doubts[coin] for coin in self.collected if coin in doubts}
-        return {
-            coin: found[coin] | _identity(coin, self._coins[coin])
-            for coin in self.collected
-            if coin in found
-        }
+        return {coin: self._own_row(coin, found[coin]) for coin in self.collected if coin in found}
+
+    def _own_row(self, coin: str, row: Row) -> dict[str, Any]:
+        known = self._coins[coin]
+        names = {name: known.get(name) for name in ("name", "symbol", "image")}
+        return {**row, **names, "id": coin, "market_cap_rank": known.get("rank")}
 
     def _rank(self, coin: str) -> float:
         rank = self._coins[coin].get("rank")
         return float("inf") if rank is None else rank
 
 
+def match_coins(
+    rows: Iterable[Row], coins: Mapping[str, Any], listed: Iterable[Row]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Returns the second source's row of each of our coins, and why other coins are in doubt.
+
+    A row belongs to a coin if both have the same symbol and name, in any case, and no other row and
+    no other coin has them: 4,342 symbols belong to more than one coin. `listed` are all active
+    coins of that source, most of them without a row: the row's own must be the only one of them
+    with these names.
+    """
+    theirs = _by_names((row, row) for row in rows)
+    active = _by_names((one.get("id"), one) for one in listed)
+    found: dict[str, Any] = {}
+    doubts: dict[str, str] = {}
+    for names, ids in _by_names(coins.items()).items():
+        alike, known = theirs.get(names, []), active.get(names, [])
+        if not alike:
+            continue
+        if max(len(ids), len(alike), len(known)) > 1:
+            doubts |= dict.fromkeys(ids, SHARED)
+        elif known != [alike[0].get("id")]:
+            doubts[ids[0]] = UNLISTED
+        else:
+            found[ids[0]] = alike[0]
+    return found, doubts
+
+
 def doubt(quote: Quote, known: Document | None) -> str | None:
-    """Why a second source's quote is not believed, by the coin's latest; None if it is."""
+    """Returns why a second source's quote contradicts the coin's latest; None if it does not."""
     if known is None:
-        return "no price of it is known that this one could be compared with"
+        return "no earlier price is known to compare with"
     if quote.at < known["at"]:
-        return f"its price of {quote.at:%Y-%m-%d %H:%M:%S} is older than the one that is known"
-    if why := _far("price", quote.price, known["price"]):
-        return why
+        return f"its price of {quote.at:%Y-%m-%d %H:%M:%S} is older than the known one"
+    if reason := _far("price", quote.price, known["price"]):
+        return reason
     if quote.price < COARSE and quote.price == round(quote.price, DECIMALS):
         return f"its price of {quote.price:g} is rounded to {DECIMALS} decimals: too coarse"
     if not known.get("market_cap") or not quote.market_cap:
@@ -147,22 +191,32 @@ def doubt(quote: Quote, known: Document | None) -> str | None:
     return _far("market cap", quote.market_cap, known["market_cap"])
 
 
-def _far(what: str, value: float, known: float) -> str | None:
-    if known / FAR <= value <= known * FAR:
+def _far(noun: str, value: float, known: float) -> str | None:
+    if known / MAX_RATIO <= value <= known * MAX_RATIO:
         return None
     return (
-        f"its {what} of {value:g} is not within half and twice of the {known:g} known before: "
+        f"its {noun} of {value:g} is not between half and twice the known {known:g}: "
         "it may be another coin"
     )
 
 
-def _others(fetched: Fetched, wanted: Wanted, doubted: Container[str]) -> list[SkippedCoin]:
-    """The coins without a quote, but for those that are doubted."""
-    quoted, complete = fetched.quotes, not fetched.failures
-    also = absent(wanted, quoted, fetched.left_out, complete=complete)
-    return [one for one in (*fetched.left_out, *also) if one.coin not in doubted]
+def _without_quote(
+    result: FetchResult, selection: Selection, doubted: Container[str]
+) -> list[SkippedCoin]:
+    """Returns the coins without a quote, except those in doubt."""
+    complete = not result.failures
+    also = missing_coins(selection, result.quotes, result.skipped, complete=complete)
+    return [one for one in (*result.skipped, *also) if one.coin not in doubted]
 
 
-def _identity(coin: str, known: Document) -> dict[str, Any]:
-    names = {name: known.get(name) for name in ("name", "symbol", "image")}
-    return names | {"id": coin, "market_cap_rank": known.get("rank")}
+def _by_names(named: Iterable[tuple[T, Row]]) -> dict[tuple[str, str], list[T]]:
+    found: dict[tuple[str, str], list[T]] = defaultdict(list)
+    for one, names in named:
+        symbol, name = _folded(names.get("symbol")), _folded(names.get("name"))
+        if symbol and name:
+            found[symbol, name].append(one)
+    return found
+
+
+def _folded(text: Any) -> str:
+    return " ".join(text.casefold().split()) if isinstance(text, str) else ""

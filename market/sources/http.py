@@ -1,7 +1,7 @@
-"""One call to a public API: within a deadline, bounded in size, its failures in plain words.
+"""Calls a public HTTP API within a deadline and a size limit, and explains failures plainly.
 
-What it guards against is what CoinGecko was seen to answer: 429 as JSON, as HTML or as plain
-text, errors in four shapes, answers that are slow, huge or cut short.
+It guards against what CoinGecko was seen to return: 429 as JSON, as HTML or as plain text, errors
+in four shapes, responses that are slow, huge or cut short.
 """
 
 import random
@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,16 +22,17 @@ import requests
 import tenacity
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from requests.utils import get_auth_from_url
 from urllib3.exceptions import NameResolutionError
 
 from logs.redaction import know, masked, plain
 from market.sources import lenient_json
-from market.sources.http_session import session
 
 CHUNK = 65_536
 CONNECT_SECONDS = 5.0
 CALL_SECONDS = 10.0
-TRIES = 4
+ATTEMPTS = 4
 FIRST_PAUSE = 0.4
 LONGEST_PAUSE = 5.0
 MAX_RETRY_AFTER = 3600.0
@@ -38,10 +40,10 @@ CONNECTIONS = 4
 
 
 class SourceError(Exception):
-    """The source gave no usable answer; the text says why in plain words.
+    """The source returned nothing usable; the text says why in plain words.
 
-    `permanent`: asking again at once changes nothing. `retry_after`: seconds the source asks to
-    wait. `unknown`: the source has no such thing, and will have none.
+    `permanent`: an immediate retry changes nothing. `retry_after`: seconds the source asks to wait.
+    `unknown`: the source does not have what was asked for, and will not have it.
     """
 
     def __init__(
@@ -59,21 +61,21 @@ class SourceError(Exception):
 
 
 class Deadline:
-    """A point in monotonic time that a piece of work must not pass."""
+    """A point in monotonic time by which some work must end."""
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Seconds left, 0 when it has passed."""
+        """Returns the seconds left; 0 once it has passed."""
         return max(0.0, self._at - time.monotonic())
 
 
 class HttpSource:
     """Calls the API at `url`; one for a process, shared by its threads.
 
-    `headers` go with each call. An answer has at most `max_bytes`. `see` names the settings to
-    look at when the API refuses us. `take` is called before each call: it waits for its turn
+    `headers` go with each call. A response has at most `max_bytes`. `settings` names the settings
+    to check when the API refuses a call. `take` is called before each call: it waits for its turn
     within the deadline, or raises SourceError.
     """
 
@@ -83,12 +85,12 @@ class HttpSource:
         *,
         max_bytes: int,
         headers: Mapping[str, str] | None = None,
-        see: str = "",
+        settings: str = "",
         take: Callable[[Deadline], None] = lambda _: None,
     ) -> None:
         self._take = take
         self._max_bytes = max_bytes
-        self._see = see
+        self._settings = settings
         parts = urlsplit(url)
         self._url = url.rstrip("/")
         self.host = parts.hostname or url
@@ -96,26 +98,35 @@ class HttpSource:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update({"Accept": "application/json", "User-Agent": "koinx"})
         self._session.headers.update(headers or {})
-        know((headers or {}).values())  # a key, which an answer may repeat
+        know((headers or {}).values())  # a key, which a response may repeat
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=CONNECTIONS)
         self._session.mount(f"{parts.scheme}://", adapter)
 
     def close(self) -> None:
-        """Closes the kept connections."""
+        """Closes the open connections."""
         self._session.close()
 
     def get(self, path: str, query: Mapping[str, str], deadline: Deadline) -> Any:
-        """The decoded answer; tries again with jittered pauses after errors that may pass.
+        """Returns the decoded response; retries with jittered pauses after temporary errors.
 
         Raises SourceError.
         """
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass_soon),
+            retry=tenacity.retry_if_exception(_is_temporary),
             wait=_pause,
-            stop=tenacity.stop_any(tenacity.stop_after_attempt(TRIES), _WouldPass(deadline)),
+            stop=tenacity.stop_any(
+                tenacity.stop_after_attempt(ATTEMPTS), _StopAtDeadline(deadline)
+            ),
             reraise=True,
         )
         return retrying(lambda: self._get(path, query, deadline))
+
+    def get_list(self, path: str, query: Mapping[str, str], deadline: Deadline) -> list[Any]:
+        """Returns a decoded list of coins, as `get` does. Raises SourceError."""
+        found = self.get(path, query, deadline)
+        if not isinstance(found, list):
+            raise SourceError(f"{self.host} answered no list of coins: {brief(found)}")
+        return found
 
     def _get(self, path: str, query: Mapping[str, str], deadline: Deadline) -> Any:
         if deadline.remaining():
@@ -123,8 +134,8 @@ class HttpSource:
         seconds = min(CALL_SECONDS, deadline.remaining())
         if seconds <= 0:
             raise SourceError(f"{self.host} was not asked: no time was left", permanent=True)
-        # requests bounds each wait for bytes, not their sum: a trickle would go on for ever. The
-        # thread is left behind then, and ends with its connection.
+        # requests limits each wait for bytes, not their sum: a trickle would never end. The thread
+        # is abandoned then, and ends with its connection.
         outcome: list[Any] = []
         call = threading.Thread(
             target=lambda: outcome.append(self._attempt(path, query, seconds)), daemon=True
@@ -138,7 +149,7 @@ class HttpSource:
         return outcome[0]
 
     def _attempt(self, path: str, query: Mapping[str, str], seconds: float) -> Any:
-        """The decoded answer, or a SourceError as a value."""
+        """Returns the decoded response, or a SourceError as a value."""
         within = Deadline(seconds)
         try:
             with self._session.get(
@@ -180,19 +191,21 @@ class HttpSource:
                 f"{self.host} limits the calls (429){wait}: {message}", retry_after=after
             )
         if status in (requests.codes.unauthorized, requests.codes.forbidden):
-            refused, see = ("key", f"; see {self._see}") if self._see else ("call", "")
+            refused, see = ("key", f"; see {self._settings}") if self._settings else ("call", "")
             raise SourceError(
                 f"{self.host} refuses the {refused} ({status}): {message}{see}", permanent=True
             )
-        passing = status >= requests.codes.server_error or status == requests.codes.request_timeout
+        temporary = (
+            status >= requests.codes.server_error or status == requests.codes.request_timeout
+        )
         raise SourceError(
             f"{self.host} answered {status}: {message}",
-            permanent=not passing,
+            permanent=not temporary,
             unknown=status == requests.codes.not_found,
         )
 
     def _document(self, body: bytes) -> Any:
-        """What a body says; one bad row is left to whoever reads the rows."""
+        """Decodes a body; an invalid row is left to whoever reads the rows."""
         with suppress(orjson.JSONDecodeError):
             return orjson.loads(body)
         try:
@@ -218,8 +231,8 @@ class HttpSource:
         return f"{self.host} broke off its answer: {brief(plain(error))}"
 
 
-class _WouldPass(tenacity.stop.stop_base):
-    """Stops when the next pause would last beyond the deadline."""
+class _StopAtDeadline(tenacity.stop.stop_base):
+    """Stops the retries when the next pause would last beyond the deadline."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
@@ -228,8 +241,8 @@ class _WouldPass(tenacity.stop.stop_base):
         return retry_state.upcoming_sleep >= self._deadline.remaining()
 
 
-def _may_pass_soon(error: BaseException) -> bool:
-    """Whether to ask again from here: a longer wait would hold a worker that does nothing."""
+def _is_temporary(error: BaseException) -> bool:
+    """Whether to retry here: a longer wait would block a worker that does nothing."""
     return (
         isinstance(error, SourceError)
         and not error.permanent
@@ -246,7 +259,7 @@ def _pause(state: tenacity.RetryCallState) -> float:
 
 
 def _retry_after(header: str | None) -> float | None:
-    """Seconds, as RFC 9110 (10.2.3) writes them: a number, or the time at which they end."""
+    """Parses `Retry-After` (RFC 9110, 10.2.3) to seconds: a number, or the time when they end."""
     if header is None:
         return None
     if re.fullmatch(r"\d{1,9}", header.strip()):
@@ -261,11 +274,11 @@ def _retry_after(header: str | None) -> float | None:
 
 
 def _message(body: bytes) -> str:
-    """What an error says, in whichever of its shapes, or the text between a page's tags."""
+    """Returns an error's text, in any of its shapes, or the text between a page's tags."""
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        # A tag ends before the next one: a page of < alone would be read to its end for each.
+        # A tag ends before the next begins: else each < of a page of < is searched to the end.
         return brief(re.sub(rb"<[^<>]*>|\s+", b" ", body)) or "an empty answer"
     for _ in range(3):
         if not isinstance(found, dict):
@@ -282,11 +295,35 @@ def _message(body: bytes) -> str:
 
 
 def brief(value: Any) -> str:
-    """At most 200 printable characters of whatever was answered."""
+    """Returns at most 200 printable characters of a response."""
     try:
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    except RecursionError:  # the reader goes as deep as Python can, the writer cannot
+    except RecursionError:  # parsing goes as deep as Python can, printing cannot
         text = f"something nested too deeply to be shown ({type(value).__name__})"
-    # The mask comes before every cut: half a secret is not found.
+    # Mask before cutting: half a secret would not be found.
     text = masked(" ".join(re.sub(r"[^\x20-\x7e]+", " ", text).split()))
     return text if len(text) <= 200 else text[:197] + "..."
+
+
+def session(url: str) -> requests.Session:
+    """Makes a session for `url` that takes proxies and certificates, no passwords, from the system.
+
+    By default `requests` sends the password that `~/.netrc` has for a host, or for any host.
+    """
+    made = requests.Session()
+    made.auth = _auth_from_url
+    # A proxy of the environment must not stand between us and a server on this machine.
+    made.trust_env = not _is_loopback(urlsplit(url).hostname or "")
+    return made
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _auth_from_url(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    user, password = get_auth_from_url(request.url or "")
+    return HTTPBasicAuth(user, password)(request) if user or password else request

@@ -1,4 +1,4 @@
-"""JSON that a strict reader refuses as a whole, read row by row: one bad row loses no other."""
+"""Parses JSON that a strict parser rejects, row by row: an invalid row loses no other."""
 
 import json
 import re
@@ -17,18 +17,18 @@ SPACE = " \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A row that is not JSON, with its `id` as far as it can be read."""
+    """A row that is not JSON, with its `id` if that can be read."""
 
     id: str
     reason: str
 
 
 def loads(body: bytes) -> Any:
-    """The document, with NaN, infinity and lone surrogates where they were written.
+    """Returns the document, with NaN, infinity and lone surrogates where it has them.
 
-    A byte that is not UTF-8 becomes a lone surrogate. A row of a list that cannot be read becomes
-    an Unreadable. Raises ValueError for anything else that is not JSON, a list that was cut short
-    included.
+    A byte that is not UTF-8 becomes a lone surrogate. A row of a list that cannot be parsed becomes
+    an Unreadable. Raises ValueError for anything else that is not JSON, including a list that was
+    cut short.
     """
     text = body.decode("utf-8", "surrogateescape").removeprefix("\ufeff").strip(SPACE)
     try:
@@ -56,7 +56,7 @@ def _row(text: str) -> Any:
 
 
 def _rows(text: str) -> Iterator[str]:
-    """The texts between a list's own commas."""
+    """Yields the texts between a list's own commas."""
     depth, start = 0, 1
     for token in TOKEN.finditer(text):
         mark = token[0]

@@ -12,7 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 import logs
-from market.ledger.ledger import from_now, over
+from market.ledger.claims import from_now, has_passed
 from market.schedule.clock import elapsed
 from market.storage.database import Document
 
@@ -59,7 +59,7 @@ class RestoreLock:
             "since": "$$NOW",
             "until": from_now(LEASE_SECONDS),
         }
-        free = over("until", LEASE_SECONDS)
+        free = has_passed("until", LEASE_SECONDS)
         found: Document = (
             self._claims.find_one_and_update(
                 {"_id": RESTORE},

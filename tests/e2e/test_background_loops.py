@@ -30,7 +30,7 @@ from bridge.events import UpdateFinished, UpdateRequested
 from bridge.publisher import publish, publish_update_finished
 from bridge.subscriber import subscribe
 from market.ledger import lease
-from market.ledger.event_log import Closings
+from market.ledger.event_log import EventLog
 from market.ledger.lease import Lease
 from market.ledger.ledger import Ledger
 from market.storage import migrations, restore_lock
@@ -182,8 +182,8 @@ def test_the_lookout(
 ) -> None:
     monkeypatch.setattr(invalidation, "LOOK_SECONDS", 0.01)
     snapshot = ResponseCache()
-    failed = fail_once(monkeypatch, Closings, "newest", error)
-    look_out(Closings(database), snapshot)
+    failed = fail_once(monkeypatch, EventLog, "newest", error)
+    look_out(EventLog(database), snapshot)
     assert failed.wait(10)
     closed(ledger, "update", "done")
     wait_until(lambda: snapshot.generation, "a drop")
@@ -198,8 +198,8 @@ def test_the_feed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(broadcaster, "LOOK_SECONDS", 0.01)
-    made = Broadcaster(Closings(database), "simulator")
-    failed = fail_once(monkeypatch, Closings, "newest", UNEXPECTED[0])
+    made = Broadcaster(EventLog(database), "simulator")
+    failed = fail_once(monkeypatch, EventLog, "newest", UNEXPECTED[0])
     with made.place():
         assert failed.wait(10)
         wait_until(lambda: made._last is not None, "the feed")
@@ -265,9 +265,9 @@ def test_a_lease(
     failed = fail_once(monkeypatch, Ledger, "renew", error)
     with Lease(ledger, claim) as held:
         assert failed.wait(10)
-        before = held._held_until
-        wait_until(lambda: held._held_until > before, "a renewal")
-    assert "the lease was not renewed" in caplog.text
+        before = held._renewed
+        wait_until(lambda: held._renewed > before, "a renewal")
+    assert "lease not renewed" in caplog.text
 
 
 @pytest.mark.row("background")

@@ -38,7 +38,7 @@ def told(system: System, update: str) -> list[dict[str, Any]]:
 def test_one_search_tells_an_updates_story(system: System) -> None:
     asked = requests.post(f"{system.api}/v1/updates", timeout=10)
     update = asked.json()["id"]
-    ends = ("closed in the ledger", "succeeded")
+    ends = ("update closed", "succeeded")
     lines = wait_until(
         lambda: [
             lines
@@ -54,8 +54,8 @@ def test_one_search_tells_an_updates_story(system: System) -> None:
         ("api", "published"),
         ("api", "entered in the ledger"),
         ("api", "its task is started"),
-        ("worker", "claimed"),
-        ("worker", "closed in the ledger"),
+        ("worker", "update claimed"),
+        ("worker", "update closed"),
     } <= story
     # A scheduled one begins with beat.
     [newest, *_] = system.get("/v1/updates?trigger=schedule&state=done&page_size=1").json()

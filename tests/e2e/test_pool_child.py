@@ -13,7 +13,7 @@ import redis as redis_client
 
 from bench.harness.services import SimulatorControl, wait_until
 from bridge.connection import Connection
-from market.ingest.run_update import MAX_TRIES
+from market.ingest.run_update import MAX_ATTEMPTS
 from market.model.documents import Quote, Update
 from market.storage.database import Document
 from settings import ROOT
@@ -70,7 +70,7 @@ def test_its_update_ends_once_and_one_that_kills_each_child_is_given_up(
     simulator.fault("slow", delay=60, times=None)
     for name in NAMES:
         on.ledger.receive(name, trigger="event", slot=None, hops={})
-    Update.objects(id="bad").update(set__tries=MAX_TRIES - 1)
+    Update.objects(id="bad").update(set__tries=MAX_ATTEMPTS - 1)
     for name in NAMES:
         ingest.ingest.apply_async((name,))
     wait_until(lambda: all(update(name)["state"] == "running" for name in NAMES), "claims", 20)
@@ -101,4 +101,4 @@ def test_its_update_ends_once_and_one_that_kills_each_child_is_given_up(
     good, bad = map(update, NAMES)
     assert (good["state"], good["fence"]) == ("done", 2)
     assert Quote.objects.count() == good["counts"]["stored"] >= 20
-    assert (bad["state"], bad["error"]) == ("failed", f"{MAX_TRIES} tries at it did not end")
+    assert (bad["state"], bad["error"]) == ("failed", f"{MAX_ATTEMPTS} attempts did not end")

@@ -56,7 +56,7 @@ def some_task() -> None:
 
 
 def sign_of_beat() -> None:
-    heartbeat.leave(heartbeat.BEAT)
+    heartbeat.record(heartbeat.BEAT)
 
 
 def beat() -> None:

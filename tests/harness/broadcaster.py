@@ -9,19 +9,19 @@ from pymongo.database import Database
 from api.events import broadcaster as api_feed
 from api.events.broadcaster import Broadcaster
 from bench.harness.services import wait_until
-from market.ledger.event_log import Closings
+from market.ledger.event_log import EventLog
 from market.ledger.ledger import Ledger
 from market.storage.database import Document
 from tests.harness.event_log import claimed, close
 
 
 @pytest.fixture
-def closings(database: Database[Document]) -> Closings:
-    return Closings(database)
+def closings(database: Database[Document]) -> EventLog:
+    return EventLog(database)
 
 
 @pytest.fixture
-def feed(closings: Closings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
+def feed(closings: EventLog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
     monkeypatch.setattr(api_feed, "LOOK_SECONDS", 0.05)
     made = Broadcaster(closings, "simulator")
     yield made

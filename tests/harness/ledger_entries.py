@@ -22,6 +22,6 @@ def close(ledger: Ledger, name: str, state: str, error: str | None = None) -> No
         state=state,
         hops={"fetched": NOW},
         counts={"asked": 2, "stored": 1},
-        left_out=[SkippedCoin("odd", "its price is null")],
+        skipped=[SkippedCoin("odd", "its price is null")],
         error=error,
     )

@@ -10,7 +10,7 @@ def end(ledger: Ledger, name: str, state: str, error: str | None = None) -> date
     ledger.receive(name, trigger="event", slot=None, hops={})
     claim = ledger.claim(name, "worker", datetime.now(UTC))
     assert claim is not None
-    ledger.close(claim, state=state, hops={}, counts={}, left_out=[], error=error)
+    ledger.close(claim, state=state, hops={}, counts={}, skipped=[], error=error)
     found = ledger.get(name)
     assert found is not None
     return found["finished_at"]  # type: ignore[no-any-return]

@@ -13,4 +13,4 @@ def end(ledger: Ledger, name: str, state: str, **seconds: float) -> None:
     ledger.receive(name, trigger="event", slot=None, hops={"streamed": START})
     claim = ledger.claim(name, "worker", START)
     assert claim is not None
-    ledger.close(claim, state=state, hops=hops, counts={}, left_out=[], error=None)
+    ledger.close(claim, state=state, hops=hops, counts={}, skipped=[], error=None)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from settings import ROOT, Settings
-from tasks.app import app, know_tasks
+from tasks.app import app, import_tasks
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -48,7 +48,7 @@ def test_the_broker_s_connection_never_hangs_nor_gives_a_running_task_out_again(
     assert options["health_check_interval"] == 10
     assert options["socket_keepalive"]
     assert options["visibility_timeout"] == 180
-    know_tasks()
+    import_tasks()
     ours = [task for name, task in app.tasks.items() if name.startswith("tasks.")]
     for task in ours:
         limit = task.time_limit or app.conf.task_time_limit

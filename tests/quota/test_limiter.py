@@ -9,12 +9,12 @@ import pytest
 from limits.storage import RedisStorage
 
 from bench.harness.services import SimulatorControl, free_port
-from market.ingest.chunk_plan import PAGES
+from market.ingest.chunks import PAGES_PER_RUN
 from market.sources.coingecko import CoinGecko
 from market.sources.http import Deadline, SourceError
 from quota.limiter import CallLimiter, CallRefused
 from settings import Budget, Settings, calls_per_update, rate
-from tasks.call_budget import for_updates, pages_at_once
+from tasks.call_budget import for_updates, max_pages
 
 START = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -86,7 +86,7 @@ def test_an_update_does_not_wait_for_a_turn_that_is_far_off(
 ) -> None:
     # Given 5 calls a minute
     limited = Settings(coins="top:2000", coingecko_calls_per_minute=5)
-    assert pages_at_once(limited) == 5
+    assert max_pages(limited) == 5
     take = for_updates(storage, limited)
     for _ in range(5):
         take(Deadline(90))
@@ -103,9 +103,9 @@ def test_an_update_does_not_wait_for_a_turn_that_is_far_off(
 
 
 def test_a_run_asks_for_40_pages_or_for_as_many_as_a_minute_allows() -> None:
-    assert pages_at_once(Settings(market="demo")) == PAGES == 40
-    assert pages_at_once(Settings(coingecko_calls_per_minute=500)) == 40
-    assert pages_at_once(Settings(coingecko_calls_per_minute=7)) == 7
+    assert max_pages(Settings(market="demo")) == PAGES_PER_RUN == 40
+    assert max_pages(Settings(coingecko_calls_per_minute=500)) == 40
+    assert max_pages(Settings(coingecko_calls_per_minute=7)) == 7
 
 
 @pytest.mark.usefixtures("clock")

@@ -8,7 +8,7 @@ import pytest
 from celery.signals import worker_before_create_process
 
 from settings import PUBLIC_URL, ROOT
-from tasks.app import app, know_tasks
+from tasks.app import app, import_tasks
 
 FOR_TASKS = ("market.storage.quote_store", "pymongo", "mongoengine", "requests", "nats", "limits")
 
@@ -24,7 +24,7 @@ def test_the_app_knows_its_tasks_and_connects_to_nothing_by_itself() -> None:
         check=True,
     )
     assert ran.stdout == "1\n"
-    know_tasks()
+    import_tasks()
     assert {name for name in app.tasks if not name.startswith("celery.")} == {
         "tasks.ingest.ingest",
         "tasks.notify.tell",

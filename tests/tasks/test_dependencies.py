@@ -7,7 +7,7 @@ import pytest
 from nats.aio.client import Client
 
 from bridge.connection import Connection
-from tasks.dependencies import Services, services
+from tasks.dependencies import Services, get_services
 from tests.harness.worker import in_a_worker
 
 
@@ -18,7 +18,7 @@ def on(environment: None, database: object, connection: Connection) -> Iterator[
 
 
 def test_a_process_has_one_set_of_services(on: Services) -> None:
-    assert services() is on
+    assert get_services() is on
     assert on.settings.market == "demo"
     assert on.schedule.expression == on.settings.cron_schedule
 
@@ -37,7 +37,7 @@ def test_a_forked_child_works_with_services_of_its_own(on: Services) -> None:
     if child == 0:
         code = 1
         try:
-            mine = services()
+            mine = get_services()
             mine.ledger.receive("of the child", trigger="event", slot=None, hops={})
             code = 0 if mine is not on and mine.nats.run(answer, 5) else 2
         finally:

@@ -83,7 +83,7 @@ def test_a_large_update_goes_on_with_its_next_part(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given two pages, of which a run takes one: that of the ids, then that of the greatest
-    monkeypatch.setattr(on, "at_once", 1)
+    monkeypatch.setattr(on, "max_pages", 1)
     receive(on, "a")
     with redis_client.Redis.from_url(redis) as client:
         assert run("a") == "received"
@@ -102,7 +102,7 @@ def test_without_redis_the_next_part_is_left_to_the_sweeper(
     def lost(*_: object, **__: object) -> None:
         raise OperationalError("no Redis")
 
-    monkeypatch.setattr(on, "at_once", 1)
+    monkeypatch.setattr(on, "max_pages", 1)
     monkeypatch.setattr(ingest.ingest, "apply_async", lost)
     receive(on, "a")
     assert run("a") == "received"

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from market.ledger.alerts import NOTICES
 from tasks import notify
 from tasks.dependencies import Services
 from tests.harness.alerts import be_patient
@@ -106,7 +105,7 @@ def test_a_hook_that_is_down_stops_nothing(
     end(on.ledger, "bad", "failed")
     hook.server_close()
     assert notify.tell() == 0
-    assert "not told; tried again later" in caplog.text
+    assert "alert not delivered; retried later" in caplog.text
     assert "secret" not in caplog.text
 
 
@@ -115,4 +114,4 @@ def test_without_an_address_nothing_is_looked_at(database: Any) -> None:
     with in_a_worker() as on:
         end(on.ledger, "bad", "failed")
         assert notify.tell() == 0
-    assert database[NOTICES].count_documents({}) == 0
+    assert database["notices"].count_documents({}) == 0

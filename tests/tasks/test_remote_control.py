@@ -8,11 +8,11 @@ from pydantic import SecretStr
 from pymongo.database import Database
 
 from bench.harness.services import free_port
-from market.gap_repair.pause import Pause
+from market.gap_repair.queue import RepairQueue
 from market.ledger.ledger import Ledger
 from market.storage.database import Document
 from settings import Settings
-from tasks import ledger_commands, remote_control
+from tasks import remote_control
 from tests.harness.ledger_entries import closed
 
 
@@ -35,9 +35,9 @@ def test_the_open_updates_are_those_that_are_not_closed(
 
 def test_repairs_are_paused_and_go_on(in_worker: Database[Document]) -> None:
     assert remote_control.pause_repairs(None)["ok"].startswith("repairs are paused since 20")
-    assert Pause(in_worker).since() is not None
+    assert RepairQueue(in_worker).paused_since() is not None
     assert remote_control.resume_repairs(None) == {"ok": "repairs go on"}
-    assert Pause(in_worker).since() is None
+    assert RepairQueue(in_worker).paused_since() is None
 
 
 def test_drain_takes_no_new_updates() -> None:
@@ -56,7 +56,7 @@ def test_a_mongodb_that_is_down_is_told_without_its_password(
 ) -> None:
     nowhere = SecretStr(f"mongodb://user:secret@127.0.0.1:{free_port()}")
     down = settings.model_copy(update={"mongodb_uri": nowhere})
-    monkeypatch.setattr(ledger_commands, "load", lambda: down)
+    monkeypatch.setattr(remote_control, "load", lambda: down)
     for command in (
         remote_control.open_updates,
         remote_control.pause_repairs,

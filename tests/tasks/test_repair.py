@@ -50,10 +50,10 @@ def test_one_process_mends_at_a_time(on: Services, redis: str) -> None:
 
 def test_paused_repairs_wait_until_they_may_go_on(on: Services) -> None:
     repair.plan()
-    on.pause.begin(datetime.now(UTC))
+    on.repairs.pause(datetime.now(UTC))
     assert repair.mend() == 0
     assert on.repairs.count(state="waiting") == 20
-    on.pause.end()
+    on.repairs.resume()
     assert repair.mend() > 0
 
 

@@ -172,7 +172,7 @@ def test_older_slots_are_entered_though_the_current_one_is_there(on: Services) -
 def test_a_long_outage_is_entered_piece_by_piece(
     on: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "MISSED_AT_ONCE", 3)
+    monkeypatch.setattr(schedule, "MAX_MISSED", 3)
     enter(on, 9)
     counts = []
     for _ in range(4):

@@ -19,7 +19,7 @@ WORKER = f"""
 import time
 from celery.signals import worker_ready
 from celery.worker import state
-from tasks import ending
+from tasks import worker_shutdown
 from tasks.app import app
 
 @app.task(name="nap", time_limit={NAP}, soft_time_limit={NAP})
@@ -28,7 +28,7 @@ def nap():
 
 @app.task(name="list", time_limit={NAP}, soft_time_limit={NAP})
 def work_through_a_list():
-    while not ending.has_begun():
+    while not worker_shutdown.has_begun():
         time.sleep(0.05)
 
 def fail():

@@ -9,14 +9,14 @@ from pymongo.errors import AutoReconnect
 from api.cache.invalidation import TRUST_SECONDS, look_out
 from api.cache.response_cache import ResponseCache
 from bench.harness.services import wait_until
-from market.ledger.event_log import Closings
+from market.ledger.event_log import EventLog
 from market.ledger.ledger import Ledger
 from market.storage.database import Document
 from tests.harness.ledger_entries import closed
 
 
-class Dying(Closings):
-    """Closings that can't be read any more from some moment on."""
+class Dying(EventLog):
+    """EventLog that can't be read any more from some moment on."""
 
     is_down = False
 
@@ -45,7 +45,7 @@ def test_the_snapshot_is_trusted_while_the_ledger_can_be_read(database: Database
 def test_an_end_that_nobody_told_of_drops_it(database: Database[Document], ledger: Ledger) -> None:
     closed(ledger, "update-1", "done")
     snapshot = ResponseCache()
-    look_out(Closings(database), snapshot)
+    look_out(EventLog(database), snapshot)
     wait_until(lambda: is_trusted(snapshot), "trust")
     known = snapshot.generation
     closed(ledger, "update-2", "done")

@@ -19,7 +19,7 @@ from api.cache.http_headers import AGE, NEVER_STORED, TAGGED_HEADERS
 from api.extensions import EXTENSION
 from api.protection.security_headers import HEADERS, NOTHING
 from bench.harness.services import keep, quote
-from market.gap_repair.queue import Repairs, Wanted
+from market.gap_repair.queue import RepairQueue, RepairRequest
 from market.ledger.ledger import Ledger
 from market.storage.database import MARKS, QUOTES, REPAIRED, Document
 from market.storage.quote_store import QuoteStore
@@ -111,7 +111,7 @@ def _ended_update(database: Database[Document]) -> None:
 
 
 def _repair(database: Database[Document]) -> None:
-    Repairs(database).want([Wanted("bitcoin", THEN - HOUR, THEN, 0)], THEN)
+    RepairQueue(database).add([RepairRequest("bitcoin", THEN - HOUR, THEN, 0)], THEN)
 
 
 CHANGES = (

@@ -14,7 +14,7 @@ from api.events import broadcaster as api_feed
 from api.events.broadcaster import MAX_LISTENERS, Broadcaster
 from api.events.update_waiters import AtCapacity
 from bench.harness.services import freeze, server, wait_until
-from market.ledger.event_log import Closings
+from market.ledger.event_log import EventLog
 from market.ledger.ledger import Ledger
 from market.storage.database import Document, prepare
 from tests.harness.broadcaster import closings, end, feed, following
@@ -189,7 +189,7 @@ def test_a_database_that_is_frozen_ends_no_stream(tmp_path: Path) -> None:
         prepare(patient["koinx"])
         ledger = Ledger(patient["koinx"])
         ledger.enter_missed(slots(1))
-        feed = Broadcaster(Closings(hasty["koinx"]), "simulator")
+        feed = Broadcaster(EventLog(hasty["koinx"]), "simulator")
         with feed.place(), ThreadPoolExecutor(1) as threads:
             assert all_after(feed, 0, 1) == [1]
             # When

@@ -9,9 +9,9 @@ from pymongo.database import Database
 from werkzeug.http import http_date
 
 from bench.harness.services import keep, quote
-from market.gap_repair.matching import Mended
-from market.gap_repair.queue import Repair, Repairs
-from market.sources.coingecko_charts import Point
+from market.gap_repair.matching import RepairedSlot
+from market.gap_repair.queue import Repair, RepairQueue
+from market.sources.coingecko import Point
 from market.storage.database import Document
 from market.storage.quote_store import QuoteStore
 
@@ -131,11 +131,11 @@ def test_repaired_prices_are_used_only_where_the_answer_says_so(
     now = datetime.now(UTC).replace(microsecond=0)
     keep(store, quote("bitcoin", 50000.0, now))
     points = [
-        Mended(now, Point(now - timedelta(minutes=m), price, None, None), 300)
+        RepairedSlot(now, Point(now - timedelta(minutes=m), price, None, None), 300)
         for m, price in ((15, 45000.0), (30, 40000.0))
     ]
-    repair = Repair("a", "bitcoin", now, now, 1, 1)
-    Repairs(database).keep(repair, points, source="simulator", now=now)
+    repair = Repair("a", 1, 1, "bitcoin", now, now)
+    RepairQueue(database).store(repair, points, source="simulator", now=now)
     # Then
     assert client.get("/deviation?coin=bitcoin").json == {"deviation": 0}
     told = client.get("/deviation?coin=bitcoin&include=repaired").json

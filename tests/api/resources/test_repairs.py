@@ -8,8 +8,7 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 
 from bench.harness.services import keep, quote
-from market.gap_repair.pause import Pause
-from market.gap_repair.queue import Repairs, Wanted
+from market.gap_repair.queue import RepairQueue, RepairRequest
 from market.schedule.slots import Schedule
 from market.storage.database import REPAIRS, Document
 from market.storage.quote_store import QuoteStore
@@ -20,16 +19,19 @@ SCHEDULE = Schedule("*/15 * * * *")
 
 
 @pytest.fixture
-def repairs(database: Database[Document], store: QuoteStore) -> Repairs:
+def repairs(database: Database[Document], store: QuoteStore) -> RepairQueue:
     """Three repairs: bitcoin's ended with a slot that stays empty, two of ethereum wait."""
     keep(store, quote("bitcoin", 1.0), quote("ethereum", 1.0))
-    made = Repairs(database)
-    made.want([Wanted("bitcoin", START, END, 0)], START)
+    made = RepairQueue(database)
+    made.add([RepairRequest("bitcoin", START, END, 0)], START)
     repair = made.claim()
     assert repair is not None
-    made.finish(repair, empty=12, mended={"300": 8, "3600": 3}, now=END)
-    made.want(
-        [Wanted("ethereum", START, END, 0), Wanted("ethereum", END, END + timedelta(hours=1), 1)],
+    made.finish(repair, empty=12, repaired={"300": 8, "3600": 3}, now=END)
+    made.add(
+        [
+            RepairRequest("ethereum", START, END, 0),
+            RepairRequest("ethereum", END, END + timedelta(hours=1), 1),
+        ],
         END,
     )
     return made
@@ -72,7 +74,7 @@ def test_progress_is_the_share_that_ended(client: FlaskClient) -> None:
 def test_progress_says_since_when_repairs_are_paused(
     client: FlaskClient, database: Database[Document]
 ) -> None:
-    Pause(database).begin(START)
+    RepairQueue(database).pause(START)
     told = client.get("/v1/repairs/progress").json or {}
     assert told["paused_since"] == START.isoformat()
 
@@ -83,7 +85,7 @@ def test_progress_of_nothing_is_null(client: FlaskClient) -> None:
 
 
 def test_a_stretch_that_is_asked_for_is_entered_once(
-    client: FlaskClient, repairs: Repairs, database: Database[Document]
+    client: FlaskClient, repairs: RepairQueue, database: Database[Document]
 ) -> None:
     body = {
         "coins": ["bitcoin", "ethereum"],

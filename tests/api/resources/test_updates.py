@@ -46,7 +46,7 @@ def test_one_update_shows_the_ticks_that_it_held(client: FlaskClient, ledger: Le
     assert claim is not None
     tick = {"coin": "odd", "at": NOW, "price": 950000.0, "state": "held", "reason": "too high"}
     ledger.close(
-        claim, state="done", hops={}, counts={"held": 1}, left_out=[], error=None, ticks=[tick]
+        claim, state="done", hops={}, counts={"held": 1}, skipped=[], error=None, ticks=[tick]
     )
     (shown,) = (client.get("/v1/updates/some").json or {})["ticks"]
     at = datetime.fromisoformat(shown.pop("at"))
@@ -190,9 +190,9 @@ def test_an_open_update_shows_how_far_it_is(
     claim = ledger.claim("a", "w", NOW)
     assert claim is not None
     assert shown() == ("running", "fetching", 0, {}, None)
-    ledger.tell(claim, "fetching", 0.5)
+    ledger.report_progress(claim, "fetching", 0.5)
     wait_until(lambda: shown() == ("running", "fetching", 0.4, {}, None), "half of the pages")
-    ledger.tell(claim, "storing", 0, {"asked": 7})
+    ledger.report_progress(claim, "storing", 0, {"asked": 7})
     wait_until(lambda: shown() == ("running", "storing", 0.8, {"asked": 7}, None), "the counts")
     ledger.postpone(claim, 60, "wait")
     assert shown() == ("received", "postponed", 0, {}, None)

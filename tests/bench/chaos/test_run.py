@@ -228,7 +228,7 @@ def test_two_updates_share_no_answer() -> None:
     ("reason", "known"),
     [
         ("its slot was over before anyone could fetch it", True),
-        ("its slot was over before a try at it succeeded", True),
+        ("its slot was over before an attempt succeeded", True),
         ("127.0.0.1 did not answer in time", True),
         ("127.0.0.1 did not answer in time; 127.0.0.1 broke off its answer: IncompleteRead", True),
         ("127.0.0.1 did not answer in time; KeyError", False),

@@ -10,8 +10,8 @@ from pymongo.database import Database
 
 from bench.fuzz.source import given, strike
 from bench.harness.services import SimulatorControl
-from market.ingest.outlier_filter import Sieve
-from market.ingest.run_update import carry_out
+from market.ingest.outlier_filter import OutlierFilter
+from market.ingest.run_update import UpdateContext, run_update
 from market.ledger.lease import Lease
 from market.ledger.ledger import Ledger
 from market.schedule.slots import Schedule
@@ -43,16 +43,18 @@ def test_hostile_answers_leave_no_wrong_quote_and_are_named(
         claim = ledger.claim(name, "worker", datetime.now(UTC))
         assert claim is not None
         with Lease(ledger, claim) as lease:
-            carry_out(
+            run_update(
                 lease,
-                ledger=ledger,
-                store=store,
-                sieve=Sieve(database),
-                source=source,
-                schedule=Schedule("0 0 1 1 *"),
-                wanted=parse_coins("bitcoin,ethereum,top:20"),
-                currency="usd",
-                label="simulator",
+                UpdateContext(
+                    ledger=ledger,
+                    store=store,
+                    outlier_filter=OutlierFilter(database),
+                    source=source,
+                    schedule=Schedule("0 0 1 1 *"),
+                    selection=parse_coins("bitcoin,ethereum,top:20"),
+                    currency="usd",
+                    label="simulator",
+                ),
             )
         update = ledger.get(name)
         assert update is not None

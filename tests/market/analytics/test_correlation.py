@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from market.analytics.correlation import LEAST_RETURNS, Pair, by_slot, correlations
-from market.schedule.slot_grid import SlotGrid
-from market.schedule.slots import Schedule
+from market.schedule.slots import Schedule, SlotGrid
 from market.storage.quote_history import Record
 from tests.harness.recordings import COINGECKO, WHOLE
 

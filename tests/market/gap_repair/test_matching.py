@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from market.gap_repair.matching import empty_slots, mend
+from market.gap_repair.matching import empty_slots, match_points
 from market.schedule.slots import Schedule
-from market.sources.coingecko_charts import DAY, HOUR, MINUTES, Point
+from market.sources.coingecko import DAY, HOUR, STEPS, Point
 
 QUARTERS = Schedule("*/15 * * * *")
 QUARTER = timedelta(minutes=15)
@@ -37,44 +37,44 @@ def test_nothing_to_look_at_is_nothing_empty() -> None:
 
 
 def test_five_minute_points_mend_every_slot_exactly() -> None:
-    mended = mend(QUARTERS, slots(96), points(MINUTES, 288))
+    mended = match_points(QUARTERS, slots(96), points(STEPS[0], 288))
     assert [one.slot for one in mended] == slots(96)
     assert {one.resolution for one in mended} == {300}
     assert [one.point.price for one in mended] == [100.0 + 3 * n for n in range(96)]
 
 
 def test_hourly_points_mend_the_full_hours_alone() -> None:
-    mended = mend(QUARTERS, slots(96), points(HOUR, 24))
+    mended = match_points(QUARTERS, slots(96), points(HOUR, 24))
     assert [one.slot for one in mended] == [START + n * HOUR for n in range(24)]
     assert {one.resolution for one in mended} == {3600}
 
 
 def test_daily_points_mend_midnights_alone() -> None:
-    mended = mend(QUARTERS, slots(96 * 4), points(DAY, 4, late=0))
+    mended = match_points(QUARTERS, slots(96 * 4), points(DAY, 4, late=0))
     assert [one.slot for one in mended] == [START + n * DAY for n in range(4)]
     assert {one.resolution for one in mended} == {86_400}
 
 
 def test_only_empty_slots_are_mended() -> None:
-    mended = mend(QUARTERS, slots(96)[3:5], points(MINUTES, 288))
+    mended = match_points(QUARTERS, slots(96)[3:5], points(STEPS[0], 288))
     assert [one.point.price for one in mended] == [109.0, 112.0]
 
 
 def test_of_two_points_the_nearer_mends_a_slot() -> None:
     # Given a schedule of hours, and jitter that moves a point by minutes
     hours = Schedule("0 * * * *")
-    grid = points(MINUTES, 40, late=130)
-    mended = mend(hours, [START + HOUR], grid)
+    grid = points(STEPS[0], 40, late=130)
+    mended = match_points(hours, [START + HOUR], grid)
     assert [one.point.at - one.slot for one in mended] == [timedelta(seconds=130)]
 
 
 def test_a_gap_in_the_chart_stays_a_gap() -> None:
-    holed = [p for p in points(MINUTES, 288) if not START + HOUR <= p.at < START + 2 * HOUR]
-    mended = mend(QUARTERS, slots(96), holed)
+    holed = [p for p in points(STEPS[0], 288) if not START + HOUR <= p.at < START + 2 * HOUR]
+    mended = match_points(QUARTERS, slots(96), holed)
     missing = set(slots(96)) - {one.slot for one in mended}
     assert missing == {START + HOUR + n * QUARTER for n in range(4)}
 
 
 def test_without_points_nothing_is_mended() -> None:
-    assert mend(QUARTERS, slots(4), []) == []
-    assert mend(QUARTERS, [], points(MINUTES, 9)) == []
+    assert match_points(QUARTERS, slots(4), []) == []
+    assert match_points(QUARTERS, [], points(STEPS[0], 9)) == []

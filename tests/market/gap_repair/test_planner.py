@@ -6,8 +6,7 @@ import pytest
 from pymongo.database import Database
 
 from bench.harness.services import keep, quote
-from market.gap_repair.gaps import backfill_start, stretches
-from market.gap_repair.planner import Planner
+from market.gap_repair.planner import Planner, backfill_start, merge_slots
 from market.ledger.ledger import Ledger
 from market.schedule.slots import Schedule
 from market.storage.database import REPAIRS, Document
@@ -40,7 +39,7 @@ def ended(
     ledger.receive(name, trigger="schedule", slot=slot, hops={})
     claim = ledger.claim(name, "test", NOW)
     assert claim is not None
-    ledger.close(claim, state=state, hops={}, counts={}, left_out=[], error=error, source=source)
+    ledger.close(claim, state=state, hops={}, counts={}, skipped=[], error=error, source=source)
 
 
 @pytest.mark.parametrize(
@@ -60,11 +59,11 @@ def test_the_backfill_reaches_back_for_a_hundred_points(schedule: str, hours: fl
 
 def test_neighbouring_slots_are_one_stretch() -> None:
     slots = [CURRENT + n * QUARTER for n in (5, 0, 1, 2)]
-    assert stretches(QUARTERS, slots) == [
+    assert merge_slots(QUARTERS, slots) == [
         (CURRENT, CURRENT + 3 * QUARTER),
         (CURRENT + 5 * QUARTER, CURRENT + 6 * QUARTER),
     ]
-    assert stretches(QUARTERS, []) == []
+    assert merge_slots(QUARTERS, []) == []
 
 
 def test_each_coin_is_backfilled_once_the_pinned_first(
@@ -156,7 +155,7 @@ def test_a_slot_that_was_tried_again_with_success_is_no_gap(
     assert ledger.reopen(QUARTERS.name(CURRENT), failed=True)
     claim = ledger.claim(QUARTERS.name(CURRENT), "test", NOW)
     assert claim is not None
-    ledger.close(claim, state="done", hops={}, counts={}, left_out=[], error=None)
+    ledger.close(claim, state="done", hops={}, counts={}, skipped=[], error=None)
     assert planner.run([], NOW + QUARTER) == 0
 
 

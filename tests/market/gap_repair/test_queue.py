@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pymongo.database import Database
 
-from market.gap_repair.matching import Mended
-from market.gap_repair.queue import LEASE_SECONDS, MAX_TRIES, Repair, Repairs, Wanted
-from market.ledger.ledger import LeaseLost
+from market.gap_repair.matching import RepairedSlot
+from market.gap_repair.queue import MAX_ATTEMPTS, Repair, RepairQueue, RepairRequest
+from market.ledger.claims import LeaseLost
 from market.schedule.clock import elapsed
-from market.sources.coingecko_charts import Point
+from market.sources.coingecko import Point
 from market.storage.database import REPAIRED, REPAIRS, Document
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -19,11 +19,11 @@ NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def repairs(database: Database[Document]) -> Repairs:
-    return Repairs(database)
+def repairs(database: Database[Document]) -> RepairQueue:
+    return RepairQueue(database)
 
 
-def claimed(repairs: Repairs) -> Repair:
+def claimed(repairs: RepairQueue) -> Repair:
     repair = repairs.claim()
     assert repair is not None
     return repair
@@ -35,20 +35,20 @@ def state(database: Database[Document], coin: str = "bitcoin") -> Document:
     return found
 
 
-def test_the_same_stretch_is_wanted_once(repairs: Repairs) -> None:
-    wanted = [Wanted("bitcoin", START, END, 0), Wanted("ethereum", START, END, 1)]
-    assert repairs.want(wanted, NOW) == 2
-    assert repairs.want([*wanted, Wanted("bitcoin", START, NOW, 0)], NOW) == 1
-    assert repairs.want([], NOW) == 0
+def test_the_same_stretch_is_wanted_once(repairs: RepairQueue) -> None:
+    wanted = [RepairRequest("bitcoin", START, END, 0), RepairRequest("ethereum", START, END, 1)]
+    assert repairs.add(wanted, NOW) == 2
+    assert repairs.add([*wanted, RepairRequest("bitcoin", START, NOW, 0)], NOW) == 1
+    assert repairs.add([], NOW) == 0
     assert (repairs.count(), repairs.count(coin="bitcoin", state="waiting")) == (3, 2)
 
 
-def test_the_most_urgent_and_newest_goes_first_and_each_once(repairs: Repairs) -> None:
-    repairs.want(
+def test_the_most_urgent_and_newest_goes_first_and_each_once(repairs: RepairQueue) -> None:
+    repairs.add(
         [
-            Wanted("later", START, END, 5),
-            Wanted("older", START - timedelta(days=1), END, 1),
-            Wanted("newer", START, END, 1),
+            RepairRequest("later", START, END, 5),
+            RepairRequest("older", START - timedelta(days=1), END, 1),
+            RepairRequest("newer", START, END, 1),
         ],
         NOW,
     )
@@ -57,30 +57,31 @@ def test_the_most_urgent_and_newest_goes_first_and_each_once(repairs: Repairs) -
 
 
 def test_what_its_worker_left_is_claimed_again(
-    repairs: Repairs, database: Database[Document]
+    repairs: RepairQueue, database: Database[Document]
 ) -> None:
     # Given a repair whose lease is over
-    repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
+    repairs.add([RepairRequest("bitcoin", START, END, 0)], NOW)
     first = claimed(repairs)
     database[REPAIRS].update_one({}, {"$set": {"lease_until": NOW - timedelta(hours=1)}})
     # When
     second = claimed(repairs)
     # Then the first one's end counts no more
-    assert (second.fence, second.tries) == (2, 2)
-    repairs.finish(first, empty=1, mended={}, now=NOW)
+    assert (second.fence, second.attempts) == (2, 2)
+    with pytest.raises(LeaseLost, match="another worker claimed repair bitcoin"):
+        repairs.finish(first, empty=1, repaired={}, now=NOW)
     assert state(database)["state"] == "running"
-    repairs.finish(second, empty=4, mended={"300": 3}, now=NOW)
+    repairs.finish(second, empty=4, repaired={"300": 3}, now=NOW)
     ended = state(database)
     assert (ended["state"], ended["empty"], ended["mended"]) == ("done", 4, {"300": 3})
     assert repairs.claim() is None
 
 
 def test_what_failed_is_tried_again_later_and_ends_at_last(
-    repairs: Repairs, database: Database[Document]
+    repairs: RepairQueue, database: Database[Document]
 ) -> None:
-    repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
+    repairs.add([RepairRequest("bitcoin", START, END, 0)], NOW)
     pauses = []
-    for _ in range(MAX_TRIES):
+    for _ in range(MAX_ATTEMPTS):
         repair, now = claimed(repairs), datetime.now(UTC)
         repairs.postpone(repair, "broken", None, now)
         after = state(database)
@@ -94,10 +95,10 @@ def test_what_failed_is_tried_again_later_and_ends_at_last(
 
 
 def test_a_wait_that_the_source_asks_for_is_no_try(
-    repairs: Repairs, database: Database[Document]
+    repairs: RepairQueue, database: Database[Document]
 ) -> None:
-    repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
-    for _ in range(MAX_TRIES + 2):
+    repairs.add([RepairRequest("bitcoin", START, END, 0)], NOW)
+    for _ in range(MAX_ATTEMPTS + 2):
         repairs.postpone(claimed(repairs), "wait", 60.0, NOW)
         assert repairs.claim() is None
         past = datetime.now(UTC) - timedelta(seconds=1)
@@ -107,9 +108,9 @@ def test_a_wait_that_the_source_asks_for_is_no_try(
 
 
 def test_a_wait_from_before_the_clock_went_back_is_over(
-    repairs: Repairs, database: Database[Document]
+    repairs: RepairQueue, database: Database[Document]
 ) -> None:
-    repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
+    repairs.add([RepairRequest("bitcoin", START, END, 0)], NOW)
     repairs.postpone(claimed(repairs), "wait", 60.0, NOW)
     ahead = datetime.now(UTC) + timedelta(hours=12)
     database[REPAIRS].update_one({}, {"$set": {"not_before": ahead}})
@@ -117,24 +118,26 @@ def test_a_wait_from_before_the_clock_went_back_is_over(
 
 
 def test_a_repair_that_was_frozen_for_longer_than_its_lease_stores_nothing(
-    repairs: Repairs, database: Database[Document]
+    repairs: RepairQueue, database: Database[Document]
 ) -> None:
-    repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
-    late = replace(claimed(repairs), asked=elapsed() - LEASE_SECONDS)
-    mended = [Mended(START, Point(START, 1.0, None, None), 300)]
-    with pytest.raises(LeaseLost, match="the lease on the repair bitcoin"):
-        repairs.keep(late, mended, source="simulator", now=NOW)
+    repairs.add([RepairRequest("bitcoin", START, END, 0)], NOW)
+    late = replace(claimed(repairs), asked=elapsed() - RepairQueue.lease_seconds)
+    mended = [RepairedSlot(START, Point(START, 1.0, None, None), 300)]
+    with pytest.raises(LeaseLost, match="the lease on repair bitcoin"):
+        repairs.store(late, mended, source="simulator", now=NOW)
     assert database[REPAIRED].count_documents({}) == 0
 
 
-def test_a_point_is_stored_once_as_it_came(repairs: Repairs, database: Database[Document]) -> None:
+def test_a_point_is_stored_once_as_it_came(
+    repairs: RepairQueue, database: Database[Document]
+) -> None:
     point = Point(START + timedelta(seconds=7, milliseconds=3), 0.1 + 0.2, None, 5.0)
-    mended = [Mended(START, point, 300)]
-    repairs.want([Wanted("bitcoin", START, END, 0)], NOW)
+    mended = [RepairedSlot(START, point, 300)]
+    repairs.add([RepairRequest("bitcoin", START, END, 0)], NOW)
     repair = claimed(repairs)
-    assert repairs.keep(repair, mended, source="simulator", now=NOW) == 1
-    assert repairs.keep(repair, mended, source="simulator", now=NOW) == 0
-    assert repairs.keep(repair, [], source="simulator", now=NOW) == 0
+    assert repairs.store(repair, mended, source="simulator", now=NOW) == 1
+    assert repairs.store(repair, mended, source="simulator", now=NOW) == 0
+    assert repairs.store(repair, [], source="simulator", now=NOW) == 0
     [stored] = database[REPAIRED].find()
     assert stored["_id"] == {"coin": "bitcoin", "at": point.at}
     assert (stored["price"], stored["volume_24h"], stored["resolution"]) == (0.1 + 0.2, 5.0, 300)

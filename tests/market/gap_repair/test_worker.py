@@ -10,11 +10,10 @@ from pymongo.database import Database
 
 from bench.harness.services import SimulatorControl, keep, quote
 from market.analytics.statistics import deviation
-from market.gap_repair.queue import MAX_TRIES, Repairs, Wanted
-from market.gap_repair.worker import EDGE, carry_out
+from market.gap_repair.queue import MAX_ATTEMPTS, RepairQueue, RepairRequest
+from market.gap_repair.worker import EDGE, run_repair
 from market.schedule.slots import Schedule
-from market.sources.coingecko import CoinGecko
-from market.sources.coingecko_charts import DAY
+from market.sources.coingecko import DAY, CoinGecko
 from market.sources.http import Deadline, SourceError
 from market.storage.database import MARKS, REPAIRED, REPAIRS, Document
 from market.storage.quote_history import QuoteHistory
@@ -60,13 +59,13 @@ class Scripted:
 
 @pytest.fixture
 def mended(database: Database[Document]) -> Mender:
-    repairs, history = Repairs(database), QuoteHistory(database)
+    repairs, history = RepairQueue(database), QuoteHistory(database)
 
     def done(charts: Any, start: datetime, end: datetime) -> Document:
-        repairs.want([Wanted("bitcoin", start, end, 0)], datetime.now(UTC))
+        repairs.add([RepairRequest("bitcoin", start, end, 0)], datetime.now(UTC))
         repair = repairs.claim()
         assert repair is not None
-        carry_out(
+        run_repair(
             repair,
             repairs=repairs,
             history=history,
@@ -180,7 +179,7 @@ def test_a_source_that_fails_never_ends_a_repair(
 ) -> None:
     # Given an outage, or a key that is refused, for longer than any number of tries
     error = SourceError("api.coingecko.com is down", permanent=permanent)
-    for _ in range(2 * MAX_TRIES):
+    for _ in range(2 * MAX_ATTEMPTS):
         with pytest.raises(SourceError):
             mended(Scripted(error), START, START + QUARTER)
         database[REPAIRS].update_many({}, {"$set": {"not_before": None}})

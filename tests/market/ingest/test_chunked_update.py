@@ -8,10 +8,11 @@ import pytest
 from pymongo.database import Database
 
 from bench.harness.services import SimulatorControl
-from market.ingest.outlier_filter import Sieve
-from market.ingest.run_update import MAX_TRIES, Outcome, carry_out
+from market.ingest.outlier_filter import OutlierFilter
+from market.ingest.run_update import MAX_ATTEMPTS, Outcome, UpdateContext, run_update
+from market.ledger.claims import LeaseLost
 from market.ledger.lease import Lease
-from market.ledger.ledger import Claim, LeaseLost, Ledger
+from market.ledger.ledger import Ledger, UpdateClaim
 from market.schedule.slots import Schedule
 from market.sources.coingecko import CoinGecko
 from market.storage.database import Document
@@ -28,26 +29,28 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def run(ledger: Ledger, store: QuoteStore, sieve: Sieve, source: CoinGecko) -> Run:
+def run(ledger: Ledger, store: QuoteStore, outlier_filter: OutlierFilter, source: CoinGecko) -> Run:
     """One run of an update, of a page unless said otherwise."""
 
     def carried_out(coins: str = "top:500", name: str = "a", **changes: Any) -> Outcome:
         ledger.receive(name, trigger="event", slot=changes.pop("slot", None), hops={})
         claim = ledger.claim(name, "worker", datetime.now(UTC))
         assert claim is not None
-        through: Callable[[Claim], QuoteStore] = changes.pop("through", lambda _: store)
+        through: Callable[[UpdateClaim], QuoteStore] = changes.pop("through", lambda _: store)
         with Lease(ledger, claim) as lease:
-            return carry_out(
+            return run_update(
                 lease,
-                ledger=ledger,
-                store=through(claim),
-                sieve=sieve,
-                source=source,
-                schedule=SCHEDULE,
-                wanted=parse_coins(coins),
-                currency="usd",
-                label="simulator",
-                **{"at_once": 1, **changes},
+                UpdateContext(
+                    ledger=ledger,
+                    store=through(claim),
+                    outlier_filter=outlier_filter,
+                    source=source,
+                    schedule=SCHEDULE,
+                    selection=parse_coins(coins),
+                    currency="usd",
+                    label="simulator",
+                    **{"max_pages": 1, **changes},
+                ),
             )
 
     return carried_out
@@ -82,7 +85,7 @@ def let_it_run_out(database: Database[Document]) -> None:
 def test_each_part_is_readable_and_the_last_closes_the_update(
     run: Run, update: Callable[..., Document], store: QuoteStore, ledger: Ledger
 ) -> None:
-    assert run() == Outcome("received", 250, goes_on=True)
+    assert run() == Outcome("received", 250, has_more=True)
     waits = update()
     assert (waits["state"], waits["error"]) == ("received", "1 of 2 pages were stored")
     assert len(store.latest().coins) == len(store.coins()) == 250
@@ -96,7 +99,7 @@ def test_each_part_is_readable_and_the_last_closes_the_update(
 
 
 def test_parts_count_as_one_run_does(run: Run, update: Callable[..., Document]) -> None:
-    run(name="whole", at_once=2)
+    run(name="whole", max_pages=2)
     run()
     run()
     assert update()["counts"].keys() == update("whole")["counts"].keys()
@@ -131,7 +134,7 @@ def test_a_demand_with_parts_of_its_own_goes_on_with_them(
 ) -> None:
     # Given two demands, of which the second has stored a page, and the first ends meanwhile
     ledger.receive("first", trigger="event", slot=None, hops={})
-    assert run(name="a") == Outcome("received", 250, goes_on=True)
+    assert run(name="a") == Outcome("received", 250, has_more=True)
     to_its_end(run, "top:500", "first")
     # When it goes on
     assert run(name="a").state == "done"
@@ -144,13 +147,13 @@ def test_an_update_whose_first_pages_are_older_than_a_demand_is_not_joined(
     # Given an update with a page that is stored, then a demand that has to wait
     assert run(name="first").state == "received"
     simulator.fault("rate_limited", retry_after=60, times=2)
-    assert run(name="a", at_once=9).state == "received"
+    assert run(name="a", max_pages=9).state == "received"
     # When the first one ends
     end_waits(ledger)
     assert run(name="first").state == "done"
     # Then the demand fetches by itself, all of it
     end_waits(ledger)
-    assert run(name="a", at_once=9).state == "done"
+    assert run(name="a", max_pages=9).state == "done"
     assert (update()["counts"]["asked"], update()["error"]) == (LISTED, None)
 
 
@@ -179,17 +182,17 @@ def test_a_page_that_must_wait_comes_later_and_the_others_stay(
 ) -> None:
     # Given a source that lets one page go
     simulator.fault("rate_limited", retry_after=119)
-    first = run("bitcoin,top:500", at_once=2)
-    assert (first.state, first.goes_on) == ("received", False)
+    first = run("bitcoin,top:500", max_pages=2)
+    assert (first.state, first.has_more) == ("received", False)
     waits = update()
     assert "1 of 3 pages were stored; 127.0.0.1 limits the calls (429)" in waits["error"]
     assert timedelta(seconds=100) < waits["not_before"] - datetime.now(UTC)
     # When it may be asked again
     let_it_run_out(database)
-    assert run("bitcoin,top:500", at_once=2).state == "done"
+    assert run("bitcoin,top:500", max_pages=2).state == "done"
     assert update()["error"] is None
     # and one for which all are to wait keeps what it has
-    assert run(name="b").goes_on
+    assert run(name="b").has_more
     simulator.fault("rate_limited", retry_after=119, times=9)
     assert run(name="b") == Outcome("received", 0)
     assert len(update("b")["parts"]) == 1
@@ -222,12 +225,12 @@ def test_what_is_stored_of_an_update_that_came_to_no_end_is_counted(
     slot = SCHEDULE.current(datetime.now(UTC))
     run(slot=slot)
     old = SCHEDULE.current(slot - timedelta(seconds=1))
-    changes = {"slot": {"slot": old}, "tries": {"tries": MAX_TRIES}}[over]
+    changes = {"slot": {"slot": old}, "tries": {"tries": MAX_ATTEMPTS}}[over]
     database["updates"].update_one({"_id": "a"}, {"$set": changes})
     assert run() == Outcome("done", 0)
     reason = {
-        "slot": "its slot was over before all of it was had",
-        "tries": "10 tries at it did not end",
+        "slot": "its slot was over before all pages were stored",
+        "tries": "10 attempts did not end",
     }
     assert update()["error"] == f"{reason[over]}; 1 of 2 pages were stored"
     assert update()["counts"]["stored"] == 250
@@ -265,7 +268,7 @@ def test_a_tick_of_an_earlier_part_is_in_the_end_s_counts(
 ) -> None:
     to_its_end(run, "top:500", "first")
     simulator.fault("price", coin="bitcoin", value=store.latest().coins["bitcoin"]["price"] * 10)
-    assert run().goes_on
+    assert run().has_more
     assert run().state == "done"
     done = update()
     assert [tick["coin"] for tick in done["ticks"]] == ["bitcoin"]

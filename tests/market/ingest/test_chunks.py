@@ -1,41 +1,39 @@
-"""Parts of an update: kept and read, and joined to one."""
+"""Parts of an update: kept and read, and merge_results to one."""
 
-from market.ingest.chunks import Part, joined
+from market.ingest.chunks import ChunkResult, merge_results
 from market.model.quotes import SkippedCoin
 
-FIRST = Part(
+FIRST = ChunkResult(
     pages=[0, 1],
     coins=["bitcoin", "ethereum"],
-    left_out=[SkippedCoin("dash", "its price is null"), SkippedCoin("tron", "its price is null")],
+    skipped=[SkippedCoin("dash", "its price is null"), SkippedCoin("tron", "its price is null")],
     reasons=["one page failed"],
     counts={"asked": 4, "answered": 2, "left_out": 2, "stored": 2, "unchanged": 0},
 )
-SECOND = Part(
+SECOND = ChunkResult(
     pages=[2],
     coins=["tron"],
-    left_out=[SkippedCoin("dash", "its price is null")],
+    skipped=[SkippedCoin("dash", "its price is null")],
     reasons=["one page failed"],
     counts={"asked": 2, "answered": 1, "left_out": 1, "stored": 0, "unchanged": 1},
 )
 
 
 def test_a_part_is_read_as_it_was_kept() -> None:
-    assert Part.of(FIRST.document()) == FIRST
-    assert Part.of(Part().document()) == Part([], [], [], [])
+    assert ChunkResult.from_document(FIRST.to_document()) == FIRST
+    assert ChunkResult.from_document(ChunkResult().to_document()) == ChunkResult([], [], [], [])
 
 
 def test_parts_come_to_one() -> None:
-    whole = joined([FIRST, SECOND])
+    whole = merge_results([FIRST, SECOND])
     assert whole.pages == [0, 1, 2]
     assert whole.coins == ["bitcoin", "ethereum", "tron"]
-    assert whole.left_out == [
-        SkippedCoin("dash", "its price is null")
-    ]  # tron moved to another page
+    assert whole.skipped == [SkippedCoin("dash", "its price is null")]  # tron moved to another page
     assert whole.reasons == ["one page failed"]
     assert whole.counts == {"asked": 6, "answered": 3, "left_out": 3, "stored": 2, "unchanged": 1}
-    assert joined([]) == Part([], [], [], [])
+    assert merge_results([]) == ChunkResult([], [], [], [])
 
 
 def test_what_a_tick_came_to_is_not_summed_up() -> None:
-    part = Part(counts={"asked": 3}).counted({"stored": 2, "unchanged": 0, "held": 1})
+    part = ChunkResult(counts={"asked": 3}).with_counts({"stored": 2, "unchanged": 0, "held": 1})
     assert part.counts == {"asked": 3, "stored": 2, "unchanged": 0}

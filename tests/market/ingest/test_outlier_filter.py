@@ -11,11 +11,12 @@ import pytest
 from pymongo.database import Database
 
 from bench.harness.services import keep, quote
-from market.ingest.outlier_filter import Sieve
-from market.ingest.quarantine import Held
-from market.ingest.run_update import Outcome, carry_out
+from market.ingest.outlier_filter import OutlierFilter
+from market.ingest.quarantine import Quarantine
+from market.ingest.run_update import Outcome, UpdateContext, run_update
+from market.ledger.claims import LeaseLost
 from market.ledger.lease import Lease
-from market.ledger.ledger import LeaseLost, Ledger
+from market.ledger.ledger import Ledger
 from market.model.quotes import Quote
 from market.schedule.slots import Schedule
 from market.sources.coingecko import CoinGecko
@@ -57,7 +58,7 @@ class System:
         self.database = database
         self.ledger = Ledger(database)
         self.store = QuoteStore(database)
-        self.sieve = Sieve(database)
+        self.outlier_filter = OutlierFilter(database)
         self.source = source
 
     def update(self, name: str) -> Outcome:
@@ -68,16 +69,18 @@ class System:
         claim = self.ledger.claim(name, "worker", datetime.now(UTC))
         assert claim is not None
         with Lease(self.ledger, claim) as lease:
-            return carry_out(
+            return run_update(
                 lease,
-                ledger=self.ledger,
-                store=self.store,
-                sieve=self.sieve,
-                source=self.source,
-                schedule=Schedule("0 0 1 1 *"),
-                wanted=parse_coins("top:3"),
-                currency="usd",
-                label="replay",
+                UpdateContext(
+                    ledger=self.ledger,
+                    store=self.store,
+                    outlier_filter=self.outlier_filter,
+                    source=self.source,
+                    schedule=Schedule("0 0 1 1 *"),
+                    selection=parse_coins("top:3"),
+                    currency="usd",
+                    label="replay",
+                ),
             )
 
     def prices(self, coin: str = "coin") -> list[float]:
@@ -95,7 +98,9 @@ class System:
 
     def held(self) -> list[float]:
         """The prices that wait for the next ones."""
-        return [tick.quote.price for tick in Held(self.database).all() if tick.state == "held"]
+        return [
+            tick.quote.price for tick in Quarantine(self.database).all() if tick.state == "held"
+        ]
 
     def all_ticks(self) -> Counter[tuple[float, str]]:
         """What all updates say of ticks."""
@@ -226,7 +231,7 @@ def test_a_second_source_may_confirm_at_once(system: Make) -> None:
         asked.append([quote.price for quote in quotes])
         return {"coin"}
 
-    on.sieve = Sieve(on.database, second)
+    on.outlier_filter = OutlierFilter(on.database, second)
     on.update("crash")
     assert asked == [[20.0, 70.0]]
     assert on.prices() == [*PAST, 20.0]
@@ -239,9 +244,9 @@ def test_a_usual_update_reads_no_history_and_writes_nothing(
     on = system({"coin": (4, 149.0), "new": (4, 5.0)})
     for owner, name in (
         (QuoteHistory, "records"),
-        (Held, "enter"),
-        (Held, "settle"),
-        (Held, "forget"),
+        (Quarantine, "add"),
+        (Quarantine, "settle"),
+        (Quarantine, "purge"),
     ):
         monkeypatch.setattr(owner, name, None)
     assert on.update("usual") == Outcome("done", 2)
@@ -252,10 +257,12 @@ def test_without_the_lease_nothing_is_held(system: Make, monkeypatch: pytest.Mon
     on.ledger.receive("late", trigger="event", slot=None, hops={})
     claim = on.ledger.claim("late", "worker", datetime.now(UTC))
     assert claim is not None
-    monkeypatch.setattr("market.ledger.lease.LEASE_SECONDS", 0)
+    monkeypatch.setattr(Ledger, "lease_seconds", 0)
     lease = Lease(on.ledger, claim)
     with pytest.raises(LeaseLost):
-        on.sieve.under(lease.check).sift("late", [quote("coin", 9e9, at(4))], on.store.latest())
+        on.outlier_filter.under(lease.check).apply(
+            "late", [quote("coin", 9e9, at(4))], on.store.latest()
+        )
     assert on.held() == []
 
 
@@ -300,8 +307,13 @@ def test_ticks_are_kept_for_an_hour_after_they_are_settled(system: Make) -> None
 
 
 STEPS = [
-    *((Held, "enter"), (Held, "settle"), (QuoteStore, "record"), (QuoteStore, "describe")),
-    *((QuoteStore, "merge_latest"), (Ledger, "close"), (Held, "forget")),
+    *(
+        (Quarantine, "add"),
+        (Quarantine, "settle"),
+        (QuoteStore, "record"),
+        (QuoteStore, "describe"),
+    ),
+    *((QuoteStore, "merge_latest"), (Ledger, "close"), (Quarantine, "purge")),
 ]
 steps = pytest.mark.parametrize(("owner", "step"), STEPS, ids=[step for _, step in STEPS])
 # Before each step; and after the first call of the one that is called twice.
@@ -346,7 +358,7 @@ def test_wherever_a_worker_dies_settling_nothing_is_lost_doubled_or_unnamed(
     on.update("fourth")
     # Then every price of an answered update is there once, and the slip is not
     stored_19 = not moves_on or (step, when) not in {
-        *(("enter", "before"), ("settle", "before"), ("record", "before"), ("record", "after")),
+        *(("add", "before"), ("settle", "before"), ("record", "before"), ("record", "after")),
     }
     assert on.prices() == [*PAST, 20.0, *[19.0] * stored_19, *[18.0] * moves_on, 17.0]
     assert set(on.prices("other")) == {7.0}
@@ -450,7 +462,7 @@ def test_one_that_releases_while_another_drops_says_one_thing(
     assert len(set(on.prices())) == len(on.prices())
 
 
-@pytest.mark.parametrize("owner_step", STEPS[:3], ids=["enter", "settle", "record"])
+@pytest.mark.parametrize("owner_step", STEPS[:3], ids=["add", "settle", "record"])
 @pytest.mark.parametrize("back", [False, True])
 def test_two_that_hold_at_once_lose_and_double_nothing(
     system: Make, owner_step: tuple[type, str], back: bool
@@ -472,7 +484,7 @@ def test_two_that_hold_at_once_lose_and_double_nothing(
 def test_a_tick_that_two_read_at_once_is_held_once(system: Make) -> None:
     crash: Page = {"coin": (4, 20.0)}
     on = system(crash, crash, {"coin": (5, 19.0)})
-    freezes(on, "frozen", Held, "enter", "meanwhile")
+    freezes(on, "frozen", Quarantine, "add", "meanwhile")
     assert on.all_ticks() == {(20.0, "held"): 1}
     assert [on.entry(name)["counts"]["held"] for name in ("frozen", "meanwhile")] == [0, 1]
     on.update("next")

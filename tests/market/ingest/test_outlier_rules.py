@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from market.ingest.outlier_rules import SAMPLE, doubt, follow, usual
+from market.ingest.outlier_rules import WINDOW, doubt, is_usual, judge
 from tests.harness.recordings import COINGECKO, WHOLE
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -44,17 +44,17 @@ def play(points: Sequence[Point]) -> Played:
     played = Played()
     for point in points:
         if not played.waiting and (
-            not played.stored or usual(played.stored[-1].price, point.price)
+            not played.stored or is_usual(played.stored[-1].price, point.price)
         ):
             played.stored.append(point)
             continue
         # A tick that waits for longer than for the next reading would be among them again.
         assert len(played.waiting) <= 1
-        verdicts = follow(played.stored[-SAMPLE:], [*played.waiting, point])
-        played.waiting = [one.reading for one in verdicts if one.fate == "held"]
+        verdicts = judge(played.stored[-WINDOW:], [*played.waiting, point])
+        played.waiting = [one.reading for one in verdicts if one.outcome == "held"]
         played.held += played.waiting
-        played.stored += [one.reading for one in verdicts if one.fate == "good"]
-        played.dropped += [one.reading for one in verdicts if one.fate == "dropped"]
+        played.stored += [one.reading for one in verdicts if one.outcome == "good"]
+        played.dropped += [one.reading for one in verdicts if one.outcome == "dropped"]
     return played
 
 
@@ -68,34 +68,34 @@ def prices(points: Sequence[Point]) -> list[float]:
 
 def calm(price: float = 100.0) -> list[float]:
     """A hundred prices of a coin that moves by half a percent."""
-    return [price * (1 + 0.005 * (number % 2)) for number in range(SAMPLE)]
+    return [price * (1 + 0.005 * (number % 2)) for number in range(WINDOW)]
 
 
 def wild(move: float) -> list[float]:
     """A hundred prices of a coin, every fifth of whose moves is this one, there or back."""
     found, high = [], False
-    for number in range(SAMPLE):
+    for number in range(WINDOW):
         high ^= number % 5 == 0
         found.append(move if high else 1.0)
     return found
 
 
 @pytest.mark.parametrize(
-    ("before", "price", "is_usual"),
+    ("before", "price", "expected"),
     [
         *((100, 149.99, True), (100, 50.01, True), (100, 100, True), (0, 0, True)),
         *((100, 150, False), (100, 50, False), (100, 0, False), (0, 100, False)),
         *((1e308, 1.2e308, True), (1.7e308, 1.7e308, True), (5e-324, 1e308, False)),
     ],
 )
-def test_a_move_under_half_is_usual(before: float, price: float, is_usual: bool) -> None:
-    assert usual(before, price) is is_usual
+def test_a_move_under_half_is_usual(before: float, price: float, expected: bool) -> None:
+    assert is_usual(before, price) is expected
 
 
 @pytest.mark.parametrize("factor", [1.49, 0.51])
 def test_a_move_under_half_is_never_held_whatever_the_past(factor: float) -> None:
     # Given a coin that stands still, or has no past but one price
-    for past in ([100.0] * SAMPLE, [100.0]):
+    for past in ([100.0] * WINDOW, [100.0]):
         points = series(*past, past[-1] * factor)
         assert play(points).stored == points
 
@@ -172,8 +172,8 @@ def test_moves_within_seconds_count_as_if_they_had_taken_a_slot() -> None:
 
 def test_no_time_and_no_move_is_too_great_for_the_words() -> None:
     past = series(*[5e-324, 1e-300] * 5)
-    (verdict,) = follow(past, [Point(START + timedelta(days=6000), 1.7e308)])
-    assert verdict.fate == "held"
+    (verdict,) = judge(past, [Point(START + timedelta(days=6000), 1.7e308)])
+    assert verdict.outcome == "held"
 
 
 def test_a_price_of_zero_is_held_and_its_end_is_measured_from_the_price_before() -> None:
@@ -182,7 +182,7 @@ def test_a_price_of_zero_is_held_and_its_end_is_measured_from_the_price_before()
     gone = series(*calm(), 0, 0, 0)
     assert play(gone).stored == gone
     # ... and after it the price before it is what others are compared with
-    assert play(series(*calm(), 0, 0, 101)).held == [Point(START + SAMPLE * QUARTER, 0)]
+    assert play(series(*calm(), 0, 0, 101)).held == [Point(START + WINDOW * QUARTER, 0)]
     assert play(series(*calm(), 0, 0, 1000)).waiting == [Point(START + 102 * QUARTER, 1000)]
     # ... a coin that was never worth anything may be worth anything
     assert play(series(0, 0, 5)).held == []
@@ -191,7 +191,7 @@ def test_a_price_of_zero_is_held_and_its_end_is_measured_from_the_price_before()
 
 def test_the_reasons_have_the_numbers() -> None:
     back, on = series(*[100.0] * 9, 1000, 101), series(*[100.0] * 9, 1000, 1001)
-    (dropped, _), (good, _) = (follow(points[:9], points[9:]) for points in (back, on))
+    (dropped, _), (good, _) = (judge(points[:9], points[9:]) for points in (back, on))
     for one in (dropped, good):
         assert one.doubt == (
             "1000 is 10 times 100, the price 15 min before; its own moves make 0.5 to 1.5 times "
@@ -210,14 +210,14 @@ def test_a_reading_that_comes_late_is_judged_by_the_prices_around_it() -> None:
     past = [*stored[:5], stored[6]]
     slip = late._replace(price=1000.0)
     # Then a slip is dropped at once, a good one is good, one from before all is good too
-    assert [one.fate for one in follow(past, [slip])] == ["dropped"]
-    assert [one.fate for one in follow(past, [late])] == ["good"]
-    assert [one.fate for one in follow(past, [Point(START - QUARTER, 1e6)])] == ["good"]
+    assert [one.outcome for one in judge(past, [slip])] == ["dropped"]
+    assert [one.outcome for one in judge(past, [late])] == ["good"]
+    assert [one.outcome for one in judge(past, [Point(START - QUARTER, 1e6)])] == ["good"]
     # ... one that is stored is not judged again
-    assert [one.fate for one in follow([*past, slip], [slip])] == ["good"]
+    assert [one.outcome for one in judge([*past, slip], [slip])] == ["good"]
     # ... and ticks that two updates held side by side confirm each other
     crash = [late._replace(at=stored[6].at + n * QUARTER, price=10.0) for n in (1, 2)]
-    assert [one.fate for one in follow(past, crash)] == ["good", "good"]
+    assert [one.outcome for one in judge(past, crash)] == ["good", "good"]
 
 
 def chart(path: Path) -> list[Point]:

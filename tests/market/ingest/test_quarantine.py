@@ -6,7 +6,7 @@ import pytest
 from pymongo.database import Database
 
 from bench.harness.services import quote
-from market.ingest.quarantine import Held
+from market.ingest.quarantine import Quarantine
 from market.model.documents import QuarantinedQuote
 from market.storage.database import Document
 
@@ -15,12 +15,12 @@ SLIP = quote("coin", 1000.0, AT, market_cap=1e9, rank=3, image="https://example.
 
 
 @pytest.fixture
-def held(database: Database[Document]) -> Held:
-    return Held(database)
+def held(database: Database[Document]) -> Quarantine:
+    return Quarantine(database)
 
 
-def test_a_tick_reads_back_whole_and_is_a_valid_document(held: Held) -> None:
-    held.enter([(SLIP, "too high")], "first")
+def test_a_tick_reads_back_whole_and_is_a_valid_document(held: Quarantine) -> None:
+    held.add([(SLIP, "too high")], "first")
     (tick,) = held.all()
     assert tick.quote == SLIP
     assert (tick.held_by, tick.doubt, tick.state) == ("first", "too high", "held")
@@ -34,10 +34,10 @@ def test_a_tick_reads_back_whole_and_is_a_valid_document(held: Held) -> None:
     assert document.quote["price"] == 1000.0
 
 
-def test_the_first_to_hold_or_to_settle_a_tick_stands(held: Held) -> None:
+def test_the_first_to_hold_or_to_settle_a_tick_stands(held: Quarantine) -> None:
     other = quote("coin", 1001.0, AT + timedelta(minutes=15))
-    held.enter([(SLIP, "mine")], "first")
-    held.enter([(SLIP, "mine too"), (other, "this one")], "second")
+    held.add([(SLIP, "mine")], "first")
+    held.add([(SLIP, "mine too"), (other, "this one")], "second")
     assert [(tick.held_by, tick.doubt) for tick in held.all()] == [
         ("first", "mine"),
         ("second", "this one"),
@@ -53,8 +53,8 @@ def test_the_first_to_hold_or_to_settle_a_tick_stands(held: Held) -> None:
     assert len(held.all()) == 2
 
 
-def test_an_update_s_entry_names_what_it_did_itself(held: Held) -> None:
-    held.enter([(SLIP, "too high")], "first")
+def test_an_update_s_entry_names_what_it_did_itself(held: Quarantine) -> None:
+    held.add([(SLIP, "too high")], "first")
     known = {"coin": "coin", "at": AT, "price": 1000.0}
     (tick,) = held.all()
     assert tick.entry("first") == known | {"state": "held", "reason": "too high"}
@@ -65,18 +65,20 @@ def test_an_update_s_entry_names_what_it_did_itself(held: Held) -> None:
     assert tick.entry("third") is None
 
 
-def test_what_was_settled_an_hour_ago_is_removed(held: Held, database: Database[Document]) -> None:
+def test_what_was_settled_an_hour_ago_is_removed(
+    held: Quarantine, database: Database[Document]
+) -> None:
     coins = ("waits", "fresh", "old")
-    held.enter([(quote(coin, 1.0, AT), "why") for coin in coins], "first")
+    held.add([(quote(coin, 1.0, AT), "why") for coin in coins], "first")
     held.settle([(quote(coin, 1.0, AT), "dropped", "$far") for coin in coins[1:]], "second")
     old = datetime.now(UTC) - timedelta(minutes=61)
     database["held"].update_one({"_id": {"coin": "old", "at": AT}}, {"$set": {"settled_at": old}})
-    held.forget()
+    held.purge()
     known = {tick.quote.coin: tick.evidence for tick in held.all()}
     assert known == {"waits": None, "fresh": "$far"}
 
 
-def test_nothing_to_enter_or_to_settle_writes_nothing(held: Held) -> None:
-    held.enter([], "first")
+def test_nothing_to_enter_or_to_settle_writes_nothing(held: Quarantine) -> None:
+    held.add([], "first")
     held.settle([], "first")
     assert held.all() == []

@@ -12,8 +12,8 @@ import pytest
 from pymongo.database import Database
 
 from market.analytics.statistics import deviation, rounded
-from market.ingest.outlier_filter import Sieve
-from market.ingest.run_update import Outcome, carry_out
+from market.ingest.outlier_filter import OutlierFilter
+from market.ingest.run_update import Outcome, UpdateContext, run_update
 from market.ledger.lease import Lease
 from market.ledger.ledger import Ledger
 from market.schedule.slots import Schedule
@@ -76,16 +76,18 @@ def test_twelve_updates_store_what_twelve_pages_say(
         assert claim is not None
         with Lease(ledger, claim) as lease:
             outcomes.append(
-                carry_out(
+                run_update(
                     lease,
-                    ledger=ledger,
-                    store=store,
-                    sieve=Sieve(database),
-                    source=replayed,
-                    schedule=Schedule("*/15 * * * *"),
-                    wanted=parse_coins("top:100"),
-                    currency="usd",
-                    label="replay",
+                    UpdateContext(
+                        ledger=ledger,
+                        store=store,
+                        outlier_filter=OutlierFilter(database),
+                        source=replayed,
+                        schedule=Schedule("*/15 * * * *"),
+                        selection=parse_coins("top:100"),
+                        currency="usd",
+                        label="replay",
+                    ),
                 )
             )
 

@@ -11,14 +11,14 @@ from pymongo.database import Database
 
 from bench.harness.services import SimulatorControl, wait_until
 from market.analytics.statistics import deviation, rounded
-from market.ingest import run_update
-from market.ingest.outlier_filter import Sieve
-from market.ingest.run_update import MAX_TRIES, Outcome, carry_out
+from market.ingest.outlier_filter import OutlierFilter
+from market.ingest.run_update import MAX_ATTEMPTS, Outcome, UpdateContext, run_update
+from market.ledger.claims import LeaseLost
 from market.ledger.lease import Lease
-from market.ledger.ledger import Claim, LeaseLost, Ledger
+from market.ledger.ledger import Ledger, UpdateClaim
 from market.schedule.slots import Schedule
 from market.sources.coingecko import CoinGecko
-from market.sources.fetch import Source, fetch, pages
+from market.sources.fetch import Source, fetch, page_queries
 from market.sources.http import Deadline
 from market.storage.database import Document
 from market.storage.quote_store import QuoteStore
@@ -32,10 +32,10 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def claim(ledger: Ledger) -> Callable[..., Claim]:
+def claim(ledger: Ledger) -> Callable[..., UpdateClaim]:
     """Receives, if need be, and claims an update."""
 
-    def claimed(name: str = "a", slot: datetime | None = None) -> Claim:
+    def claimed(name: str = "a", slot: datetime | None = None) -> UpdateClaim:
         ledger.receive(name, trigger="event", slot=slot, hops={})
         made = ledger.claim(name, "worker", datetime.now(UTC))
         assert made is not None
@@ -46,7 +46,11 @@ def claim(ledger: Ledger) -> Callable[..., Claim]:
 
 @pytest.fixture
 def run(
-    ledger: Ledger, store: QuoteStore, sieve: Sieve, source: CoinGecko, claim: Callable[..., Claim]
+    ledger: Ledger,
+    store: QuoteStore,
+    outlier_filter: OutlierFilter,
+    source: CoinGecko,
+    claim: Callable[..., UpdateClaim],
 ) -> Run:
     """Carries out an update, as the task does."""
 
@@ -59,17 +63,19 @@ def run(
         obstacle: Callable[[], str | None] = lambda: None,
     ) -> Outcome:
         with Lease(ledger, claim(name, slot)) as lease:
-            return carry_out(
+            return run_update(
                 lease,
-                ledger=ledger,
-                store=store,
-                sieve=sieve,
-                source=through(lease),
-                schedule=SCHEDULE,
-                wanted=parse_coins(coins),
-                currency="usd",
-                label="simulator",
-                obstacle=obstacle,
+                UpdateContext(
+                    ledger=ledger,
+                    store=store,
+                    outlier_filter=outlier_filter,
+                    source=through(lease),
+                    schedule=SCHEDULE,
+                    selection=parse_coins(coins),
+                    currency="usd",
+                    label="simulator",
+                    obstacle=obstacle,
+                ),
             )
 
     return carried_out
@@ -182,7 +188,7 @@ def test_whoever_watches_is_told_of_each_page_and_of_what_came(
     run: Run, update: Callable[..., Document], source: CoinGecko
 ) -> None:
     shares: list[float] = []
-    fetch(source, pages(parse_coins("top:1000")), "usd", shares.append)
+    fetch(source, page_queries(parse_coins("top:1000")), "usd", shares.append)
     assert sorted(shares) == [0.25, 0.5, 0.75, 1]
     run("bitcoin,unknown")
     counts = {"asked": 2, "answered": 1, "left_out": 1}
@@ -195,9 +201,11 @@ def test_how_far_it_is_is_told_now_and_then(
     run: Run, monkeypatch: pytest.MonkeyPatch, seconds: float, fetching: list[float]
 ) -> None:
     told: list[tuple[str, float]] = []
-    monkeypatch.setattr(run_update, "TELL_SECONDS", seconds)
+    monkeypatch.setattr("market.ingest.run_update.REPORT_SECONDS", seconds)
     monkeypatch.setattr(
-        Ledger, "tell", lambda _, _claim, stage, share, *_counts: told.append((stage, share))
+        Ledger,
+        "report_progress",
+        lambda _, _claim, stage, share, *_counts: told.append((stage, share)),
     )
     run("top:1000")
     assert sorted(told) == [*(("fetching", share) for share in fetching), ("storing", 0)]
@@ -400,7 +408,7 @@ def test_a_slot_is_over_by_mongodb_s_clock_and_not_by_the_worker_s(
         def now(cls, tz: Any = None) -> Any:
             return datetime.now(tz) + timedelta(days=800)
 
-    for module in ("ledger", "storing"):
+    for module in ("ledger.ledger", "ingest.store_quotes"):
         monkeypatch.setattr(f"market.{module}.datetime", Ahead)
     slot = SCHEDULE.current(datetime.now(UTC))
     assert run("bitcoin", slot=slot).state == "done"
@@ -424,13 +432,13 @@ def test_an_old_slot_is_missed_and_never_filled(
 def test_an_old_slot_that_was_tried_has_failed(
     run: Run,
     ledger: Ledger,
-    claim: Callable[..., Claim],
+    claim: Callable[..., UpdateClaim],
     update: Callable[..., Document],
 ) -> None:
     old = SCHEDULE.current(SCHEDULE.current(datetime.now(UTC)) - timedelta(seconds=1))
     ledger.postpone(claim("a", old), 0, "later")
     assert run("bitcoin", slot=old) == Outcome("failed", 0)
-    assert update()["error"] == "its slot was over before a try at it succeeded; later"
+    assert update()["error"] == "its slot was over before an attempt succeeded; later"
 
 
 def test_what_cannot_be_stored_is_put_off_with_the_reason(
@@ -448,9 +456,9 @@ def test_an_update_that_never_ends_is_given_up(
     run: Run, ledger: Ledger, update: Callable[..., Document], database: Database[Document]
 ) -> None:
     ledger.receive("a", trigger="event", slot=None, hops={})
-    database["updates"].update_one({"_id": "a"}, {"$set": {"tries": MAX_TRIES}})
+    database["updates"].update_one({"_id": "a"}, {"$set": {"tries": MAX_ATTEMPTS}})
     assert run("bitcoin") == Outcome("failed", 0)
-    assert update()["error"] == "10 tries at it did not end"
+    assert update()["error"] == "10 attempts did not end"
 
 
 @pytest.mark.row("no-quote")
@@ -509,7 +517,7 @@ def test_a_lease_that_is_lost_unnoticed_closes_nothing(
             source, lambda: database["updates"].update_one({"_id": "a"}, {"$inc": {"fence": 1}})
         )
 
-    with pytest.raises(LeaseLost, match="update a was claimed by another"):
+    with pytest.raises(LeaseLost, match="another worker claimed update a"):
         run("bitcoin", through=stolen)
     assert (update()["state"], update()["finished_at"]) == ("running", None)
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bench.harness.services import quote
-from market.ingest.outlier_filter import Sieve
-from market.ingest.store_quotes import Stored, keep
+from market.ingest.outlier_filter import OutlierFilter
+from market.ingest.store_quotes import StoredQuotes, store_quotes
+from market.ledger.claims import LeaseLost
 from market.ledger.lease import Lease
-from market.ledger.ledger import Claim, LeaseLost, Ledger
+from market.ledger.ledger import Ledger, UpdateClaim
 from market.model.quotes import Quote
 from market.storage.quote_store import QuoteStore
 
@@ -18,22 +19,26 @@ START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 @pytest.fixture
 def lease(ledger: Ledger) -> Lease:
-    return Lease(ledger, Claim("a", 1, 1, None, START))
+    return Lease(ledger, UpdateClaim("a", 1, 1, None, START))
 
 
 @pytest.fixture
-def store_all(lease: Lease, store: QuoteStore, sieve: Sieve) -> Callable[..., Stored]:
-    def stored(*quotes: Quote) -> Stored:
+def store_all(
+    lease: Lease, store: QuoteStore, outlier_filter: OutlierFilter
+) -> Callable[..., StoredQuotes]:
+    def stored(*quotes: Quote) -> StoredQuotes:
         known = store.latest(), store.away()
         check = lease.check
-        into, through = store.under(check), sieve.under(check)
-        return keep("a", quotes, *known, store=into, sieve=through, source="simulator")
+        into, through = store.under(check), outlier_filter.under(check)
+        return store_quotes(
+            "a", quotes, *known, store=into, outlier_filter=through, source="simulator"
+        )
 
     return stored
 
 
 def test_what_is_new_is_stored_described_and_merged(
-    store_all: Callable[..., Stored], store: QuoteStore
+    store_all: Callable[..., StoredQuotes], store: QuoteStore
 ) -> None:
     first = [quote("bitcoin", 60_000.0, START), quote("ether", 3000.0, START)]
     assert store_all(*first).new == 2
@@ -41,7 +46,7 @@ def test_what_is_new_is_stored_described_and_merged(
     later = quote("bitcoin", 60_100.0, START + timedelta(minutes=15))
     stored = store_all(later, first[1])
     # Then
-    assert (stored.new, stored.released, stored.sifted.good) == (1, 0, [later])
+    assert (stored.new, stored.released, stored.filtered.accepted) == (1, 0, [later])
     assert [one["price"] for one in store.newest("bitcoin")] == [60_100.0, 60_000.0]
     assert store.latest().coins["bitcoin"]["price"] == 60_100.0
     assert store.coins()["ether"]["name"] == "Ether"
@@ -52,7 +57,7 @@ def test_what_is_new_is_stored_described_and_merged(
 
 
 def test_a_tick_is_held_and_released_by_the_next_price(
-    store_all: Callable[..., Stored], store: QuoteStore
+    store_all: Callable[..., StoredQuotes], store: QuoteStore
 ) -> None:
     steps = [START + number * timedelta(minutes=15) for number in range(3)]
     assert store_all(quote("bitcoin", 60_000.0, steps[0])).new == 1
@@ -63,7 +68,7 @@ def test_a_tick_is_held_and_released_by_the_next_price(
 
 
 def test_without_a_lease_nothing_is_stored(
-    store_all: Callable[..., Stored],
+    store_all: Callable[..., StoredQuotes],
     store: QuoteStore,
     lease: Lease,
     monkeypatch: pytest.MonkeyPatch,

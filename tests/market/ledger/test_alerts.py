@@ -8,23 +8,22 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from market.ledger.alerts import MAX_TRIES, MOST, NOTICES, Notices
-from market.ledger.health import Condition, State
+from market.ledger.alerts import MAX_ATTEMPTS, MAX_PENDING, AlertQueue, State, UpdateHealth
 from market.storage.database import Document
 from tests.harness.alerts import AT, be_patient
 
 
 @pytest.fixture
-def notices(database: Database[Document]) -> Notices:
-    return Notices(database)
+def alerts(database: Database[Document]) -> AlertQueue:
+    return AlertQueue(database)
 
 
-def message(seen: Condition) -> Mapping[str, Any]:
+def message(seen: UpdateHealth) -> Mapping[str, Any]:
     return {"state": seen.state}
 
 
-def enter(notices: Notices, state: State, number: int) -> bool:
-    return notices.enter(Condition(state, AT, number), message)
+def enter(alerts: AlertQueue, state: State, number: int) -> bool:
+    return alerts.add(UpdateHealth(state, AT, number), message)
 
 
 @pytest.mark.parametrize(
@@ -40,14 +39,14 @@ def enter(notices: Notices, state: State, number: int) -> bool:
     ],
 )
 def test_each_change_is_entered_once_in_its_order(
-    notices: Notices, steps: list[tuple[State, int]], told: list[str]
+    alerts: AlertQueue, steps: list[tuple[State, int]], told: list[str]
 ) -> None:
     for state, number in steps:
-        enter(notices, state, number)
+        enter(alerts, state, number)
     found = []
-    while (waiting := notices.take()) is not None:
+    while (waiting := alerts.take()) is not None:
         found.append(waiting["state"])
-        notices.told(waiting)
+        alerts.mark_delivered(waiting)
     assert found == told
 
 
@@ -55,42 +54,44 @@ def test_of_many_that_see_a_change_one_enters_it_and_one_tells_it(
     database: Database[Document],
 ) -> None:
     with ThreadPoolExecutor(8) as threads:
-        entered = list(threads.map(lambda _: enter(Notices(database), "failing", 1), range(16)))
-        taken = list(threads.map(lambda _: Notices(database).take(), range(16)))
+        entered = list(threads.map(lambda _: enter(AlertQueue(database), "failing", 1), range(16)))
+        taken = list(threads.map(lambda _: AlertQueue(database).take(), range(16)))
     assert entered.count(True) == 1
     assert [one for one in taken if one] == [{"id": "updates-1", "state": "failing"}]
 
 
 def test_what_is_not_told_comes_again_later_and_later_and_not_for_ever(
-    notices: Notices, database: Database[Document]
+    alerts: AlertQueue, database: Database[Document]
 ) -> None:
-    enter(notices, "failing", 1)
-    enter(notices, "well", 2)
+    enter(alerts, "failing", 1)
+    enter(alerts, "well", 2)
     pauses = []
-    for _ in range(MAX_TRIES):
-        waiting = notices.take()
+    for _ in range(MAX_ATTEMPTS):
+        waiting = alerts.take()
         assert waiting is not None
         assert waiting["state"] == "failing"
-        assert notices.take() is None, "it is tried already"
+        assert alerts.take() is None, "it is tried already"
         pauses.append(be_patient(database))
     assert [round(pause / 30) for pause in pauses[:6]] == [1, 2, 4, 8, 16, 20]
-    waiting = notices.take()
+    waiting = alerts.take()
     assert waiting is not None
     assert waiting["state"] == "well", "the first is given up"
 
 
-def test_what_waits_is_bounded(notices: Notices, database: Database[Document]) -> None:
-    for number in range(1, MOST + 5):
-        enter(notices, "failing" if number % 2 else "well", number)
-    kept = database[NOTICES].find_one()
+def test_what_waits_is_bounded(alerts: AlertQueue, database: Database[Document]) -> None:
+    for number in range(1, MAX_PENDING + 5):
+        enter(alerts, "failing" if number % 2 else "well", number)
+    kept = database["notices"].find_one()
     assert kept is not None
-    assert [one["id"] for one in kept["waiting"]] == [f"updates-{n}" for n in range(5, MOST + 5)]
+    assert [one["id"] for one in kept["waiting"]] == [
+        f"updates-{n}" for n in range(5, MAX_PENDING + 5)
+    ]
 
 
 def test_a_clock_that_jumped_back_holds_nothing_up(
-    notices: Notices, database: Database[Document]
+    alerts: AlertQueue, database: Database[Document]
 ) -> None:
-    enter(notices, "failing", 1)
+    enter(alerts, "failing", 1)
     ahead = datetime.now(UTC) + timedelta(hours=1)
-    database[NOTICES].update_one({}, {"$set": {"not_before": ahead}})
-    assert notices.take() is not None
+    database["notices"].update_one({}, {"$set": {"not_before": ahead}})
+    assert alerts.take() is not None

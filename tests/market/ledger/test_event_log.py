@@ -7,8 +7,8 @@ import pytest
 from pymongo.database import Database
 
 from market.ledger import ledger as market_ledger
-from market.ledger.event_log import Closings, newest_number
-from market.ledger.ledger import Claim, Ledger
+from market.ledger.event_log import EventLog, newest_number
+from market.ledger.ledger import Ledger, UpdateClaim
 from market.storage.database import Document
 from tests.harness.event_log import claimed, close, slots
 from tests.harness.mongodb_profiler import profiled, scans
@@ -17,16 +17,16 @@ TOGETHER = 12
 
 
 @pytest.fixture
-def closings(database: Database[Document]) -> Closings:
-    return Closings(database)
+def closings(database: Database[Document]) -> EventLog:
+    return EventLog(database)
 
 
-def numbers(closings: Closings, after: int = 0) -> list[tuple[int, str]]:
+def numbers(closings: EventLog, after: int = 0) -> list[tuple[int, str]]:
     return [(one["number"], one["_id"]) for one in closings.after(after, 1000)]
 
 
 def test_ends_are_counted_in_their_order_whatever_the_order_of_the_beginnings(
-    ledger: Ledger, closings: Closings
+    ledger: Ledger, closings: EventLog
 ) -> None:
     first, second = claimed(ledger, "a"), claimed(ledger, "b")
     assert (closings.newest(), numbers(closings)) == (0, [])
@@ -41,13 +41,13 @@ def test_ends_are_counted_in_their_order_whatever_the_order_of_the_beginnings(
 
 
 def test_of_many_that_end_at_once_each_has_a_number_of_its_own(
-    ledger: Ledger, closings: Closings
+    ledger: Ledger, closings: EventLog
 ) -> None:
     # Given
     claims = [claimed(ledger, f"u{n}") for n in range(TOGETHER)]
     together = Barrier(TOGETHER + 1)
 
-    def end(claim: Claim) -> None:
+    def end(claim: UpdateClaim) -> None:
         together.wait()
         close(ledger, claim)
 
@@ -66,7 +66,7 @@ def test_of_many_that_end_at_once_each_has_a_number_of_its_own(
 
 
 def test_whoever_has_read_a_number_has_missed_none_below_it(
-    ledger: Ledger, closings: Closings
+    ledger: Ledger, closings: EventLog
 ) -> None:
     # Given a reader that looks while many updates end
     seen: list[int] = []
@@ -91,7 +91,7 @@ def test_whoever_has_read_a_number_has_missed_none_below_it(
     assert seen == list(range(1, 61))
 
 
-def test_slots_that_are_there_already_leave_no_hole(ledger: Ledger, closings: Closings) -> None:
+def test_slots_that_are_there_already_leave_no_hole(ledger: Ledger, closings: EventLog) -> None:
     close(ledger, claimed(ledger, "slot 1"))
     claimed(ledger, "slot 3")
     assert ledger.enter_missed(slots(5)) == 3
@@ -99,7 +99,7 @@ def test_slots_that_are_there_already_leave_no_hole(ledger: Ledger, closings: Cl
 
 
 def test_an_update_that_ends_again_has_a_new_number_and_its_old_one_is_nobody_else_s(
-    ledger: Ledger, closings: Closings, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, closings: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given one that failed and was opened again
     close(ledger, claimed(ledger, "a"), "failed")
@@ -119,7 +119,7 @@ def test_an_update_that_ends_again_has_a_new_number_and_its_old_one_is_nobody_el
 
 @pytest.mark.parametrize(("most", "start"), [(3, 2), (4, 1), (5, 0), (9, 0)])
 def test_no_more_than_so_many_are_read_from_the_start(
-    ledger: Ledger, closings: Closings, most: int, start: int
+    ledger: Ledger, closings: EventLog, most: int, start: int
 ) -> None:
     ledger.enter_missed(slots(5))
     assert closings.start(0, most) == start
@@ -128,7 +128,7 @@ def test_no_more_than_so_many_are_read_from_the_start(
 
 
 def test_no_reading_scans_or_sorts(
-    ledger: Ledger, closings: Closings, database: Database[Document]
+    ledger: Ledger, closings: EventLog, database: Database[Document]
 ) -> None:
     ledger.enter_missed(slots(300))
     for read in (

@@ -7,10 +7,10 @@ from pymongo import InsertOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from market.ingest.outlier_filter import Sieve
+from market.ingest.outlier_filter import OutlierFilter
 from market.ledger import fencing
+from market.ledger.claims import LeaseLost
 from market.ledger.fencing import fenced
-from market.ledger.ledger import LeaseLost
 from market.storage.database import Document
 from market.storage.quote_store import QuoteStore
 
@@ -65,7 +65,10 @@ def test_all_that_an_update_writes_to_goes_through_the_fence(
     database: Database[Document], lease: Held
 ) -> None:
     # Whoever gives them a collection that is not fenced gives a thawed worker a way around it.
-    for made in (QuoteStore(database).under(lease.check), Sieve(database).under(lease.check)):
+    for made in (
+        QuoteStore(database).under(lease.check),
+        OutlierFilter(database).under(lease.check),
+    ):
         owned = [one for one in vars(made).values() if type(one).__module__ != fencing.__name__]
         for owner in (made, *owned):
             for name, value in getattr(owner, "__dict__", {}).items():

@@ -28,10 +28,10 @@ from bench.harness.services import server
 from bridge.consumer import Delivery
 from bridge.events import MalformedEvent, UpdateRequested
 from market.ingest import run_update
-from market.ingest.outlier_filter import Sieve
+from market.ingest.outlier_filter import OutlierFilter
 from market.ledger import ledger
 from market.ledger.lease import Lease
-from market.ledger.ledger import Claim, Ledger
+from market.ledger.ledger import Ledger, UpdateClaim
 from market.schedule.slots import Schedule
 from market.sources.http import SourceError
 from market.storage import database as market_database
@@ -191,9 +191,10 @@ class Machine(RuleBasedStateMachine):
         self.seen_missed: set[str] = set()
         self.demands = 0
         self.on = SimpleNamespace(
+            database=world.database,
             ledger=self.ledger,
             store=QuoteStore(world.database),
-            sieve=Sieve(world.database),
+            outlier_filter=OutlierFilter(world.database),
             source=self.source,
             schedule=MINUTELY,
             settings=SimpleNamespace(
@@ -203,9 +204,9 @@ class Machine(RuleBasedStateMachine):
                 database="koinx_demo_usd",
                 server=lambda name: name,
             ),
-            at_once=10,
+            max_pages=10,
             room=SimpleNamespace(shortage=lambda: None),
-            substitute=None,
+            fallback=None,
             nats=None,
         )
         self.inbox = UpdateConsumer(self.on)  # type: ignore[arg-type]
@@ -447,7 +448,7 @@ def _patched(machine: Machine) -> Iterator[None]:
 
         return first_a_pause
 
-    def claim(self: Ledger, *arguments: Any) -> Claim | None:
+    def claim(self: Ledger, *arguments: Any) -> UpdateClaim | None:
         made = claims(self, *arguments)
         if made is not None and (this := worker()) is not None:
             this.update, this.fence = made.id, made.fence
@@ -466,15 +467,15 @@ def _patched(machine: Machine) -> Iterator[None]:
     with ExitStack() as stack:
         for module in CLOCKED:
             stack.enter_context(patch(f"{module}.datetime", Clock))
-        for module in ("ledger", "lease", "repairs"):
-            stack.enter_context(patch(f"market.{module}.elapsed", world.elapsed))
+        for module in ("ledger", "claims", "lease"):
+            stack.enter_context(patch(f"market.ledger.{module}.elapsed", world.elapsed))
         for write in WRITES:
             stack.enter_context(patch.object(Collection, write, watched(write)))
         for owner, name in ((Lease, "check"), (Ledger, "close"), (Ledger, "postpone")):
             stack.enter_context(patch.object(owner, name, paused(getattr(owner, name))))
         for tasks in (ingest, schedule):
-            stack.enter_context(patch.object(tasks, "services", lambda: machine.on))
-        for name in ("announce", "hint"):
+            stack.enter_context(patch.object(tasks, "get_services", lambda: machine.on))
+        for name in ("publish_update_finished", "publish_best_effort"):
             stack.enter_context(patch.object(ingest, name, lambda *_: None))
         stack.enter_context(patch.object(schedule, "publish", stream))
         stack.enter_context(patch.object(schedule, "claim", lambda *_: None))
@@ -538,15 +539,15 @@ def test_whatever_happens_in_whatever_order_all_that_was_accepted_ends_once(
 def _slot_ahead_is_closed() -> ExitStack:
     """A slot counts as over as soon as it is not the current one, and is claimed at any time."""
 
-    def hopeless(claim: Claim, known: Schedule) -> object:
+    def give_up(claim: UpdateClaim, known: Schedule) -> object:
         if claim.slot is not None and known.current(claim.now()) != claim.slot:
-            return run_update._Hopeless("missed", "over")
+            return "missed", "over"
         return original(claim, known)
 
-    original = run_update._hopeless
+    original = run_update._give_up
     return _with(
-        patch.object(ledger, "HAS_COME", {"$eq": [1, 1]}),
-        patch.object(run_update, "_hopeless", hopeless),
+        patch.object(ledger, "SLOT_BEGAN", {"$eq": [1, 1]}),
+        patch.object(run_update, "_give_up", give_up),
     )
 
 
@@ -559,7 +560,7 @@ def _what_was_missed_stays_missed() -> ExitStack:
 
 
 def _a_demand_waits_for_ever() -> ExitStack:
-    return _with(patch.object(run_update, "ON_DEMAND", timedelta(days=365)))
+    return _with(patch.object(run_update, "ON_DEMAND_WAIT", timedelta(days=365)))
 
 
 def _quotes_are_written_without_a_look_at_the_lease() -> ExitStack:

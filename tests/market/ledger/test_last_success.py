@@ -9,9 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
-from market.ledger.event_log import Closings
-from market.ledger.health import Conditions
-from market.ledger.ledger import Claim, Ledger
+from market.ledger.alerts import HealthMonitor
+from market.ledger.event_log import EventLog
+from market.ledger.ledger import Ledger, UpdateClaim
 from market.schedule.slots import Schedule
 from market.storage.database import Document
 from tasks.notify import message
@@ -20,7 +20,7 @@ from tests.harness.mongodb_profiler import profiled, scans
 SLOT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 
 
-def claimed(ledger: Ledger, name: str, *, is_new: bool = True) -> Claim:
+def claimed(ledger: Ledger, name: str, *, is_new: bool = True) -> UpdateClaim:
     if is_new:
         ledger.receive(name, trigger="schedule", slot=SLOT, hops={})
     claim = ledger.claim(name, "worker", datetime.now(UTC))
@@ -28,8 +28,8 @@ def claimed(ledger: Ledger, name: str, *, is_new: bool = True) -> Claim:
     return claim
 
 
-def close(ledger: Ledger, claim: Claim, state: str = "done") -> None:
-    ledger.close(claim, state=state, hops={}, counts={}, left_out=[], error=None)
+def close(ledger: Ledger, claim: UpdateClaim, state: str = "done") -> None:
+    ledger.close(claim, state=state, hops={}, counts={}, skipped=[], error=None)
     time.sleep(0.002)  # the ledger's times are whole milliseconds
 
 
@@ -92,10 +92,10 @@ def test_all_tell_of_the_same(
     assert found is not None
     age = timedelta(seconds=float(found[1]))
     assert asked - expected <= age <= datetime.now(UTC) - expected
-    condition = Conditions(database, Schedule("*/15 * * * *")).now(datetime.now(UTC))
+    condition = HealthMonitor(database, Schedule("*/15 * * * *")).check(datetime.now(UTC))
     assert condition is not None
     assert message(condition, "koinx")["last_success"] == expected.isoformat()
-    assert Closings(database).newest_good(0) == update["number"]
+    assert EventLog(database).newest_good(0) == update["number"]
 
 
 def test_it_is_read_by_its_index(database: Database[Document], ledger: Ledger) -> None:

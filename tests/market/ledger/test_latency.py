@@ -4,13 +4,13 @@ import pytest
 from pymongo.database import Database
 
 from market.ledger import latency
-from market.ledger.latency import BOUNDS, HopTimes
+from market.ledger.latency import BOUNDS, HopLatencies
 from market.ledger.ledger import Ledger
 from market.storage.database import Document
 from tests.harness.update_latency import end
 
 
-def stored(times: HopTimes) -> tuple[int, float]:
+def stored(times: HopLatencies) -> tuple[int, float]:
     found = times.read(5)
     assert found is not None
     return sum(found["stored"].buckets), found["stored"].seconds
@@ -19,7 +19,7 @@ def stored(times: HopTimes) -> tuple[int, float]:
 def test_each_update_that_ended_well_is_counted_once(
     ledger: Ledger, database: Database[Document]
 ) -> None:
-    times = HopTimes(database)
+    times = HopLatencies(database)
     assert stored(times) == (0, 0.0)
     end(ledger, "one", "done", fetched=1.0, stored=1.2)
     end(ledger, "two", "failed", fetched=1.0, stored=1.2)
@@ -27,7 +27,7 @@ def test_each_update_that_ended_well_is_counted_once(
     assert count == 1
     assert seconds == pytest.approx(0.2)
     end(ledger, "three", "done", fetched=1.0, stored=4.0)
-    for reader in (times, times, HopTimes(database)):
+    for reader in (times, times, HopLatencies(database)):
         count, seconds = stored(reader)
         assert count == 2
         assert seconds == pytest.approx(3.2)
@@ -41,15 +41,15 @@ def test_a_clock_that_is_behind_makes_no_time_negative(
     ledger: Ledger, database: Database[Document]
 ) -> None:
     end(ledger, "one", "done", fetched=2.0, stored=1.0)
-    assert stored(HopTimes(database)) == (1, 0.0)
+    assert stored(HopLatencies(database)) == (1, 0.0)
 
 
 def test_a_long_ledger_is_read_over_several_calls(
     ledger: Ledger, database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(latency, "AT_ONCE", 1)
+    monkeypatch.setattr(latency, "BATCH", 1)
     for number in range(3):
         end(ledger, f"update {number}", "done", fetched=1.0, stored=2.0)
-    times = HopTimes(database)
+    times = HopLatencies(database)
     assert times.read(0) is None
     assert stored(times) == (3, 3.0)

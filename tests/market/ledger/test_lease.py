@@ -10,15 +10,16 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from bench.harness.services import freeze, server, wait_until
+from market.ledger.claims import LeaseLost
 from market.ledger.lease import Lease
-from market.ledger.ledger import LEASE_SECONDS, Claim, LeaseLost, Ledger
+from market.ledger.ledger import Ledger, UpdateClaim
 from market.storage.database import Document, connect, disconnect, prepare
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def claim(ledger: Ledger) -> Claim:
+def claim(ledger: Ledger) -> UpdateClaim:
     ledger.receive("a", trigger="event", slot=None, hops={})
     made = ledger.claim("a", "first", AT)
     assert made is not None
@@ -32,7 +33,7 @@ def lease_until(ledger: Ledger) -> datetime:
 
 
 def test_a_lease_is_renewed_while_it_is_held(
-    ledger: Ledger, claim: Claim, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, claim: UpdateClaim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("market.ledger.lease.RENEW_SECONDS", 0.02)
     with Lease(ledger, claim) as lease:
@@ -45,7 +46,10 @@ def test_a_lease_is_renewed_while_it_is_held(
 
 @pytest.mark.row("worker-killed")
 def test_a_lease_that_another_took_is_lost(
-    ledger: Ledger, claim: Claim, database: Database[Document], monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger,
+    claim: UpdateClaim,
+    database: Database[Document],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("market.ledger.lease.RENEW_SECONDS", 0.02)
     with Lease(ledger, claim) as lease:
@@ -58,7 +62,7 @@ def test_a_lease_that_another_took_is_lost(
             try:
                 lease.check()
             except LeaseLost as error:
-                assert str(error) == "the lease on update a ran out"
+                assert str(error) == "the lease on update a expired"
                 return True
             return False
 
@@ -66,11 +70,11 @@ def test_a_lease_that_another_took_is_lost(
 
 
 def test_a_lease_ends_by_its_own_clock_even_when_nobody_tells(
-    ledger: Ledger, claim: Claim, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, claim: UpdateClaim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a process that was frozen for longer than its lease, and could not renew
-    monkeypatch.setattr("market.ledger.lease.LEASE_SECONDS", 0)
-    with Lease(ledger, claim) as lease, pytest.raises(LeaseLost, match="update a ran out"):
+    monkeypatch.setattr(Ledger, "lease_seconds", 0)
+    with Lease(ledger, claim) as lease, pytest.raises(LeaseLost, match="update a expired"):
         lease.check()
 
 
@@ -97,14 +101,14 @@ def test_a_database_that_freezes_for_a_moment_costs_no_lease(
                         ledger.renew(claim)
                 process.send_signal(signal.SIGCONT)
                 # Then the lease goes on, by more than the calls that still lay in its socket
-                renewed = datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 0.5)
+                renewed = datetime.now(UTC) + timedelta(seconds=Ledger.lease_seconds + 0.5)
                 wait_until(lambda: lease_until(ledger) > renewed, "a renewal afterwards")
                 lease.check()
         finally:
             disconnect()
 
 
-def test_an_error_inside_ends_the_renewals_and_goes_on(ledger: Ledger, claim: Claim) -> None:
+def test_an_error_inside_ends_the_renewals_and_goes_on(ledger: Ledger, claim: UpdateClaim) -> None:
     with pytest.raises(RuntimeError, match="broken"), Lease(ledger, claim):
         raise RuntimeError("broken")
     assert "lease" not in {thread.name for thread in threads()}

@@ -13,7 +13,8 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
 from bench.harness.services import free_port, wait_until
-from market.ledger.ledger import MAX_LEFT_OUT, Claim, LeaseLost, Ledger
+from market.ledger.claims import LeaseLost
+from market.ledger.ledger import MAX_SKIPPED, Ledger, UpdateClaim
 from market.model.quotes import SkippedCoin
 from market.storage.database import Document
 from tests.harness.mongodb_profiler import profiled, scans
@@ -26,14 +27,14 @@ def receive(ledger: Ledger, name: str = "a", slot: datetime | None = None) -> bo
     return ledger.receive(name, trigger="event", slot=slot, hops={"published": AT})
 
 
-def claimed(ledger: Ledger, name: str = "a", worker: str = "first") -> Claim:
+def claimed(ledger: Ledger, name: str = "a", worker: str = "first") -> UpdateClaim:
     claim = ledger.claim(name, worker, AT)
     assert claim is not None
     return claim
 
 
-def close(ledger: Ledger, claim: Claim, state: str = "done", **changes: Any) -> None:
-    fields: dict[str, Any] = {"hops": {}, "counts": {}, "left_out": [], "error": None}
+def close(ledger: Ledger, claim: UpdateClaim, state: str = "done", **changes: Any) -> None:
+    fields: dict[str, Any] = {"hops": {}, "counts": {}, "skipped": [], "error": None}
     ledger.close(claim, state=state, **(fields | changes))
 
 
@@ -68,7 +69,7 @@ def test_an_event_that_comes_twice_is_entered_once(ledger: Ledger) -> None:
 def test_of_many_that_enter_and_claim_at_once_one_does(ledger: Ledger) -> None:
     together = Barrier(16)
 
-    def race(number: int) -> tuple[bool, Claim | None]:
+    def race(number: int) -> tuple[bool, UpdateClaim | None]:
         together.wait()
         entered = receive(ledger)
         together.wait()
@@ -89,7 +90,7 @@ def test_a_claim_holds_for_15_s_and_notes_its_hops(ledger: Ledger) -> None:
     update = stored(ledger)
     assert claim is not None
     claimed_at = update["hops"]["claimed"]
-    assert claim == Claim(
+    assert claim == UpdateClaim(
         "a",
         1,
         1,
@@ -122,7 +123,7 @@ def test_after_its_lease_another_claims_and_the_first_writes_nothing_more(
     second = claimed(ledger, worker="second")
     # Then
     assert second.fence == first.fence + 1
-    assert (first.tries, second.tries) == (1, 2)
+    assert (first.attempts, second.attempts) == (1, 2)
     before = stored(ledger)
     writes: list[Callable[[], None]] = [
         lambda: ledger.renew(first),
@@ -130,7 +131,7 @@ def test_after_its_lease_another_claims_and_the_first_writes_nothing_more(
         lambda: ledger.postpone(first, 0, "later"),
     ]
     for write in writes:
-        with pytest.raises(LeaseLost, match="update a was claimed by another since fence 1"):
+        with pytest.raises(LeaseLost, match="another worker claimed update a after fence 1"):
             write()
     assert stored(ledger) == before
     close(ledger, second)
@@ -149,14 +150,14 @@ def test_renewing_lengthens_the_lease(ledger: Ledger, expire: Callable[[str], No
 def test_closing_keeps_hops_counts_and_who_was_left_out(ledger: Ledger) -> None:
     receive(ledger)
     claim = claimed(ledger)
-    left_out = [SkippedCoin(f"coin {n}", "its price is $null") for n in range(MAX_LEFT_OUT + 5)]
+    left_out = [SkippedCoin(f"coin {n}", "its price is $null") for n in range(MAX_SKIPPED + 5)]
     close(
         ledger,
         claim,
         state="failed",
         hops={"fetched": AT},
         counts={"left_out": len(left_out)},
-        left_out=left_out,
+        skipped=left_out,
         error="$error",
     )
     update = stored(ledger)
@@ -170,17 +171,17 @@ def test_closing_keeps_hops_counts_and_who_was_left_out(ledger: Ledger) -> None:
         "finished",
     }
     assert update["hops"]["finished"] == update["finished_at"] >= update["received_at"]
-    assert update["counts"] == {"left_out": MAX_LEFT_OUT + 5}
-    assert len(update["left_out"]) == MAX_LEFT_OUT
+    assert update["counts"] == {"left_out": MAX_SKIPPED + 5}
+    assert len(update["left_out"]) == MAX_SKIPPED
     assert update["left_out"][0] == {"coin": "coin 0", "reason": "its price is $null"}
     assert update["lease_until"] is None
 
 
 def test_closing_keeps_so_many_ticks(ledger: Ledger) -> None:
     receive(ledger)
-    ticks = [{"coin": f"coin {n}", "price": 1.0, "state": "held"} for n in range(MAX_LEFT_OUT + 5)]
+    ticks = [{"coin": f"coin {n}", "price": 1.0, "state": "held"} for n in range(MAX_SKIPPED + 5)]
     close(ledger, claimed(ledger), counts={"held": len(ticks)}, ticks=ticks)
-    assert stored(ledger)["ticks"] == ticks[:MAX_LEFT_OUT]
+    assert stored(ledger)["ticks"] == ticks[:MAX_SKIPPED]
 
 
 @pytest.mark.parametrize("state", ["done", "failed", "missed"])
@@ -211,7 +212,7 @@ def test_what_is_postponed_waits(ledger: Ledger, database: Database[Document]) -
     # ... until its time has come
     database["updates"].update_one({"_id": "a"}, {"$set": {"not_before": LONG_AGO}})
     second = claimed(ledger, worker="second")
-    assert (second.fence, second.tries) == (2, 1)  # waiting is no try that failed
+    assert (second.fence, second.attempts) == (2, 1)  # waiting is no try that failed
 
 
 def test_a_short_wait_ends_by_itself(ledger: Ledger) -> None:
@@ -267,7 +268,7 @@ def test_only_what_failed_is_opened_again(ledger: Ledger) -> None:
     update = stored(ledger)
     assert (update["state"], update["finished_at"]) == ("received", None)
     again = claimed(ledger)
-    assert (again.fence, again.tries) == (2, 1)
+    assert (again.fence, again.attempts) == (2, 1)
     close(ledger, again, state="done")
     assert not ledger.reopen("a", failed=True)
 
@@ -276,7 +277,7 @@ def test_a_slot_that_was_entered_as_missed_is_opened_again(ledger: Ledger) -> No
     ledger.enter_missed({"a": AT})
     assert ledger.reopen("a")
     again = claimed(ledger)
-    assert (again.fence, again.tries, again.slot) == (1, 1, AT)
+    assert (again.fence, again.attempts, again.slot) == (1, 1, AT)
 
 
 def test_an_update_whose_slot_is_ahead_waits_for_it(ledger: Ledger) -> None:
@@ -374,15 +375,15 @@ def test_what_a_run_says_of_itself_is_kept_while_it_holds_its_claim(
     receive(ledger)
     first = claimed(ledger)
     # When, then
-    ledger.tell(first, "storing", 0.5, {"asked": 3})
+    ledger.report_progress(first, "storing", 0.5, {"asked": 3})
     said = {"fence": 1, "stage": "storing", "share": 0.5, "counts": {"asked": 3}}
     wait_until(lambda: stored(ledger).get("run") == said, "what it said")
     # ... and no longer
     expire("a")
     second = claimed(ledger, worker="second")
-    ledger.tell(second, "fetching", 0)
+    ledger.report_progress(second, "fetching", 0)
     wait_until(lambda: stored(ledger)["run"]["fence"] == 2, "what the other says")
-    ledger.tell(first, "storing", 1)
+    ledger.report_progress(first, "storing", 1)
     ledger.renew(second)  # on the same connection, behind what nobody acknowledged
     assert stored(ledger)["run"] == {"fence": 2, "stage": "fetching", "share": 0, "counts": {}}
     close(ledger, second)
@@ -394,7 +395,7 @@ def test_a_run_says_nothing_when_nobody_can_hear_it(database: Database[Document]
         f"mongodb://127.0.0.1:{free_port()}", serverSelectionTimeoutMS=50
     )
     with nowhere:
-        Ledger(nowhere["koinx"]).tell(Claim("a", 1, 1, None, AT), "fetching", 0)
+        Ledger(nowhere["koinx"]).report_progress(UpdateClaim("a", 1, 1, None, AT), "fetching", 0)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_an_update_reads_back_in_every_state_and_is_valid(ledger: Ledger) -> Non
         state="done",
         hops={"fetched": AT},
         counts={"stored": 1},
-        left_out=[SkippedCoin("ethereum", "its price is null")],
+        skipped=[SkippedCoin("ethereum", "its price is null")],
         error=None,
     )
     # When

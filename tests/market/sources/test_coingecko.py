@@ -14,10 +14,9 @@ import requests
 from pymongo.database import Database
 
 from bench.harness.services import SimulatorControl, free_port, keep
-from market.sources.coingecko import MAX_BYTES, CoinGecko
-from market.sources.coingecko_charts import parse_chart
+from market.sources.coingecko import MAX_BYTES, CoinGecko, parse_chart
 from market.sources.fetch import fetch
-from market.sources.http import TRIES, Deadline, SourceError
+from market.sources.http import ATTEMPTS, Deadline, SourceError
 from market.storage.database import Document
 from market.storage.quote_store import QuoteStore
 from tests.harness.wire import Wire, wire
@@ -166,7 +165,7 @@ def test_a_lasting_server_error_is_told_in_plain_words(
 ) -> None:
     simulator.fault("server_error", status=503, times=99)
     error = failure(source, 10)
-    assert left() == 99 - TRIES
+    assert left() == 99 - ATTEMPTS
     assert str(error).startswith("127.0.0.1 answered 503: api.coingecko.com | 503: Service")
     assert "<" not in str(error)
     assert not error.permanent
@@ -227,7 +226,7 @@ def test_of_a_page_with_one_bad_row_the_other_249_are_quotes(
     with wire(body=b"[" + b", ".join(rows) + b"]") as one, client(one.url) as source:
         found = fetch(source, [{"page": 1}], "usd")
     assert (len(found.quotes), found.failures) == (249, [])
-    (left_out,) = found.left_out
+    (left_out,) = found.skipped
     assert left_out.coin == coin
     assert left_out.reason.startswith(reason)
 

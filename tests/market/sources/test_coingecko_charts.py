@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from market.sources.coingecko_charts import (
+from market.sources.coingecko import (
     DAY,
     HOUR,
-    MINUTES,
+    STEPS,
     Point,
     days_back,
     parse_chart,
@@ -38,7 +38,7 @@ def test_recorded_points_are_the_files_to_the_last_digit(path: Any) -> None:
     assert [(round(p.at.timestamp() * 1000), p.price) for p in points] == prices
     caps = dict(reply["market_caps"])
     assert [p.market_cap for p in points] == [caps[time] or None for time, _ in prices]
-    steps = {"5min": MINUTES, "hourly": HOUR, "daily": DAY}
+    steps = {"5min": STEPS[0], "hourly": HOUR, "daily": DAY}
     assert step_of(points) == next(s for name, s in steps.items() if name in path.name)
 
 
@@ -109,6 +109,6 @@ def test_the_finest_chart_that_reaches_back_is_taken(age: timedelta, days: int) 
 
 
 def test_of_two_points_no_step_can_be_told() -> None:
-    moments = [Point(NOW + n * MINUTES, 1.0, None, None) for n in range(3)]
-    assert step_of(moments) == MINUTES
+    moments = [Point(NOW + n * STEPS[0], 1.0, None, None) for n in range(3)]
+    assert step_of(moments) == STEPS[0]
     assert step_of(moments[:2]) == DAY

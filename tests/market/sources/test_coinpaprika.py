@@ -22,7 +22,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def source(simulator: SimulatorControl) -> Iterator[CoinPaprika]:
-    made = CoinPaprika(f"{simulator.url}/v1", keep_seconds=0)
+    made = CoinPaprika(f"{simulator.url}/v1", cache_seconds=0)
     yield made
     made.close()
 

@@ -18,17 +18,25 @@ from pymongo.database import Database
 from bench.fuzz.source import answers
 from bench.harness.services import SimulatorControl, quote, wait_until
 from bridge.connection import Connection
-from market.gap_repair.queue import Repairs, Wanted
-from market.gap_repair.worker import carry_out
+from market.gap_repair.queue import RepairQueue, RepairRequest
+from market.gap_repair.worker import run_repair
 from market.model.quotes import SkippedCoin
 from market.schedule.clock import server_time
 from market.schedule.slots import Schedule
 from market.sources.coin_listing import FRESH, USABLE
 from market.sources.coin_listing import Listing as Kept
-from market.sources.coin_matching import SHARED, UNLISTED, match
 from market.sources.coinpaprika import _listed, _row
-from market.sources.fallback import FAR, Listing, StandIn, Substitute, doubt
-from market.sources.fetch import Fetched
+from market.sources.fallback import (
+    MAX_RATIO,
+    SHARED,
+    UNLISTED,
+    FallbackPages,
+    FallbackSource,
+    Listing,
+    doubt,
+    match_coins,
+)
+from market.sources.fetch import FetchResult
 from market.sources.http import Deadline, SourceError
 from market.storage.database import Document
 from market.storage.quote_history import QuoteHistory
@@ -184,11 +192,11 @@ def test_a_slot_that_the_second_source_quoted_is_not_repaired(
     for number in range(4):
         run(f"500-{number}")
     times = [one["_id"]["at"] for one in store.newest("bitcoin")]
-    repairs = Repairs(database)
-    repairs.want([Wanted("bitcoin", times[-1] + QUARTER / 2, times[0] - QUARTER / 2, 1)], NOW)
+    repairs = RepairQueue(database)
+    repairs.add([RepairRequest("bitcoin", times[-1] + QUARTER / 2, times[0] - QUARTER / 2, 1)], NOW)
     repair = repairs.claim()
     assert repair is not None
-    carry_out(
+    run_repair(
         repair,
         repairs=repairs,
         history=QuoteHistory(database),
@@ -216,7 +224,7 @@ def test_when_neither_gives_a_quote_the_update_fails_with_both_reasons(
         "has nothing": "; simulator-2 answered no usable quote",
     }
     if second == "off":
-        monkeypatch.setattr(on, "substitute", None)
+        monkeypatch.setattr(on, "fallback", None)
     elif second == "fails":
         body = '{"error": "pay"}'
         simulator.fault("body", body=body, status=402, times=None, path=TICKERS)
@@ -361,7 +369,7 @@ def test_hostile_answers_leave_no_wrong_quote_and_are_named(
             before = known[stored["_id"]["coin"]]
             assert stored["source"] == "simulator-2"
             assert math.isfinite(stored["price"])
-            assert before["price"] / FAR <= stored["price"] <= before["price"] * FAR
+            assert before["price"] / MAX_RATIO <= stored["price"] <= before["price"] * MAX_RATIO
             assert stored["_id"]["at"] > before["at"]
     assert min(ended.values()) > 5
     assert judged > 100
@@ -375,7 +383,7 @@ def test_when_nothing_of_the_second_source_is_believed_each_coin_says_why(
     clock.forward(-30)  # its prices are of before
     update = run("failed")
     assert (update["state"], update["source"], update["counts"]["left_out"]) == ("failed", None, 20)
-    assert all("is older than the one" in reason for reason in left_out(update).values())
+    assert all("is older than the known one" in reason for reason in left_out(update).values())
 
 
 @pytest.mark.parametrize(
@@ -384,10 +392,10 @@ def test_when_nothing_of_the_second_source_is_believed_each_coin_says_why(
         (NOW, 100.0, None),
         (NOW, 200.0, None),
         (NOW, 50.0, None),
-        (NOW, 201.0, "its price of 201 is not within half and twice of the 100 known before"),
-        (NOW, 49.9, "its price of 49.9 is not within half and twice of the 100 known before"),
-        (NOW, 0.0, "its price of 0 is not within half and twice of the 100 known before"),
-        (NOW - timedelta(hours=1), 100.0, "is older than the one that is known"),
+        (NOW, 201.0, "its price of 201 is not between half and twice the known 100"),
+        (NOW, 49.9, "its price of 49.9 is not between half and twice the known 100"),
+        (NOW, 0.0, "its price of 0 is not between half and twice the known 100"),
+        (NOW - timedelta(hours=1), 100.0, "is older than the known one"),
     ],
 )
 def test_what_is_not_believed(at: datetime, value: float, reason: str | None) -> None:
@@ -401,8 +409,13 @@ def test_what_is_not_believed(at: datetime, value: float, reason: str | None) ->
     [
         (100.0, 2e9, 1e9, None),
         (100.0, 5e8, 1e9, None),
-        (100.0, 2.1e9, 1e9, "its market cap of 2.1e+09 is not within half and twice of the 1e+09"),
-        (100.0, 4e8, 1e9, "its market cap of 4e+08 is not within half and twice of the 1e+09"),
+        (
+            100.0,
+            2.1e9,
+            1e9,
+            "its market cap of 2.1e+09 is not between half and twice the known 1e+09",
+        ),
+        (100.0, 4e8, 1e9, "its market cap of 4e+08 is not between half and twice the known 1e+09"),
         (100.0, None, 1e9, "no market cap to compare: it may be another coin"),
         (100.0, 0.0, 1e9, "no market cap to compare: it may be another coin"),
         (100.0, 1e9, None, "no market cap to compare: it may be another coin"),
@@ -456,12 +469,12 @@ def test_of_recorded_tickers_none_is_taken_for_a_coin_that_came_later() -> None:
     }
     # When they stand in for the first source
     catalogue, listed = source.catalogue("usd", deadline=Deadline(1)), source.listing(Deadline(1))
-    matched, _ = match(catalogue, coins, listed)
+    matched, _ = match_coins(catalogue, coins, listed)
     wanted = parse_coins(f"bitcoin,ethereum,top:{len(rows)}")
-    substitute = Substitute("coinpaprika", source, source.listing)
-    found = substitute.fetch(Fetched(), wanted, "usd", coins, Latest(1, known))
+    substitute = FallbackSource("coinpaprika", source, source.listing)
+    found = substitute.fetch(FetchResult(), wanted, "usd", coins, Latest(1, known))
     # Then a name alone attaches no price
-    reasons = {one.coin: one.reason for one in found.left_out}
+    reasons = {one.coin: one.reason for one in found.skipped}
     for coin, other in (("beam-2", "beam-beam"), ("terra-luna-2", "luna-terra")):
         assert matched[coin]["id"] == other
         assert coin not in found.quotes
@@ -470,7 +483,7 @@ def test_of_recorded_tickers_none_is_taken_for_a_coin_that_came_later() -> None:
     for coin, one in found.quotes.items():
         cap = known[coin]["market_cap"]
         assert one.market_cap is not None
-        assert cap / FAR <= one.market_cap <= cap * FAR
+        assert cap / MAX_RATIO <= one.market_cap <= cap * MAX_RATIO
 
 
 @pytest.mark.row("another-coin")
@@ -483,7 +496,7 @@ def test_of_recorded_names_each_that_two_active_coins_have_is_refused() -> None:
     assert "p2p-p2pcoin-" in coins
     assert "p2p-p2pcoin" not in coins
     # When each is looked for under the names that it has there
-    found, doubts = match(rows, coins, listed)
+    found, doubts = match_coins(rows, coins, listed)
     # Then all are found, but for that one, one whose key is doubled, and those that are not listed
     assert all(row["id"] == coin for coin, row in found.items())
     shared = {coin for coin, why in doubts.items() if why == SHARED}
@@ -512,10 +525,10 @@ class Listed:
         return self._rows
 
 
-def stood_in(source: Listed, listing: Listing, wanted: str = "a") -> Fetched:
+def stood_in(source: Listed, listing: Listing, wanted: str = "a") -> FetchResult:
     known = {"a": {"at": NOW - timedelta(hours=1), "price": 1.0, "market_cap": 9.0}}
-    return Substitute("second", source, listing).fetch(
-        Fetched(), parse_coins(wanted), "usd", {"a": COIN}, Latest(1, known)
+    return FallbackSource("second", source, listing).fetch(
+        FetchResult(), parse_coins(wanted), "usd", {"a": COIN}, Latest(1, known)
     )
 
 
@@ -524,7 +537,7 @@ def test_a_coin_whose_names_another_has_is_named(wanted: str) -> None:
     source = Listed(ROW, ROW | {"id": "a-b", "name": "A", "current_price": None})
     found = stood_in(source, source.listing, wanted)
     assert found.quotes == {}
-    assert found.left_out == [SkippedCoin("a", f"second: {SHARED}")]
+    assert found.skipped == [SkippedCoin("a", f"second: {SHARED}")]
 
 
 @pytest.mark.row("another-coin")
@@ -537,12 +550,12 @@ def test_a_coin_whose_names_another_has_without_a_price_is_named(
 ) -> None:
     found = stood_in(Listed(ROW), lambda _: [ROW, *({**ROW, "id": other} for other in others)])
     assert list(found.quotes) == ([] if why else ["a"])
-    assert found.left_out == ([SkippedCoin("a", f"second: {why}")] if why else [])
+    assert found.skipped == ([SkippedCoin("a", f"second: {why}")] if why else [])
 
 
 def test_a_price_of_an_id_that_is_not_listed_is_refused() -> None:
     found = stood_in(Listed(ROW), lambda _: [ROW | {"id": "a-b"}])
-    assert found.left_out == [SkippedCoin("a", f"second: {UNLISTED}")]
+    assert found.skipped == [SkippedCoin("a", f"second: {UNLISTED}")]
 
 
 def test_without_the_list_of_coins_no_price_is_taken() -> None:
@@ -558,9 +571,9 @@ def test_an_update_asks_for_the_list_of_coins_once_a_day(
     on: Services, run: Run, simulator: SimulatorControl, database: Database[Document]
 ) -> None:
     # Given a list that is kept although the source has no limit
-    assert on.substitute is not None
-    assert isinstance(on.substitute._listing, Kept)
-    on.substitute._listing._fresh = FRESH
+    assert on.fallback is not None
+    assert isinstance(on.fallback._listing, Kept)
+    on.fallback._listing._fresh = FRESH
     run("before")
     simulator.fault("server_error", times=None, path=FIRST)
     assert run("first")["counts"]["stored"] == 20
@@ -589,7 +602,7 @@ def test_the_second_source_is_asked_once_whatever_it_answers() -> None:
             raise SourceError("no use")
 
     source = Counted()
-    stand_in = StandIn(source, lambda _: [], {})
+    stand_in = FallbackPages(source, lambda _: [], {})
     for _ in range(3):
         with pytest.raises(SourceError, match="no use"):
             stand_in.markets("usd", deadline=Deadline(1))
@@ -603,7 +616,7 @@ def test_pages_are_those_of_the_coins_collected_now_by_rank() -> None:
         for coin, (rank, state) in states.items()
     }
     source = Listed(*({"id": f"x-{name}", "symbol": name, "name": name} for name in "abcde"))
-    stand_in = StandIn(source, source.listing, coins)
+    stand_in = FallbackPages(source, source.listing, coins)
     pages = [
         [row["id"] for row in stand_in.markets("usd", deadline=Deadline(1), page=n, per_page=2)]
         for n in (1, 2, 3)

@@ -79,7 +79,7 @@ def test_a_refusal_names_the_settings_to_look_at(
     simulator: SimulatorControl, see: str, said: str
 ) -> None:
     simulator.fault("body", body="no", status=401)
-    source = HttpSource(simulator.url, max_bytes=100, see=see)
+    source = HttpSource(simulator.url, max_bytes=100, settings=see)
     with pytest.raises(SourceError) as raised:
         source.get("/any", {}, Deadline(5))
     assert (str(raised.value), raised.value.permanent) == (said, True)

@@ -10,10 +10,9 @@ from api_client.client import Client
 from cli.doctor.source import source
 from cli.up import first_update
 from market.sources.coingecko import CoinGecko
-from market.sources.http import Deadline
-from market.sources.http_session import session
+from market.sources.http import Deadline, session
 from settings import Settings
-from tasks.notify import _call
+from tasks.notify import _deliver
 from tests.harness.packages import modules
 from tests.harness.wire import wire
 
@@ -67,7 +66,7 @@ def test_doctor_asks_the_source_without_it() -> None:
 def test_a_webhook_gets_what_its_address_has_and_none_of_it(user: str, sent: bytes | None) -> None:
     with wire() as server:
         address = named(server.url).replace("://", f"://{user}")
-        assert _call(address, {"id": 1, "state": "well"})
+        assert _deliver(address, {"id": 1, "state": "well"})
     (asked,) = server.requests
     expected = f"Authorization: Basic {base64.b64encode(sent).decode()}" if sent else None
     assert ("authorization" in asked.lower()) == (sent is not None)
@@ -101,7 +100,7 @@ def test_what_is_on_this_machine_is_asked_without_a_proxy(
         made.markets("usd", per_page=5, deadline=Deadline(5))
         made.close()
         source(Settings(coingecko_api_url=url))
-        assert _call(url, {"id": 1, "state": "well"})
+        assert _deliver(url, {"id": 1, "state": "well"})
         first_update(Client(url, timeout=2), 0.1)
         assert len(server.requests) >= 4
         assert proxy.requests == []

@@ -12,7 +12,7 @@ import pytest
 from pymongo.database import Database
 
 from bench.harness.services import keep, quote, wait_until
-from market.ledger.ledger import from_now
+from market.ledger.claims import from_now
 from market.storage import database as market_database
 from market.storage.database import Document
 from market.storage.quote_store import QuoteStore
