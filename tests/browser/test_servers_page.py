@@ -101,7 +101,7 @@ def test_output_is_shown_filtered_paused_and_downloaded(page: Page, system: Syst
     expect(output).to_contain_text("of=dashboard")
     page.get_by_label("Filter").fill("OF=REDIS")
     expect(output).to_have_text(
-        re.compile(r"^\S+ info +started +logger=supervisor of=redis its_pid=\d+$")
+        re.compile(r"^\S+ info +process started +logger=supervisor of=redis its_pid=\d+$")
     )
     expect(page.locator("#servers-output-said")).to_contain_text('1 of them with "OF=REDIS"')
     page.get_by_label("Filter").fill("a mark")
