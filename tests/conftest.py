@@ -33,6 +33,18 @@ from simulator.server import serving
 
 __all__ = ["browser"]
 
+SYSTEM = {"e2e", "bench", "supervisor"}  # folders whose tests start processes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what starts processes or a browser; what is neither is the fast half."""
+    here = Path(__file__).parent
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+        elif item.path.relative_to(here).parts[0] in SYSTEM:
+            item.add_marker(pytest.mark.system)
+
 
 @pytest.fixture(autouse=True)
 def _about_nothing() -> None:

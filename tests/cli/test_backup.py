@@ -11,6 +11,8 @@ from bench.harness.services import wait_until
 from bench.harness.system import System, running
 from settings import ROOT
 
+pytestmark = pytest.mark.system
+
 COINS = {"COINS": "bitcoin,ethereum,top:5", "API_WORKERS": "1"}
 PATHS = (
     "/stats?coin=bitcoin",

@@ -15,6 +15,8 @@ import pytest
 from bench.harness.services import cpu_of_children
 from settings import ROOT
 
+pytestmark = pytest.mark.system
+
 
 def wheel(folder: Path, name: str) -> str:
     """A package without any code but its name; how requirements ask for this very file."""

@@ -25,6 +25,8 @@ from settings import NAMES, ROOT
 from supervisor.control import Detail
 from tests.harness.supervised import in_home
 
+pytestmark = pytest.mark.system
+
 KOINX = [sys.executable, "-m", "cli.main"]
 
 

@@ -14,7 +14,7 @@ from bridge.connection import Connection
 from market.storage.database import Document
 from tests.harness.migration import prepare, refusal
 
-pytestmark = pytest.mark.usefixtures("environment")
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("environment")]
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from cli.selftest import Selftest, StepFailed, requested_ids
 from settings import Settings
 from supervisor.control import Processes
 
+pytestmark = pytest.mark.system
+
 
 def way(home: Path, redis: str) -> Selftest:
     settings = Settings(koinx_home=home, redis_url=SecretStr(redis))

@@ -15,6 +15,8 @@ from api.openapi.spec import operations
 from settings import ROOT
 from tests.harness.api_server import consuming, serving, update_twice
 
+pytestmark = pytest.mark.system
+
 TEXT = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 TOO_LONG = "new Promise((_, no) => setTimeout(() => no(new Error('took 15 s')), 15000))"
 DOCUMENTED = "http://127.0.0.1:3000"

@@ -10,6 +10,8 @@ import pytest
 from bench.harness.services import free_port
 from settings import ROOT
 
+pytestmark = pytest.mark.system
+
 TOOLS = ("chromium", "docker-compose", "systemd-analyze", "wrk", "promtool")
 LIBRARIES = "#!/bin/sh\necho libcurl.so.4 libssl.so.3\n"
 # The audit asks with the real one; whoever asks the system that CI starts is content.

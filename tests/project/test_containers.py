@@ -19,6 +19,8 @@ from bench.harness.services import free_port, wait_until
 from settings import ROOT
 from tests.harness.compose import DEMO, SECRETS, services
 
+pytestmark = pytest.mark.system
+
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PORTS = {"api": "3000", "dashboard": "8050", "market": "8899"}
 STARTED = ("market", "api", "worker", "beat", "dashboard")

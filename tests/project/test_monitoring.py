@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 from cli.migrate import prepare
 from settings import ROOT, Settings
 
+pytestmark = pytest.mark.system
+
 FOLDER = ROOT / "monitoring"
 ALERTS = FOLDER / "alerts.yml"
 DASHBOARD = FOLDER / "grafana.json"

@@ -17,6 +17,8 @@ from bench.harness.system import System
 from settings import ROOT
 from supervisor.embedded.servers import EMBEDDED
 
+pytestmark = pytest.mark.system
+
 
 def blocks(name: str, after: str = "") -> list[list[str]]:
     """The commands of a text, block by block; `after` is the heading from which on they count."""

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+import pytest
+
 from settings import ROOT
+
+pytestmark = pytest.mark.system
 
 RENAMED = {
     old: new

@@ -13,6 +13,8 @@ from bench.harness.services import wait_until
 from bench.harness.system import System
 from settings import ROOT
 
+pytestmark = pytest.mark.system
+
 UNIT = ROOT / "deploy" / "systemd" / "koinx.service"
 PLACE = "/opt/koinx"
 TEXT = UNIT.read_text().replace(PLACE, str(ROOT))

@@ -10,6 +10,8 @@ from celery.signals import worker_before_create_process
 from settings import PUBLIC_URL, ROOT
 from tasks.app import app, import_tasks
 
+pytestmark = pytest.mark.system
+
 FOR_TASKS = ("market.storage.quote_store", "pymongo", "mongoengine", "requests", "nats", "limits")
 
 

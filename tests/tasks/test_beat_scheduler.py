@@ -24,6 +24,8 @@ from tasks import beat_scheduler
 from tasks.app import app
 from tasks.beat_scheduler import SlotSchedule, SlotScheduler
 
+pytestmark = pytest.mark.system
+
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EXPIRES = {
     **{"publish_update": 60, "ensure_slot": 60, "sweep": 5},

@@ -23,6 +23,8 @@ from tasks.dependencies import Services
 from tests.harness.celery_process import WORKER, celery
 from tests.harness.worker import in_a_worker
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def on(environment: None, database: object, connection: Connection) -> Iterator[Services]:

@@ -13,6 +13,8 @@ import pytest
 from bench.harness.services import wait_until
 from settings import ROOT
 
+pytestmark = pytest.mark.system
+
 SECONDS = 60
 NAP = 600
 WORKER = f"""

@@ -30,6 +30,8 @@ from tests.harness.broadcaster import end, following
 from tests.harness.event_log import slots
 from tests.harness.granian import granian
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def feed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:

@@ -16,6 +16,8 @@ from dash_ui.auth.login_link import LINK_LIFETIME, create_link, redeem
 from settings import ROOT
 from supervisor.state_dir import StateDir
 
+pytestmark = pytest.mark.system
+
 URL = "http://127.0.0.1:8050"
 OVER = timedelta(seconds=-1)
 

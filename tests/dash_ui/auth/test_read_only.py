@@ -21,6 +21,8 @@ from tests.harness.process_control import facade, settings, wait_ready
 from tests.harness.supervised import folder
 from tests.harness.web_server import start, stop
 
+pytestmark = pytest.mark.system
+
 __all__ = ["facade", "folder", "settings"]
 
 STEER = {"type": "servers-do", "verb": "restart", "name": "api"}

@@ -19,6 +19,8 @@ from dash_ui.auth.session import KEY_FILE
 from settings import ROOT
 from supervisor.state_dir import StateDir
 
+pytestmark = pytest.mark.system
+
 API = "http://127.0.0.1:1"
 PATHS = (
     *("/", "/coin/bitcoin", "/servers/output/api", "/nothing", "/assets/koinx.js"),

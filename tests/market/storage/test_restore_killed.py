@@ -22,6 +22,8 @@ from settings import ROOT
 from tests.harness.backups import THEN, contents, file, filled
 from tests.harness.killed_restore import restoring
 
+pytestmark = pytest.mark.system
+
 __all__ = ["file", "filled"]
 
 SECONDS = 60

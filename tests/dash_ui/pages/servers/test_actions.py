@@ -9,6 +9,8 @@ from supervisor.state_dir import StateDir
 from tests.harness.process_control import facade, settings, until_ready, wait_ready
 from tests.harness.supervised import folder, until
 
+pytestmark = pytest.mark.system
+
 __all__ = ["facade", "folder", "settings"]
 
 
