@@ -7,6 +7,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 
 import settings as project
@@ -269,7 +270,8 @@ def _test(arguments: list[str]) -> int:
     # The whole suite mostly waits for servers: it runs three files at a time, each with its own
     # fixtures. Sorted by number of tests, the longest files, which have few, would come last.
     whole = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
-    command = [sys.executable, "-m", "pytest", *(arguments or whole)]
+    named = any(Path(argument.partition("::")[0]).exists() for argument in arguments)
+    command = [sys.executable, "-m", "pytest", *([] if named else whole), *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
