@@ -1,4 +1,4 @@
-"""The application factory."""
+"""The Flask application factory."""
 
 from typing import Any
 
@@ -9,13 +9,12 @@ from flask.json.provider import JSONProvider
 from api.cache.http_headers import add_cache_headers
 from api.cache.middleware import CacheMiddleware
 from api.errors import JsonErrorApi, handle_database_errors
-from api.extensions import attach
+from api.extensions import EXTENSION, Services
 from api.metrics.middleware import measure_requests
 from api.openapi import swagger_ui
-from api.openapi.spec import config, serve_openapi
-from api.protection.auth import for_key_holders
+from api.openapi.spec import openapi_config, serve_openapi
+from api.protection.auth import require_key
 from api.protection.security_headers import add_security_headers
-from api.request_size import limit_request_size
 from api.resources import (
     candles,
     coins,
@@ -29,28 +28,29 @@ from api.resources import (
     statistics,
     updates,
 )
+from api.validation import limit_request_size
 from settings import Settings
 
 
 class OrjsonProvider(JSONProvider):
-    """Flask's JSON through orjson, which writes aware times and refuses NaN by making it null."""
+    """Flask's JSON by orjson, which writes aware times and turns NaN into null."""
 
     def dumps(self, obj: Any, **_: Any) -> str:
-        """JSON text."""
+        """Encodes JSON."""
         return orjson.dumps(obj, option=orjson.OPT_NON_STR_KEYS).decode()
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
-        """The decoded value; raises ValueError."""
+        """Decodes JSON; raises ValueError."""
         return orjson.loads(s)
 
 
 def create_app(settings: Settings) -> Flask:
-    """A fresh app; it answers whatever else is down, and consumes nothing by itself."""
+    """Makes a fresh app. It answers whatever else is down, and consumes no events itself."""
     app = Flask("koinx", static_folder=None)
     app.json = OrjsonProvider(app)
-    app.url_map.merge_slashes = False  # no redirects: their answer is HTML
-    app.config.update(config())
-    on = attach(app, settings)
+    app.url_map.merge_slashes = False  # no redirects: Flask answers them in HTML
+    app.config.update(openapi_config())
+    services = app.extensions[EXTENSION] = Services(settings)
     api = JsonErrorApi(app)
     handle_database_errors(app, api)
     for module in (
@@ -61,11 +61,11 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(swagger_ui.blp)
     serve_openapi(app, api)
     limit_request_size(app)
-    add_cache_headers(app, on)
+    add_cache_headers(app, services.update_watcher)
     add_security_headers(app)
-    measure_requests(app, on.request_metrics)
-    # It gives nothing before somebody looks out for news, which a server's worker does.
-    fast = CacheMiddleware(app.wsgi_app, on.response_cache, on.request_metrics)
-    keyed = settings.local_access == "key"
-    app.wsgi_app = for_key_holders(app, fast) if keyed else fast  # type: ignore[assignment, method-assign]
+    measure_requests(app, services.request_metrics)
+    # The cache serves nothing until the update watcher runs, which a server's worker starts.
+    cached = CacheMiddleware(app.wsgi_app, services.response_cache, services.request_metrics)
+    needs_key = settings.local_access == "key"
+    app.wsgi_app = require_key(app, cached) if needs_key else cached  # type: ignore[assignment, method-assign]
     return app

@@ -1,4 +1,4 @@
-"""Every error in one form, whatever path, method or body: never HTML, never a traceback."""
+"""Answers every error as JSON in one form, whatever the path, method or body."""
 
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
@@ -6,6 +6,8 @@ from typing import Any, NoReturn, TypeVar
 from flask import Flask, request
 from flask_smorest import Api, Blueprint
 from flask_smorest import abort as smorest_abort
+from marshmallow import Schema
+from marshmallow.fields import Dict, Integer, String
 from pymongo.errors import PyMongoError
 from werkzeug.exceptions import (
     HTTPException,
@@ -16,37 +18,51 @@ from werkzeug.exceptions import (
 )
 
 import logs
-from api.schemas.errors import Error
-from api.schemas.fields import SHOWN, shown
+from api.schemas.fields import MAX_SHOWN, shown
 from api.validation import describe_errors
 from logs.redaction import plain
 
 log = logs.get(__name__)
 View = TypeVar("View", bound=Callable[..., Any])
 
-# The seed's own endpoints answer errors under the key `error` as well.
+# The endpoints of the original KoinX API answer errors under the key `error` as well.
 LEGACY_PATHS = ("/stats", "/deviation", "/trigger-update", "/health")
 
-
-def refuse(status: int, message: str) -> NoReturn:
-    """Ends a request with an error that names the value, what is allowed, what to do."""
-    smorest_abort(status, message=message)
-    raise AssertionError
-
-
-REASONS = {
-    400: "No coin, or not a collected one",
-    401: "Without the key: from another machine, through a proxy, or with LOCAL_ACCESS=key",
-    403: "Sent by a page of another host",
-    404: "There is no such thing, or nothing stored of it yet",
-    410: "The quotes that it rests on are no longer kept",
-    413: "A body of more than 64 kB",
-    429: "Too many calls, or wrong keys, in a minute; Retry-After says how long to wait",
-    502: "The source failed",
-    503: "A server that it needs does not answer, its disk is full, or too many wait already",
-    504: "It did not end within 8 s",
+DESCRIPTIONS = {
+    400: "No coin given, or a coin that is not collected",
+    401: "API key missing: needed from another machine, through a proxy, or with LOCAL_ACCESS=key",
+    403: "Sent by a page of another site",
+    404: "Not found, or nothing stored yet",
+    410: "Needs quotes that retention has deleted",
+    413: "The body is larger than 64 kB",
+    429: "Too many calls, or too many wrong keys, in a minute; Retry-After says how long to wait",
+    502: "The price source failed",
+    503: "A required server does not respond, its disk is full, or too many requests are waiting",
+    504: "The update did not finish within 8 s",
 }
-CHANGES = (401, 403, 413, 429, 503)  # what a restricted call may be refused with
+RESTRICTED = (401, 403, 413, 429, 503)  # how a restricted call may be refused
+
+
+class Error(Schema):
+    """An error."""
+
+    code = Integer(required=True, metadata={"example": 400})
+    status = String(required=True, metadata={"example": "Bad Request"})
+    message = String(required=True, metadata={"example": "Coin parameter is required"})
+    errors = Dict(required=True)
+
+
+class LegacyError(Error):
+    """An error of the original KoinX API's endpoints."""
+
+    error = String(required=True, metadata={"example": "Coin parameter is required"})
+
+
+def refuse(status: int, message: str, *, retry_after: int | None = None) -> NoReturn:
+    """Ends the request with an error that names the value, what is allowed and what to do."""
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    smorest_abort(status, message=message, headers=headers)
+    raise AssertionError
 
 
 def error_responses(
@@ -56,26 +72,26 @@ def error_responses(
 
     def documented(view: View) -> View:
         for status in statuses:
-            view = blp.alt_response(status, schema=schema, description=REASONS[status])(view)
+            view = blp.alt_response(status, schema=schema, description=DESCRIPTIONS[status])(view)
         return view
 
     return documented
 
 
 class JsonErrorApi(Api):
-    """flask-smorest's `{"code", "status", "message", "errors"}`, with a message on all of them.
+    """flask-smorest's Api, whose errors `{"code", "status", "message", "errors"}` get a message.
 
-    No status is documented for all: each view says which it may answer with.
+    No status is documented for all views: each view says which it may answer with.
     """
 
     ERROR_SCHEMA = Error
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def handle_http_exception(self, error: HTTPException) -> tuple[dict[str, Any], int, Any]:
-        """The answer to an error that was raised or aborted with."""
+        """Answers an error that was raised or aborted with."""
         payload, code, headers = super().handle_http_exception(error)
         errors = payload.pop("errors", {})
-        payload.setdefault("message", describe_errors(errors, request) or _plain(error))
+        payload.setdefault("message", describe_errors(errors, request) or _default_message(error))
         payload["errors"] = errors
         if request.path in LEGACY_PATHS:
             payload["error"] = payload["message"]
@@ -84,15 +100,15 @@ class JsonErrorApi(Api):
         return payload, code, headers
 
 
-def _plain(error: HTTPException) -> str:
-    """What to say where no view said anything."""
+def _default_message(error: HTTPException) -> str:
+    """The message where no view gave one."""
     path = shown(request.path)
     if isinstance(error, NotFound):
-        return f"There is nothing at {path}; /docs shows what there is"
+        return f"There is nothing at {path}; see /docs for all paths"
     if isinstance(error, MethodNotAllowed):
-        return f"{path} takes {_allowed(error)}, not {request.method[:SHOWN]}"
+        return f"{path} takes {_allowed(error)}, not {request.method[:MAX_SHOWN]}"
     if isinstance(error, InternalServerError):
-        return "A fault of KoinX's own, which its log describes; trying again may help"
+        return "Internal error in KoinX; see the API's log. Trying again may help"
     return error.description or error.name
 
 
@@ -101,11 +117,11 @@ def _allowed(error: MethodNotAllowed) -> str:
 
 
 def handle_database_errors(app: Flask, api: JsonErrorApi) -> None:
-    """A database that does not answer is a 503, in one place for all views."""
+    """Answers 503, for all views, when MongoDB does not respond."""
 
     @app.errorhandler(PyMongoError)
     def unavailable(error: PyMongoError) -> tuple[dict[str, Any], int, Any]:
         log.warning("MongoDB failed", path=request.path, reason=plain(error))
         return api.handle_http_exception(
-            ServiceUnavailable("The database does not answer; try again in a few seconds")
+            ServiceUnavailable("MongoDB does not respond; try again in a few seconds")
         )

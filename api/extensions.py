@@ -1,14 +1,14 @@
-"""What one API process works with, reachable from its views."""
+"""The objects that one API process works with, reachable from its views."""
 
-from dataclasses import dataclass, field
 from typing import cast
 
-from flask import Flask, current_app
+from flask import current_app
 from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from access.login_attempts import LoginAttempts
+from api.cache.invalidation import UpdateWatcher
 from api.cache.recent_quotes import RecentPriceCache
 from api.cache.response_cache import ResponseCache
 from api.events.broadcaster import Broadcaster
@@ -33,78 +33,52 @@ from settings.disk_space import Room
 
 EXTENSION = "koinx"
 REDIS_SECONDS = 1.0
-REDIS_CONNECTIONS = 512  # more than threads: redis-py allows 100, and then calls went uncounted
+# More than threads: with redis-py's own limit of 100, calls went uncounted
+REDIS_CONNECTIONS = 512
 
 
-@dataclass
 class Services:
-    """The settings, with everything made from them."""
+    """The settings, with everything made from them. Nothing connects before its first use."""
 
-    settings: Settings
-    schedule: Schedule
-    ledger: Ledger
-    store: QuoteStore
-    history: QuoteHistory
-    repairs: RepairQueue
-    candles: CandlePages
-    marks: Watermarks
-    recent_prices: RecentPriceCache
-    nats: Connection
-    redis: ConnectionPool
-    rate_limiter: RateLimiter
-    guesses: LoginAttempts
-    room: Room
-    closings: EventLog
-    broadcaster: Broadcaster
-    request_metrics: RequestMetrics
-    hop_times: HopLatencies
-    calls: CallLimiter | None  # None: they are not limited
-    waiters: UpdateWaiters = field(default_factory=UpdateWaiters)
-    response_cache: ResponseCache = field(default_factory=ResponseCache)
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        database = connect(settings.server("mongodb_uri"), settings.database)
+        self.schedule = Schedule(settings.cron_schedule)
+        self.ledger = Ledger(database)
+        self.store = QuoteStore(database)
+        self.history = QuoteHistory(database)
+        self.repairs = RepairQueue(database)
+        self.candles = CandlePages(database)
+        self.marks = Watermarks(database)
+        self.hop_times = HopLatencies(database)
+        self.recent_prices = RecentPriceCache(RecentPricesReader(database))
+        self.nats = Connection(settings.server("nats_url"), "koinx-api")
+        redis_url = settings.server("redis_url")
+        self.redis = redis_pool(redis_url)
+        counts = RedisCounts(redis_url, connection_pool=self.redis)
+        self.rate_limiter = RateLimiter(redis_url, self.redis)
+        self.guesses = LoginAttempts(counts)
+        # None: calls to the source are not limited
+        self.calls = CallLimiter(counts, settings.budget) if settings.budget else None
+        self.room = Room(settings)
+        closings = EventLog(database)
+        self.response_cache = ResponseCache()
+        self.update_watcher = UpdateWatcher(
+            closings, self.ledger, self.schedule, self.response_cache
+        )
+        self.broadcaster = Broadcaster(closings, settings.source)
+        self.waiters = UpdateWaiters()
+        self.request_metrics = RequestMetrics(settings.run_folder / "metrics")
 
     def ping_redis(self) -> None:
-        """Raises redis.RedisError when Redis does not answer within a second."""
+        """Raises redis.RedisError when Redis does not respond within a second."""
         Redis(connection_pool=self.redis).ping()
 
 
-def attach(app: Flask, settings: Settings) -> Services:
-    """Makes an app's services; nothing is connected before the first use."""
-    database = connect(settings.server("mongodb_uri"), settings.database)
-    store = QuoteStore(database)
-    closings = EventLog(database)
-    redis_url = settings.server("redis_url")
-    pool = redis_pool(redis_url)
-    made = Services(
-        settings=settings,
-        schedule=Schedule(settings.cron_schedule),
-        ledger=Ledger(database),
-        store=store,
-        history=QuoteHistory(database),
-        repairs=RepairQueue(database),
-        candles=CandlePages(database),
-        marks=Watermarks(database),
-        recent_prices=RecentPriceCache(RecentPricesReader(database)),
-        nats=Connection(settings.server("nats_url"), "koinx-api"),
-        redis=pool,
-        rate_limiter=RateLimiter(redis_url, pool),
-        guesses=LoginAttempts(RedisCounts(redis_url, connection_pool=pool)),
-        room=Room(settings),
-        closings=closings,
-        broadcaster=Broadcaster(closings, settings.source),
-        request_metrics=RequestMetrics(settings.run_folder / "metrics"),
-        hop_times=HopLatencies(database),
-        calls=CallLimiter(RedisCounts(redis_url, connection_pool=pool), settings.budget)
-        if settings.budget
-        else None,
-    )
-    app.extensions[EXTENSION] = made
-    return made
-
-
 def redis_pool(url: str) -> ConnectionPool:
-    """Connections on which a request waits for Redis once, and briefly.
+    """Makes connections on which a request waits for Redis once, and briefly.
 
-    redis-py tries three times more by itself, with pauses of up to 10 s.
+    By itself redis-py tries three times more, with pauses of up to 10 s.
     """
     return ConnectionPool.from_url(
         url,
@@ -115,6 +89,6 @@ def redis_pool(url: str) -> ConnectionPool:
     )
 
 
-def services() -> Services:
-    """The current app's services."""
+def current_services() -> Services:
+    """Returns the current app's services."""
     return cast(Services, current_app.extensions[EXTENSION])

@@ -1,4 +1,4 @@
-"""Where the next page of a coin's past begins: an opaque cursor, carried by a Link."""
+"""Pages through a coin's history by an opaque cursor, carried in a Link header."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from flask import request, url_for
 from marshmallow import Schema, ValidationError
 from marshmallow.fields import Field
 
-from api.schemas.fields import EARLIEST, LATEST, shown
+from api.schemas.fields import EARLIEST, LATEST, TimeRangeQuery, shown
 from market.storage.quote_history import MILLISECOND
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_LENGTH = 704  # an id has up to 128 characters, each of up to 4 bytes; in base64, with a time
-NEXT = {
+LINK_DOC = {
     "Link": {
-        "description": 'The next page, older: <address>; rel="next" (RFC 8288). The address is '
-        "relative to this one. Without it this page is the last",
+        "description": 'The next, older page: <address>; rel="next" (RFC 8288). The address is '
+        "relative to this one. Absent on the last page",
         "schema": {"type": "string"},
         "example": '</v1/coins/bitcoin/quotes?cursor=...>; rel="next"',
     }
@@ -26,7 +26,7 @@ NEXT = {
 
 @dataclass(frozen=True)
 class Cursor:
-    """What comes next is of `coin` and before a time: what is stored meanwhile shifts no page."""
+    """Continues with `coin` before a time: quotes stored meanwhile shift no page."""
 
     coin: str
     before: datetime
@@ -37,37 +37,52 @@ class Cursor:
 
 
 class CursorParam(Field[Cursor]):
-    """A cursor that was given out before."""
+    """A cursor from an earlier page."""
 
     def __init__(self) -> None:
         metadata = {
             "type": "string",
             "maxLength": MAX_LENGTH,
-            "description": "Where to go on, as the Link of the page before says",
+            "description": "Where to continue: the cursor in the Link header of a page",
             "example": str(Cursor("bitcoin", datetime(2100, 1, 1, tzinfo=UTC))),
         }
         super().__init__(metadata=metadata)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Cursor:
         try:
-            milliseconds, _, coin = _decoded(value).partition(":")
+            milliseconds, _, coin = _decode(value).partition(":")
             cursor = Cursor(coin, EPOCH + int(milliseconds) * MILLISECOND)
             if str(cursor) == value and EARLIEST <= cursor.before < LATEST:
                 return cursor
         except (ValueError, OverflowError):
             pass
-        raise ValidationError(f"{shown(value)} is no cursor: take the one in the Link of a page")
+        raise ValidationError(
+            f"{shown(value)} is not a valid cursor: take the one in the Link header of a page"
+        )
 
 
-def _decoded(value: str) -> str:
-    if len(value) > MAX_LENGTH:
-        raise ValueError(value)
-    return urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode()
+class PageQuery(TimeRangeQuery):
+    """A time range, newest first, from where the previous page ended."""
+
+    cursor = CursorParam()
+
+
+def page_end(query: dict[str, Any]) -> datetime | None:
+    """Returns where the page ends: at `to`, or at the cursor if that is earlier."""
+    cursor = query.get("cursor")
+    ends = [query.get("to"), cursor.before if cursor else None]
+    return min((end for end in ends if end is not None), default=None)
 
 
 def next_page(schema: type[Schema], coin: str, before: datetime) -> dict[str, str]:
-    """The header that leads on from the present request, whose query is of `schema`."""
+    """Returns the Link header to the page after the present request, whose query is of `schema`."""
     names = [field.data_key or name for name, field in schema().fields.items()]
     asked: dict[str, Any] = {name: request.args[name] for name in names if name in request.args}
     asked |= {**(request.view_args or {}), "cursor": str(Cursor(coin, before))}
     return {"Link": f'<{url_for(str(request.endpoint), **asked)}>; rel="next"'}
+
+
+def _decode(value: str) -> str:
+    if len(value) > MAX_LENGTH:
+        raise ValueError(value)
+    return urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode()

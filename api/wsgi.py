@@ -1,10 +1,9 @@
-"""The app as a server's worker runs it: with its share of the consumer."""
+"""The app as a worker of the web server runs it, with the process's background threads."""
 
 from multiprocessing.util import Finalize
 
 import logs
 from api.app import create_app
-from api.cache.invalidation import look_out
 from api.events.shutdown import on_shutdown
 from api.events.update_consumer import UpdateConsumer
 from api.extensions import EXTENSION
@@ -22,11 +21,11 @@ app = create_app(settings)
 shed_load(app)
 raise_limit()
 watch_slow_clients()
-on = app.extensions[EXTENSION]
-look_out(on.closings, on.response_cache)
-inbox = UpdateConsumer(on)
-inbox.start()
-# The server ends when every answer has; a stream would never.
-on_shutdown(on.broadcaster.end)
-# Granian ends its workers as multiprocessing does, which knows no atexit.
-Finalize(None, inbox.stop, exitpriority=1)
+services = app.extensions[EXTENSION]
+services.update_watcher.start()
+consumer = UpdateConsumer(services)
+consumer.start()
+# The server exits once every response has ended; an event stream never would.
+on_shutdown(services.broadcaster.end)
+# Granian ends its workers as multiprocessing does, which does not run atexit handlers.
+Finalize(None, consumer.stop, exitpriority=1)

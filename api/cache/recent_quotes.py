@@ -1,4 +1,4 @@
-"""What each process keeps of the coins that it was asked about: their recent past."""
+"""Caches the recent prices of the coins that one process was asked about."""
 
 import time
 from collections.abc import Mapping
@@ -9,63 +9,63 @@ from zlib import crc32
 
 from market.analytics.recent_prices import RecentPrices, RecentPricesReader
 
-MOST_COINS = 5_000  # some 7 kB each
-TRUSTED_SECONDS = 12 * 3600
+MAX_COINS = 5_000  # about 7 kB each
+TRUST_SECONDS = 12 * 3600
 
 
-class Kept(NamedTuple):
-    """A coin's recent past, and until when it is trusted (monotonic seconds)."""
+class CachedCoin(NamedTuple):
+    """A coin's recent prices, trusted until a monotonic time."""
 
     recent: RecentPrices
     until: float
 
 
 class RecentPriceCache:
-    """Keeps each coin's recent past until it has a newer quote, then adds what is new.
+    """Keeps each coin's recent prices until it has a newer quote, then adds what is new.
 
-    After 12 to 24 hours it is read from scratch, for a quote that came later than
-    `recent_prices.LATE`. The coins' turns are spread, so that no page reads all of its coins
-    anew.
+    After 12 to 24 hours it reads a coin from scratch, in case a quote came later than
+    `recent_prices.LATE`. The times are spread by coin, so that no page reads all of its coins
+    again.
     """
 
-    def __init__(self, quotes: RecentPricesReader, most: int = MOST_COINS) -> None:
+    def __init__(self, quotes: RecentPricesReader, max_coins: int = MAX_COINS) -> None:
         self._quotes = quotes
-        self._most = most
-        self._known: dict[str, Kept] = {}
-        self._lock = Lock()  # held while nothing is read
+        self._max_coins = max_coins
+        self._coins: dict[str, CachedCoin] = {}
+        self._lock = Lock()  # not held during a read
 
     def of(self, upto: Mapping[str, datetime]) -> dict[str, RecentPrices]:
-        """The recent past of up to 250 coins, each up to its newest quote, whose time is given.
+        """Returns the recent prices of up to 250 coins, given the time of each coin's newest quote.
 
         Two threads may read the same at once; they find the same. Raises what MongoDB raises.
         """
         now = time.monotonic()
-        kept = {
+        cached = {
             coin: one
             for coin, at in upto.items()
-            if (one := self._known.get(coin)) and one.until > now and one.recent.upto <= at
+            if (one := self._coins.get(coin)) and one.until > now and one.recent.upto <= at
         }
-        behind = {coin: one.recent for coin, one in kept.items() if one.recent.upto < upto[coin]}
+        behind = {coin: one.recent for coin, one in cached.items() if one.recent.upto < upto[coin]}
+        unknown = {coin: at for coin, at in upto.items() if coin not in cached}
         if behind:
             for coin, recent in self._quotes.catch_up(behind, upto).items():
-                kept[coin] = Kept(recent, kept[coin].until)
-        unknown = {coin: at for coin, at in upto.items() if coin not in kept}
+                cached[coin] = CachedCoin(recent, cached[coin].until)
         if unknown:
             for coin, recent in self._quotes.read(unknown).items():
-                kept[coin] = Kept(recent, now + _trusted_seconds(coin))
+                cached[coin] = CachedCoin(recent, now + _trust_seconds(coin))
         if behind or unknown:
-            self._keep({coin: kept[coin] for coin in (*behind, *unknown)})
-        return {coin: one.recent for coin, one in kept.items()}
+            self._store({coin: cached[coin] for coin in (*behind, *unknown)})
+        return {coin: one.recent for coin, one in cached.items()}
 
-    def _keep(self, new: Mapping[str, Kept]) -> None:
-        """Keeps these; beyond the bound those go that have had no news for longest."""
+    def _store(self, new: Mapping[str, CachedCoin]) -> None:
+        """Stores these; beyond the bound, drops the coins that were stored longest ago."""
         with self._lock:
             for coin, one in new.items():
-                self._known.pop(coin, None)
-                self._known[coin] = one
-            while len(self._known) > self._most:
-                del self._known[next(iter(self._known))]
+                self._coins.pop(coin, None)
+                self._coins[coin] = one
+            while len(self._coins) > self._max_coins:
+                del self._coins[next(iter(self._coins))]
 
 
-def _trusted_seconds(coin: str) -> float:
-    return TRUSTED_SECONDS * (1 + crc32(coin.encode()) / 2**32)
+def _trust_seconds(coin: str) -> float:
+    return TRUST_SECONDS * (1 + crc32(coin.encode()) / 2**32)

@@ -1,32 +1,25 @@
-"""Ready-made answers, kept by one process while no update ends."""
+"""Caches finished responses in one process until an update ends."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from sys import getsizeof
 
-SUPERSEDED = "koinx.overtaken"  # in the environment of a request: its answer is not to be kept
+SUPERSEDED = "koinx.superseded"  # in a request's environment: its response must not be cached
 Headers = list[tuple[str, str]]
-Count = Callable[[float], None]
-
-LONGEST_SECONDS = 30.0  # how long an answer is kept, should nothing be heard of an update
-AGES_SECONDS = 1.0  # how long one is kept that says an age, as its weak tag tells
-MOST_BYTES = 32 * 1024 * 1024  # /stats of all of CoinGecko's 17,500 coins takes about 18 MB
-ENTRY_BYTES = 320  # of an answer in the dictionary, with its times and its place
-
-
-# All of a GET request that its answer depends on: path, query, whether gzip is liked, Host.
+# All of a GET request that its response depends on: path, query, whether it accepts gzip, Host
 Key = tuple[str, str, bool, str | None]
 
+MAX_AGE_SECONDS = 30.0  # for changes that no update brings, such as quotes that retention deletes
+AGE_SECONDS = 1.0  # for a response that states an age, as its weak tag tells
+MAX_BYTES = 32 * 1024 * 1024  # /stats of all of CoinGecko's 17,500 coins takes about 18 MB
+ENTRY_BYTES = 320  # of a response in the dictionary, with its times
 
-def _uncounted(_: float) -> None:
-    """Counts nothing."""
 
+class CachedResponse:
+    """A response as it was sent, valid until a monotonic time.
 
-class Kept:
-    """An answer as it was sent, good until a monotonic time.
-
-    `count` counts one that is sent, by the seconds that it took; `rule` is what it counts under.
+    `count` counts one that is sent, given the seconds it took; `rule` is the route it counts under.
     """
 
     __slots__ = (
@@ -43,18 +36,18 @@ class Kept:
         now: float,
         *,
         rule: str = "",
-        count: Count = _uncounted,
+        count: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.rule = rule
         self.count = count
         self.body = body
         self.etag = etag
-        longest = AGES_SECONDS if etag.startswith("W/") else LONGEST_SECONDS
+        longest = AGE_SECONDS if etag.startswith("W/") else MAX_AGE_SECONDS
         self.until = now + min(max_age, longest)
         self._deadline = now + max_age
         self._plain = [(name, value) for name, value in headers if name != "Cache-Control"]
         self.headers: Headers = []
-        self.fresh_until = float("-inf")  # till then its headers are right, and so is the answer
+        self.fresh_until = float("-inf")  # until then its headers are right, and so is the response
         self.refresh(now, self.fresh_until)
         self.size = sum(map(getsizeof, self._parts())) + ENTRY_BYTES
 
@@ -64,99 +57,97 @@ class Kept:
             yield from (pair, *pair)
 
     def refresh(self, now: float, trusted_until: float) -> None:
-        """Has its headers say for how many seconds a client may keep it from now on."""
+        """Rewrites `Cache-Control` to the seconds for which a client may still keep it."""
         left = max(0, int(self._deadline - now))
         self.headers = [*self._plain, ("Cache-Control", f"max-age={left}")]
         self.fresh_until = min(now + 1, self.until, trusted_until)
 
 
 class ResponseCache:
-    """The answers of one process, all dropped when there is news.
+    """The cached responses of one process, all dropped when an update ends.
 
-    Nobody gets an older quote from it after a newer one. A view says of each coin that it shows
-    how new it found it, before it answers. All answers kept at once agree on each coin: a view
-    that found a newer quote first drops what is there; one that found an older quote is not kept,
-    nor what was computed since before the last drop.
+    It never serves an older quote after a newer one. Before a view answers, it notes how new it
+    found each coin that it shows. All responses cached at once agree on each coin: a view that
+    finds a newer quote first clears the cache; the response of a view that found an older quote is
+    not cached, nor is one whose computing began before the last clearing.
     """
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._bytes = 0
-        self._kept: dict[Key, Kept] = {}
+        self._responses: dict[Key, CachedResponse] = {}
         self._computing: dict[Key, threading.Event] = {}
         self._generation = 0
-        self._newest: dict[str, datetime] = {}  # seen since the last news, by coin
-        self._recorded: datetime | None = None  # when the last of all those was
+        self._newest: dict[str, datetime] = {}  # noted since the last update, by coin
+        self._recorded: datetime | None = None  # when the last of them was recorded
         self._trusted_until = float("-inf")
         self._lock = threading.Lock()
 
     @property
     def generation(self) -> int:
-        """How often all was dropped: ask before an answer is computed."""
+        """How often the cache was cleared: read it before a response is computed."""
         return self._generation
 
-    def get(self, key: Key, now: float) -> Kept | None:
-        """The answer, if it is still good."""
-        kept = self._kept.get(key)
-        if kept is None or now < kept.fresh_until:
-            return kept
-        if now >= kept.until or now >= self._trusted_until:
+    def get(self, key: Key, now: float) -> CachedResponse | None:
+        """Returns the response if it is still valid."""
+        cached = self._responses.get(key)
+        if cached is None or now < cached.fresh_until:
+            return cached
+        if now >= cached.until or now >= self._trusted_until:
             return None
-        kept.refresh(now, self._trusted_until)
-        return kept
+        cached.refresh(now, self._trusted_until)
+        return cached
 
     def is_trusted(self, now: float) -> bool:
-        """Whether the ledger was looked at lately: else nothing is known of news."""
+        """Whether the ledger was checked lately; otherwise an update may have ended unnoticed."""
         return now < self._trusted_until
 
     def trust(self, until: float) -> None:
-        """No update has ended that was not told of: answers may be given until then."""
+        """Allows responses to be served until then: no update has ended unnoticed."""
         self._trusted_until = until
 
-    def keep(self, generation: int, key: Key, kept: Kept) -> None:
-        """Keeps an answer whose computing began in `generation`; the oldest make room for it."""
+    def store(self, generation: int, key: Key, response: CachedResponse) -> None:
+        """Caches a response whose computing began in `generation`; drops the oldest for room."""
         with self._lock:
             if generation != self._generation:
                 return
             self._remove(key)
-            self._kept[key] = kept
-            self._bytes += _size(key, kept)
-            while self._bytes > self._most_bytes:
-                self._remove(next(iter(self._kept)))
+            self._responses[key] = response
+            self._bytes += _size(key, response)
+            while self._bytes > self._max_bytes:
+                self._remove(next(iter(self._responses)))
 
-    def drop(self) -> None:
-        """There is news: forgets every answer. Does not wait."""
+    def clear(self) -> None:
+        """Drops every response because an update has ended. Does not wait."""
         with self._lock:
-            self._drop()
-            # Else each coin's first newer quote would drop all that was computed since.
+            self._clear()
+            # Otherwise each coin's first newer quote would clear all that was computed since.
             self._newest, self._recorded = {}, None
 
-    def saw(self, found: Mapping[str, datetime], recorded_at: datetime) -> bool:
-        """A view found the newest quote of each of these coins to be of a time of the source's own,
-        and the last of them to be recorded at `recorded_at`.
+    def note_newest(self, found: Mapping[str, datetime], recorded_at: datetime) -> bool:
+        """Notes the time of each coin's newest quote that a view found, and when the last of these
+        quotes was recorded; drops what may be older.
 
-        Drops what may be older. False: another view has seen a newer quote of a coin, so this
-        one's answer is not to be kept. A coin without any quote counts too: as of long ago.
+        Returns False if another view has seen a newer quote of a coin, so that this view's
+        response must not be cached. A coin without quotes counts too: as of long ago.
 
-        When it was recorded is not enough: that is the same for all quotes of an update, which
-        can't all be read at once, and another worker's clock may be behind. But it tells of an
-        update that other coins will have a newer quote of as well.
+        `recorded_at` alone is not enough: all quotes of an update share it but cannot be read at
+        once, and another worker's clock may be behind. But it reveals an update that has newer
+        quotes of other coins too.
         """
         with self._lock:
             known = [(at, self._newest.get(coin, at)) for coin, at in found.items()]
             newest = max(recorded_at, self._recorded or recorded_at)
             if newest != (self._recorded or newest) or any(at > seen for at, seen in known):
-                self._drop()
+                self._clear()
             self._recorded = newest
             for coin, (at, seen) in zip(found, known, strict=True):
                 self._newest[coin] = max(at, seen)
             return all(at >= seen for at, seen in known)
 
     def begin(self, key: Key) -> tuple[threading.Event, bool]:
-        """What tells that an answer was computed, and whether it is the caller who computes it.
-
-        Who does must `end` it; others may wait.
-        """
+        """Returns the event that is set once the response is computed, and whether the caller is
+        the one to compute it. The caller who computes it must `end` it; others may wait."""
         with self._lock:
             running = self._computing.get(key)
             if running is not None:
@@ -164,28 +155,28 @@ class ResponseCache:
             return self._computing.setdefault(key, threading.Event()), True
 
     def end(self, key: Key, event: threading.Event) -> None:
-        """Tells all who wait that the answer was computed, or that it could not be."""
+        """Wakes all who wait for the response, whether it could be computed or not."""
         with self._lock:
-            # Else it was dropped meanwhile, and another has begun since.
+            # The cache may have been cleared meanwhile, and another request have begun since.
             if self._computing.get(key) is event:
                 del self._computing[key]
         event.set()
 
-    def _drop(self) -> None:
-        self._kept = {}
+    def _clear(self) -> None:
+        self._responses = {}
         self._bytes = 0
         self._generation += 1
-        # Who asks from now on must not wait for an answer that was begun before the news.
+        # A request from now on must not wait for a response that was begun before the update.
         waiting, self._computing = self._computing, {}
         for event in waiting.values():
             event.set()
 
     def _remove(self, key: Key) -> None:
-        old = self._kept.pop(key, None)
+        old = self._responses.pop(key, None)
         if old is not None:
             self._bytes -= _size(key, old)
 
 
-def _size(key: Key, kept: Kept) -> int:
-    """What an answer takes in memory, in bytes; some of its texts are others' as well."""
-    return kept.size + getsizeof(key) + sum(map(getsizeof, key))
+def _size(key: Key, response: CachedResponse) -> int:
+    """The bytes of memory that a response takes; other responses share some of its texts."""
+    return response.size + getsizeof(key) + sum(map(getsizeof, key))

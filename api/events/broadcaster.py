@@ -1,4 +1,4 @@
-"""Follows the updates that end, once for all who listen at this process."""
+"""Reads finished updates from the ledger once, for all event streams of this process."""
 
 import threading
 from collections import deque
@@ -18,64 +18,66 @@ from market.ledger.event_log import Document, EventLog
 log = logs.get(__name__)
 
 MAX_LISTENERS = 200  # each holds one of the process's 256 threads
-LOOK_SECONDS = 1.0  # how often the ledger is looked at, should the news be lost
-KEPT = 256  # events in memory; whoever is further behind reads the ledger
+CHECK_SECONDS = 1.0  # how often the ledger is checked, in case an announcement is lost
+MAX_EVENTS = 256  # in memory; a listener that is further behind reads the ledger
 BATCH_SIZE = 100
 MAX_REPLAYED = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The end of an update: its number, and what is sent; nothing if it was opened again."""
+    """A finished update: its number, and what is sent; nothing if it was reopened."""
 
     number: int
     text: bytes
 
 
 class Broadcaster:
-    """Events by their numbers. One thread reads the ledger, while anybody listens.
+    """Serves events by their numbers. One thread reads the ledger while anybody listens.
 
-    A listener has nothing here but a place: it says up to which number it has sent all.
+    It stores nothing per listener but a place: each listener passes the number it has reached.
     """
 
     def __init__(self, closings: EventLog, source: str) -> None:
         self._closings = closings
         self._source = source
-        self._news = threading.Event()
+        self._wake = threading.Event()
         self._changed = threading.Condition()
         self._listeners = 0
         self._thread: threading.Thread | None = None
         self._ended = False
-        self._recent: deque[Event] = deque(maxlen=KEPT)
-        self._before = 0  # the number before the first of the recent ones
-        self._last: int | None = None  # all up to this were read; None: nothing yet
+        self._recent: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self._before = 0  # the number before the first of the recent events
+        self._last: int | None = None  # all events up to this were read; None: none yet
 
     @property
     def ended(self) -> bool:
-        """Whether everybody is to stop listening."""
+        """Whether all listeners must stop."""
         return self._ended
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A listener's place. Raises AtCapacity."""
+        """Reserves a listener's place. Raises AtCapacity."""
         with self._changed:
             if self._listeners >= MAX_LISTENERS:
-                raise AtCapacity(f"{MAX_LISTENERS} listen at this process already")
+                raise AtCapacity(f"{MAX_LISTENERS} clients are listening to this process already")
             self._listeners += 1
             if self._thread is None:
                 self._recent.clear()
                 self._last = None
-                self._thread = threading.Thread(target=self._follow, name="feed", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._follow, name="broadcaster", daemon=True
+                )
                 self._thread.start()
         try:
             yield
         finally:
             with self._changed:
                 self._listeners -= 1
-            self._news.set()
+            self._wake.set()
 
     def start(self, after: int | None) -> tuple[int, str | None]:
-        """The number after which a listener begins, and why that is not the one it asked for.
+        """Returns the number after which a listener begins, and why it is not the one requested.
 
         None begins now. Raises PyMongoError.
         """
@@ -90,7 +92,7 @@ class Broadcaster:
         return begin, None
 
     def after(self, number: int, seconds: float) -> list[Event]:
-        """The events after a number, as soon as there are any; none when `seconds` are over."""
+        """Returns the events after a number as soon as there are any; none after `seconds`."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._has_after(number), seconds)
             if self._ended or not self._has_after(number):
@@ -99,34 +101,34 @@ class Broadcaster:
                 return [event for event in self._recent if event.number > number]
             before = self._before
         try:
-            # An end that nobody can read any more is no reason to wait for it.
+            # An event that can no longer be read must not be waited for.
             return self._read(number) or [Event(before, b"")]
         except PyMongoError as error:
-            log.warning("events cannot be read", reason=plain(error))
+            log.warning("event read failed", reason=plain(error))
             self._pause()
             return []
 
     def wake(self) -> None:
-        """There is news: the ledger is looked at now. Does not wait."""
-        self._news.set()
+        """Makes the thread check the ledger now. Does not wait."""
+        self._wake.set()
 
     def end(self) -> None:
-        """Sends all listeners away: this process ends."""
+        """Ends all listeners because this process ends."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
-        self._news.set()
+        self._wake.set()
 
     def _has_after(self, number: int) -> bool:
         return self._last is not None and self._last > number
 
     def _pause(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._ended, LOOK_SECONDS)
+            self._changed.wait_for(lambda: self._ended, CHECK_SECONDS)
 
     def _read(self, number: int) -> list[Event]:
         return [
-            Event(update["number"], encoded(update, self._source) if update["finished_at"] else b"")
+            Event(update["number"], encode(update, self._source) if update["finished_at"] else b"")
             for update in self._closings.after(number, BATCH_SIZE)
         ]
 
@@ -136,19 +138,19 @@ class Broadcaster:
                 if self._ended or not self._listeners:
                     self._thread = None
                     return
-            self._news.clear()
+            self._wake.clear()
             try:
-                has_more = self._look()
+                has_more = self._read_new()
             except Exception as error:
-                # Whatever it was: without this thread everybody would wait in vain.
+                # Without this thread all listeners would wait in vain, so it survives any error.
                 reason = f"{type(error).__name__}: {plain(error)}"
-                log.warning("events cannot be followed", reason=reason)
+                log.warning("event read failed", reason=reason)
                 has_more = False
             if not has_more:
-                self._news.wait(LOOK_SECONDS)
+                self._wake.wait(CHECK_SECONDS)
 
-    def _look(self) -> bool:
-        """Reads what is new; whether there may be more."""
+    def _read_new(self) -> bool:
+        """Reads new events; returns whether there may be more."""
         if self._last is None:
             newest = self._closings.newest()
             with self._changed:
@@ -158,7 +160,7 @@ class Broadcaster:
         found = self._read(self._last)
         with self._changed:
             for event in found:
-                if len(self._recent) == KEPT:
+                if len(self._recent) == MAX_EVENTS:
                     self._before = self._recent[0].number
                 self._recent.append(event)
                 self._last = event.number
@@ -167,7 +169,7 @@ class Broadcaster:
         return len(found) == BATCH_SIZE
 
 
-def encoded(update: Document, source: str) -> bytes:
-    """An update that ended as it goes over the wire."""
+def encode(update: Document, source: str) -> bytes:
+    """Encodes a finished update as a server-sent event."""
     data = orjson.dumps(EndedUpdate().dump(update | {"source": update.get("source") or source}))
     return b"id: %d\nevent: update\ndata: %s\n\n" % (update["number"], data)

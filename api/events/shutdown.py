@@ -1,4 +1,4 @@
-"""Tells when the server was told to end."""
+"""Calls a handler when the process is told to end."""
 
 import signal
 import socket
@@ -12,11 +12,11 @@ log = logs.get(__name__)
 
 
 def on_shutdown(handler: Callable[[], None]) -> None:
-    """Calls `handler`, in a thread of its own, once this process gets SIGTERM or SIGINT.
+    """Calls `handler`, in a thread of its own, when this process gets SIGTERM or SIGINT.
 
-    The server's own handlers, set before or after, go on working. Call it in the main thread.
+    The server's own signal handlers, set before or after, still work. Call it in the main thread.
     """
-    # The server waits for open answers before anything of ours is called; some have no end.
+    # The server waits for open responses before it calls anything of ours; some never end.
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
@@ -27,7 +27,7 @@ def on_shutdown(handler: Callable[[], None]) -> None:
                 try:
                     handler()
                 except Exception as error:
-                    # It may work at the next signal; this one's own handler goes on anyway.
-                    log.warning("ending failed", reason=plain(error))
+                    # It may work at the next signal; the server's own handler runs anyway.
+                    log.warning("shutdown handler failed", reason=plain(error))
 
-    threading.Thread(target=wait, name="ending", daemon=True).start()
+    threading.Thread(target=wait, name="shutdown", daemon=True).start()

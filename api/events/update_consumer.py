@@ -1,4 +1,4 @@
-"""Takes `crypto.update` events into the ledger, and starts their ingest tasks."""
+"""Records `crypto.update` events in the ledger and queues their ingest tasks."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,26 +19,26 @@ REQUEST_PREFIX = "request-"  # ids of updates that someone asked for over HTTP
 
 
 class UpdateConsumer:
-    """One API process's share of the durable consumer, and its ear for finished updates."""
+    """One API process's share of the durable consumer, and its subscription to finished updates."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._consumer = Consumer(services.nats, self.take, services.settings.database)
 
     def start(self) -> None:
-        """Begins to consume; returns at once, whatever is down."""
+        """Starts consuming; returns at once, whatever is down."""
         self._consumer.start()
-        subscribe(self._services.nats, self._hear)
+        subscribe(self._services.nats, self._on_finished)
 
     def stop(self) -> None:
-        """Finishes what was taken, then closes the connection."""
+        """Finishes the events in hand, then closes the connection."""
         self._consumer.stop()
         self._services.nats.close()
 
     def take(self, delivery: Delivery) -> Callable[[], None] | None:
-        """Enters an event in the ledger; returns what starts its task, or None for a second one.
+        """Records an event in the ledger; returns what queues its task, or None for a duplicate.
 
-        The acknowledgement goes between the two: a frozen Redis must not hold it.
+        The event is acknowledged between the two: a frozen Redis must not delay that.
         """
         event, schedule = delivery.event, self._services.schedule
         name = event.id or f"event-{delivery.sequence}-{delivery.at:%Y%m%dT%H%M%S%fZ}"
@@ -56,33 +56,33 @@ class UpdateConsumer:
             name, trigger=trigger, slot=slot, hops={**hops, "streamed": delivery.at}
         )
         is_new = is_new or (slot is not None and self._takes_over(name, slot))
-        what = "entered in the ledger" if is_new else "it is in the ledger already"
-        log.info(what, update=name, trigger=trigger, sequence=delivery.sequence)
+        event_name = "event recorded in the ledger" if is_new else "duplicate event ignored"
+        log.info(event_name, update=name, trigger=trigger, sequence=delivery.sequence)
         return (lambda: _start(name)) if is_new else None
 
     def _is_far_ahead(self, slot: datetime) -> bool:
-        # MongoDB's clock is asked only when this process's own says that the slot is ahead.
+        # Asks MongoDB's clock only if this process's own says that the slot is ahead.
         return slot > self._services.ledger.now() + timedelta(seconds=AHEAD_SECONDS)
 
     def _takes_over(self, name: str, slot: datetime) -> bool:
-        """Whether the event is the real one of a slot that a wrong clock has ended already."""
+        """Whether this is the real event of a slot that a wrong clock has ended already."""
         ledger = self._services.ledger
         return slot >= self._services.schedule.current(ledger.now()) and ledger.reopen(name)
 
-    def _hear(self, news: UpdateFinished) -> None:
-        # First of all: who waited for the update reads what it brought.
-        self._services.response_cache.drop()
-        if news.state != "received":
-            self._services.waiters.tell(news.id)
+    def _on_finished(self, update: UpdateFinished) -> None:
+        # Clear the cache first: a request that waited for the update must read its quotes.
+        self._services.response_cache.clear()
+        if update.state != "received":
+            self._services.waiters.notify(update.id)
             self._services.broadcaster.wake()
 
 
 def _start(name: str) -> None:
     with logs.about(update=name):
         try:
-            # No retry here: what Redis does not take now, the sweeper starts in seconds.
+            # No retry here: the sweeper queues within seconds a task that Redis does not take.
             app.send_task(INGEST, (name,), retry=False, ignore_result=True)
         except Exception as error:
-            log.warning("its task is not started yet", reason=plain(error))
+            log.warning("ingest task not queued yet", reason=plain(error))
         else:
-            log.info("its task is started")
+            log.info("ingest task queued")

@@ -1,4 +1,4 @@
-"""Requests that wait for an update to end: bounded in number and in time."""
+"""Lets requests wait for an update to finish, bounded in number and time."""
 
 import threading
 import time
@@ -7,56 +7,56 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-MAX_WAITING_REQUESTS = 16  # what waits holds a thread
-LOOK_SECONDS = 0.5  # how often the ledger is looked at, should the news be lost
+MAX_WAITING_REQUESTS = 16  # each holds a thread
+CHECK_SECONDS = 0.5  # how often the ledger is checked, in case the event is lost
 
 
 class AtCapacity(Exception):
-    """As many requests as may wait are waiting already."""
+    """As many requests as allowed are waiting or streaming already."""
 
 
 class UpdateWaiters:
-    """Joins requests in this process to the news that their update ended."""
+    """Wakes the requests of this process when their update finishes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._count = 0
-        self._news: dict[str, threading.Event] = defaultdict(threading.Event)
+        self._finished: dict[str, threading.Event] = defaultdict(threading.Event)
 
     @contextmanager
     def place(self, update_id: str) -> Iterator[threading.Event]:
-        """A place to wait for one update; taken before it is asked for. Raises AtCapacity."""
+        """Reserves a place to wait for one update, before it is requested. Raises AtCapacity."""
         with self._lock:
             if self._count >= MAX_WAITING_REQUESTS:
                 raise AtCapacity(
                     f"{MAX_WAITING_REQUESTS} requests are waiting for an update already"
                 )
             self._count += 1
-            event = self._news[update_id]
+            finished = self._finished[update_id]
         try:
-            yield event
+            yield finished
         finally:
             with self._lock:
                 self._count -= 1
-                self._news.pop(update_id, None)
+                self._finished.pop(update_id, None)
 
-    def tell(self, update_id: str) -> None:
-        """Wakes whoever waits for this update."""
+    def notify(self, update_id: str) -> None:
+        """Wakes the request that waits for this update."""
         with self._lock:
-            event = self._news.get(update_id)
-        if event is not None:
-            event.set()
+            finished = self._finished.get(update_id)
+        if finished is not None:
+            finished.set()
 
 
 def wait_until_finished(
-    look: Callable[[], dict[str, Any] | None], news: threading.Event, seconds: float
+    read: Callable[[], dict[str, Any] | None], finished: threading.Event, seconds: float
 ) -> dict[str, Any] | None:
-    """The update once it is closed, or None when it was not closed in time."""
+    """Returns the update once it has finished, or None if it has not within `seconds`."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        if news.wait(min(LOOK_SECONDS, left)):
-            news.clear()
-        update = look()
+        if finished.wait(min(CHECK_SECONDS, left)):
+            finished.clear()
+        update = read()
         if update is not None and update["finished_at"] is not None:
             return update
     return None

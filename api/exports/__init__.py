@@ -1,1 +1,0 @@
-"""Stored quotes as files: a module for each format, and what sends them."""

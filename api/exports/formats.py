@@ -1,4 +1,4 @@
-"""The formats in which quotes are exported, by name."""
+"""The file formats of an export, by name."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ Encode = Callable[[Iterator[Record], Sequence[str]], Iterator[bytes]]
 class Format:
     """How records become a file.
 
-    `broken_off` is written where the file breaks off, so that no reader takes it for whole.
+    `broken_off` ends a file whose export failed, so that no reader takes it for complete.
     """
 
     content_type: str
     encode: Encode
     broken_off: bytes
-    is_text: bool  # worth compressing on its way
+    is_text: bool  # worth compressing in transit
 
 
 def _parquet(records: Iterator[Record], names: Sequence[str]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Counts what is answered: by rule, method and class of status, with the time that it took."""
+"""Counts responses by route, method and status class, with the time each took."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, request, request_started
 
-from api.metrics.storage import CounterStore, Times
+from api.metrics.storage import CounterStore, DurationHistogram
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
-OTHER = "other"  # any method beside those
-UNKNOWN = "unknown"  # the rule of what is at no address of ours
+OTHER = "other"  # any other method
+UNKNOWN = "unknown"  # the route of a path that does not exist
 RULE = "koinx.rule"
-UNCOUNTED = "koinx.uncounted"  # in the environment, by whoever counts the answer himself
+UNCOUNTED = "koinx.uncounted"  # in the environment, set by whoever counts the response itself
 PART = re.compile(r"<(?:[^<>:]*:)?([^<>]+)>")
 
 
 class Answered(NamedTuple):
-    """What is counted together; `status` is a class, such as `2xx`."""
+    """The labels that responses are counted by; `status` is a class, such as `2xx`."""
 
     rule: str
     method: str
@@ -32,60 +32,60 @@ class Answered(NamedTuple):
 
 
 class RequestMetrics:
-    """The requests that all of a home's API processes answered, and the streams they hold open."""
+    """The responses of all API processes of a home, and the event streams they hold open."""
 
     def __init__(self, folder: Path) -> None:
-        self._tally = CounterStore(folder)
+        self._store = CounterStore(folder)
         self._counters: dict[str, Callable[[float], None]] = {}
 
     def observe(self, rule: str, method: str, status: int, seconds: float) -> None:
-        """Counts an answer, by its rule as in the OpenAPI document: `/v1/coins/{coin}`.
+        """Counts a response by its route as in the OpenAPI document: `/v1/coins/{coin}`.
 
-        Call it before the answer goes out: whoever has it finds it counted.
+        Call it before the response is sent, so that its receiver finds it counted.
         """
         self.counter(rule, method, status)(seconds)
 
     def counter(self, rule: str, method: str, status: int) -> Callable[[float], None]:
-        """What counts such answers by their seconds, for whoever gives many; takes under 1 µs."""
+        """Returns a function that counts such responses by their seconds, in under 1 µs."""
         name = _name(rule, method, status // 100)
-        # A race makes one twice, and both count into the same place.
+        # A race may create it twice; both count in the same place.
         found = self._counters.get(name)
         if found is None:
-            found = self._counters[name] = self._tally.counter(name)
+            found = self._counters[name] = self._store.counter(name)
         return found
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Counts a stream while it is open."""
-        self._tally.listen(1)
+        """Counts an event stream while it is open."""
+        self._store.listen(1)
         try:
             yield
         finally:
-            self._tally.listen(-1)
+            self._store.listen(-1)
 
-    def all(self) -> tuple[dict[Answered, Times], int]:
-        """What was answered so far, killed processes' answers among it, and the open streams."""
-        times, listeners = self._tally.all()
+    def all(self) -> tuple[dict[Answered, DurationHistogram], int]:
+        """Returns all responses, those of killed processes included, and the open streams."""
+        times, listeners = self._store.all()
         return {_answered(name): found for name, found in times.items()}, listeners
 
 
 def measure_requests(app: Flask, requests: RequestMetrics) -> None:
-    """Counts what the app answers; whoever answers in its stead calls `observe` himself.
+    """Counts the app's responses; middleware that answers instead must call `observe` itself.
 
-    A stream counts as answered once it begins.
+    A stream counts once it begins.
     """
 
-    def note_rule(_: Flask, **__: Any) -> None:
+    def note_route(_: Flask, **__: Any) -> None:
         if request.url_rule is not None:
-            request.environ[RULE] = readable(request.url_rule.rule)
+            request.environ[RULE] = openapi_path(request.url_rule.rule)
 
-    # By a signal: it comes before all hooks, one of which may refuse.
-    request_started.connect(note_rule, app, weak=False)
+    # By a signal, since it precedes all hooks, one of which may refuse.
+    request_started.connect(note_route, app, weak=False)
     app.wsgi_app = counted(app.wsgi_app, requests)  # type: ignore[assignment, method-assign]
 
 
 def counted(answer: "WSGIApplication", requests: RequestMetrics) -> "WSGIApplication":
-    """The WSGI application, its answers counted by the rule that it leaves in the environment."""
+    """Wraps a WSGI application to count its responses by the route it leaves in the environment."""
 
     def measured(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         started = perf_counter()
@@ -107,8 +107,8 @@ def counted(answer: "WSGIApplication", requests: RequestMetrics) -> "WSGIApplica
 
 
 @lru_cache(maxsize=256)
-def readable(rule: str) -> str:
-    """Flask's rule as in the OpenAPI document."""
+def openapi_path(rule: str) -> str:
+    """Converts Flask's route to the form of the OpenAPI document."""
     return PART.sub(r"{\1}", rule)
 
 

@@ -1,4 +1,11 @@
-"""Counts in a file that outlives its process, so that none is lost when one is killed."""
+"""Stores counters in a file that outlives its process, so that killing it loses none.
+
+prometheus_client's multiprocess mode does the same, but was measured to fit less well (0.26,
+`/stats` from the response cache, Granian with 2 workers, alternating runs): it serves 14 % fewer
+requests per second of CPU (median of 10 rounds, -27 % to +28 %); it keeps a file for each process
+that ever counted (7 files after 5 kills, here 2); and on a full disk its first count ends the
+process with SIGBUS. Counts survive SIGKILL in both.
+"""
 
 import fcntl
 import mmap
@@ -15,7 +22,7 @@ from logs.redaction import plain
 
 log = logs.get(__name__)
 
-# Seconds: the upper bounds of the buckets, of which the last has none.
+# Upper bounds of the buckets, in seconds; the last bucket has none.
 BOUNDS = (
     *(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
@@ -26,32 +33,31 @@ NAME_BYTES = 128
 PLACE_BYTES = NAME_BYTES + 8 * (BUCKETS + 1)  # a name, its buckets, the sum in nanoseconds
 PLACES = 500
 MAGIC = f"koinx tally 1 {BUCKETS} {PLACES}".ljust(56).encode()
-HEAD_BYTES = len(MAGIC) + 8  # with how many listen now
+HEAD_BYTES = len(MAGIC) + 8  # with the number of open streams
 SIZE = HEAD_BYTES + PLACES * PLACE_BYTES
-MOST_FILES = 1000
-BEYOND = "beyond"  # the name of all that find no place
+MAX_FILES = 1000
+BEYOND = "beyond"  # counts all names for which there is no place
 
 
 @dataclass
-class Times:
-    """How many took how long: `buckets` as in BOUNDS, not cumulated, and the sum in seconds."""
+class DurationHistogram:
+    """Counts by duration: `buckets` as in BOUNDS, not cumulative, and the sum in seconds."""
 
     buckets: list[int] = field(default_factory=lambda: [0] * BUCKETS)
     seconds: float = 0.0
 
     @property
     def count(self) -> int:
-        """How many in all."""
+        """The total number."""
         return sum(self.buckets)
 
 
 class CounterStore:
-    """One process's counts by name, in a file of `folder` that no other process has.
+    """One process's counters by name, in a file of `folder` that no other process uses.
 
-    A process that begins goes on with the file of one that ended, by whatever death: so the sums
-    of all files never go back, and there are no more files than there were processes at once.
-    The first count makes the file. Where there is no room for it, the counts are this process's
-    alone.
+    A new process continues the file of one that ended, however it ended: so the totals of all
+    files never decrease, and there are no more files than there were processes at once. The first
+    count creates the file. Without room for it, the counters stay in this process's memory.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,10 +66,10 @@ class CounterStore:
         self._places: dict[str, int] = {}
         self._words: memoryview | None = None
         self._listeners = 0
-        self._is_kept = False
+        self._is_stored = False
 
     def counter(self, name: str) -> Callable[[float], None]:
-        """What counts one more of that name, of up to 128 bytes; takes half a microsecond."""
+        """Returns a function that counts one more of a name of up to 128 bytes, in half a µs."""
         lock = self._lock
         with lock:
             words = self._words or self._begin()
@@ -80,25 +86,25 @@ class CounterStore:
         return count
 
     def listen(self, change: int) -> None:
-        """So many more, or fewer, listen."""
+        """Changes the number of open streams."""
         with self._lock:
             self._listeners += change
             (self._words or self._begin())[len(MAGIC) // 8] = self._listeners
 
-    def all(self) -> tuple[dict[str, Times], int]:
-        """The counts of all processes that ever counted here, and how many listen now."""
+    def all(self) -> tuple[dict[str, DurationHistogram], int]:
+        """Returns the totals of all processes that ever counted here, and the open streams."""
         files = [(file, _is_held(file)) for file in sorted(self._folder.glob("*.tally"))]
-        kept = [(_read(file), is_held) for file, is_held in files]
-        if self._words is not None and not self._is_kept:
-            kept.append((bytes(self._words), True))
-        totals: dict[str, Times] = {}
+        stored = [(_read(file), is_held) for file, is_held in files]
+        if self._words is not None and not self._is_stored:
+            stored.append((bytes(self._words), True))
+        totals: dict[str, DurationHistogram] = {}
         listeners = 0
-        for data, is_held in kept:
+        for data, is_held in stored:
             if data[: len(MAGIC)] != MAGIC or len(data) != SIZE:
-                continue  # another version's, or one that is just being made
+                continue  # another version's file, or one that is just being created
             listeners += _word(data, len(MAGIC)) if is_held else 0
             for name, words in _used(data):
-                total = totals.setdefault(name, Times())
+                total = totals.setdefault(name, DurationHistogram())
                 total.buckets = [a + b for a, b in zip(total.buckets, words[:-1], strict=True)]
                 total.seconds += words[-1] / 1e9
         return totals, listeners
@@ -108,9 +114,9 @@ class CounterStore:
             descriptor = _take(self._folder)
             shared = mmap.mmap(descriptor, SIZE)
             weakref.finalize(self, os.close, descriptor)
-            self._is_kept = True
+            self._is_stored = True
         except OSError as error:
-            log.warning("requests are counted in memory alone", reason=plain(error))
+            log.warning("requests counted in memory only", reason=plain(error))
             shared = mmap.mmap(-1, SIZE)
             shared[: len(MAGIC)] = MAGIC
         self._words = memoryview(shared).cast("Q")
@@ -134,16 +140,16 @@ class CounterStore:
 
 
 def _take(folder: Path) -> int:
-    """A file that no living process has, locked and as long as it must be; raises OSError."""
+    """Opens a file that no living process uses, locked and at its full size; raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(MOST_FILES):
+    for number in range(MAX_FILES):
         descriptor = os.open(folder / f"{number}.tally", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            # The holder's death frees it, however it dies.
+            # The lock ends with its holder, however that dies.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.pread(descriptor, len(MAGIC), 0) != MAGIC:
                 os.ftruncate(descriptor, 0)
-            # On a full disk a page without a block would end the process (SIGBUS).
+            # On a full disk, writing to a page without a block would end the process (SIGBUS).
             os.posix_fallocate(descriptor, 0, SIZE)
             os.pwrite(descriptor, MAGIC, 0)
         except BlockingIOError:
@@ -153,7 +159,7 @@ def _take(folder: Path) -> int:
             raise
         else:
             return descriptor
-    raise OSError(f"{MOST_FILES} processes count in {folder}")
+    raise OSError(f"{MAX_FILES} processes have counters in {folder} already")
 
 
 def _is_held(file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Keeps the API's document as `docs/openapi.json`: `python -m api.openapi.dump`."""
+"""Writes the OpenAPI document to `docs/openapi.json`: `python -m api.openapi.dump`."""
 
 import json
 from pathlib import Path
@@ -13,12 +13,12 @@ FILE = ROOT / "docs" / "openapi.json"
 
 
 def text(document: dict[str, Any]) -> str:
-    """The document as it is kept."""
+    """Formats the document as in the file."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def current() -> dict[str, Any]:
-    """The document of the code as it is now; no server is asked."""
+    """Generates the document from the current code, without any server."""
     settings = Settings(
         mongodb_uri=SecretStr("mongodb://127.0.0.1:9"),
         nats_url=SecretStr("nats://127.0.0.1:9"),

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what flask-smorest makes of the views, with names and examples added."""
+"""Completes the OpenAPI document that flask-smorest generates: names, examples, caching."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,44 +10,43 @@ from flask_smorest import Api
 
 from api.cache.http_headers import NEVER_STORED
 from api.protection.auth import KEY_HEADER
-from api.request_parsing import REFUSALS
-from api.request_size import MAX_QUERY_BYTES
+from api.validation import BODY_ERRORS, MAX_QUERY_BYTES
 
 Document = dict[str, Any]
 
-DESCRIPTION = """Cryptocurrency statistics, with what each number rests on.
+DESCRIPTION = """Cryptocurrency prices and statistics, with the evidence behind every number.
 
-Times are UTC. A number that is not known is null, never 0. Prices and caps are in the
-collection's currency. Data provided by CoinGecko, unless `source` says otherwise."""
+Times are UTC. An unknown number is null, never 0. Prices and market caps are in the stored
+currency (CURRENCY). Data provided by CoinGecko, unless `source` says otherwise."""
 
-# Where the path alone makes no good name.
+# Operation ids that the path alone does not give
 NAMES = {
     ("post", "/v1/updates"): "requestUpdate",
     ("post", "/trigger-update"): "triggerUpdate",
 }
-# Flask's routes say nothing of their parts but type and length.
+# Flask's routes describe their parameters only by type and length.
 PATH_PARAMETERS = {
     "coin": {
-        "description": "A coin's id; one that was retired stands for its successor",
+        "description": "A coin's id. A retired id is answered with its successor's data",
         "example": "bitcoin",
     },
     "update_id": {
-        "description": "An update's id; `latest` is the newest",
+        "description": "An update's id, or `latest`",
         "example": "latest",
     },
 }
 CACHING_HEADERS = {
     "ETag": {
-        "description": "The answer's tag, to be sent as If-None-Match",
+        "description": "The response's tag, for If-None-Match",
         "schema": {"type": "string"},
     },
     "Cache-Control": {
-        "description": "For how many seconds the answer holds; no-cache: ask each time",
+        "description": "For how many seconds the response is valid; no-cache: ask each time",
         "schema": {"type": "string"},
     },
 }
 NOT_MODIFIED = {
-    "description": "Nothing is new since the answer whose tag is in If-None-Match",
+    "description": "Not modified: the response with the tag in If-None-Match is still valid",
     "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in CACHING_HEADERS},
 }
 
@@ -59,17 +58,14 @@ def _refused(reasons: dict[str, str]) -> Document:
     }
 
 
-BODY_REFUSED = _refused(REFUSALS)
+BODY_REFUSED = _refused(BODY_ERRORS)
 QUERY_REFUSED = _refused(
-    {
-        "414": f"A query of more than {MAX_QUERY_BYTES} bytes; with many coins, of more than it "
-        "takes to name them"
-    }
+    {"414": f"The query is longer than {MAX_QUERY_BYTES} bytes, not counting the coins it names"}
 )
 
 
-def config() -> dict[str, Any]:
-    """What flask-smorest is told; new each time, since it writes into it."""
+def openapi_config() -> dict[str, Any]:
+    """Returns flask-smorest's configuration; new each time, since flask-smorest modifies it."""
     scheme = {"type": "apiKey", "in": "header", "name": KEY_HEADER}
     return {
         "API_TITLE": "KoinX",
@@ -86,19 +82,19 @@ def config() -> dict[str, Any]:
 
 
 def serve_openapi(app: Flask, api: Api) -> None:
-    """Answers `/openapi.json`, made at the first request, when all views are known."""
+    """Serves `/openapi.json`, generated at the first request, when all views are known."""
 
     @cache
-    def made() -> Document:
-        return finished(api.spec.to_dict())
+    def document() -> Document:
+        return finalize(api.spec.to_dict())
 
     @app.get("/openapi.json")
     def openapi() -> Response:
-        return jsonify(made())
+        return jsonify(document())
 
 
-def finished(document: Document) -> Document:
-    """The document with operation ids, examples and caching, in an order that stays the same."""
+def finalize(document: Document) -> Document:
+    """Adds operation ids, examples and caching to the document, in a stable order."""
     for path, method, operation in operations(document):
         operation.setdefault("operationId", operation_id(method, path))
         if method == "get" and not NEVER_STORED & set(operation["tags"]):
@@ -116,7 +112,7 @@ def finished(document: Document) -> Document:
 
 
 def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
-    """Each operation with its path and its method, in lower case."""
+    """Yields each operation with its path and its method, in lower case."""
     for path, item in document["paths"].items():
         for method, operation in item.items():
             if method != "parameters":
@@ -124,7 +120,7 @@ def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
 
 
 def operation_id(method: str, path: str) -> str:
-    """What a client's method is called: `get` and `/v1/coins/{coin}/quotes` are getCoinQuotes."""
+    """Returns the name of a client's method: getCoinQuotes for `get /v1/coins/{coin}/quotes`."""
     if (method, path) in NAMES:
         return NAMES[method, path]
     parts = [part for part in path.split("/") if part not in ("", "v1")]
@@ -143,7 +139,7 @@ def _describe_caching(responses: Document) -> None:
 
 
 def _ordered(value: Any, *, as_is: bool = False) -> Any:
-    """By name, but for the fields of a schema, whose order is for people."""
+    """Sorts by name, except the fields of a schema, whose order is for people."""
     if isinstance(value, list):
         return [_ordered(one) for one in value]
     if not isinstance(value, dict):

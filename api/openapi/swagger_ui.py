@@ -1,4 +1,4 @@
-"""The explorer at /docs: Swagger UI from its package, so that it works with no internet."""
+"""Serves Swagger UI at /docs, from its package, so that it works without internet."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ blp = Blueprint("explorer", __name__, static_folder=SWAGGER_UI, static_url_path=
 
 @blp.get("/docs")
 def page() -> Response:
-    """The page itself."""
+    """Serves the page."""
     return send_from_directory(OURS, "explorer.html")
 
 
 @blp.get("/docs/explorer.js")
 def script() -> Response:
-    """What starts Swagger UI; a file, so that the page needs no inline script."""
+    """Serves the script that starts Swagger UI, so that the page needs no inline script."""
     return send_from_directory(OURS, "explorer.js")

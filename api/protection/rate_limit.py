@@ -1,4 +1,4 @@
-"""How often one address may ask for a change: for all processes together, or for this one alone."""
+"""Limits how often one address may request a change."""
 
 import threading
 import time
@@ -20,25 +20,24 @@ CHANGES_PER_MINUTE = 60
 class RateLimiter:
     """A fixed window of a minute for each address.
 
-    Redis counts for all processes together. This process counts its own calls beside it, so the
+    Redis counts for all processes together. Each process also counts its own calls, so that the
     limit holds for each process by itself while Redis is away.
     """
 
     def __init__(self, redis_url: str, pool: redis.ConnectionPool) -> None:
-        storage = RedisCounts(redis_url, connection_pool=pool)
-        self._shared = FixedWindowRateLimiter(storage)
+        self._shared = FixedWindowRateLimiter(RedisCounts(redis_url, connection_pool=pool))
         self._own = FixedWindowRateLimiter(MemoryStorage())
-        self._lock = threading.Lock()  # calls at the same time would lose counts in memory
+        self._lock = threading.Lock()  # concurrent calls would lose counts in memory
         self._item = RateLimitItemPerMinute(CHANGES_PER_MINUTE, namespace="koinx")
 
     def wait(self, address: str) -> int | None:
-        """Counts a call; None if it is within the limit, else the seconds to wait."""
+        """Counts a call; returns None within the limit, otherwise the seconds to wait."""
         with self._lock:
             own = self._wait(self._own, address)
         try:
             return self._wait(self._shared, address)
         except (StorageError, redis.RedisError) as error:
-            log.warning("changes are counted in this process alone", reason=type(error).__name__)
+            log.warning("changes counted in this process alone", reason=type(error).__name__)
             return own
 
     def _wait(self, counts: FixedWindowRateLimiter, address: str) -> int | None:

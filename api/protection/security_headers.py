@@ -1,10 +1,10 @@
-"""What a browser is told that it may do with an answer: as little as will do."""
+"""Sets the headers that restrict what a browser may do with a response."""
 
 from flask import Flask, Response, request
 
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-# Of the explorer: its own files, calls to this API, and the small pictures in its style sheet.
-EXPLORER = NOTHING + (
+# Swagger UI needs its own files, calls to this API, and the small pictures in its style sheet.
+SWAGGER_UI = NOTHING + (
     "; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 )
 HEADERS = {
@@ -18,13 +18,13 @@ HEADERS = {
 
 
 def add_security_headers(app: Flask) -> None:
-    """Puts the headers on every answer, errors and streams included."""
+    """Sets the headers on every response, errors and streams included."""
 
     @app.after_request
     def add(response: Response) -> Response:
         if request.method == "OPTIONS":
-            del response.headers["Content-Type"]  # Flask's answer to it is empty, and says HTML
-        is_explorer = request.blueprint == "explorer"
-        response.headers["Content-Security-Policy"] = EXPLORER if is_explorer else NOTHING
+            del response.headers["Content-Type"]  # Flask's empty response to it claims HTML
+        is_swagger_ui = request.blueprint == "explorer"
+        response.headers["Content-Security-Policy"] = SWAGGER_UI if is_swagger_ui else NOTHING
         response.headers.update(HEADERS)
         return response

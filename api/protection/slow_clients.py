@@ -1,8 +1,9 @@
-"""Ends connections over which an answer makes no progress: they hold places that others need.
+"""Closes connections whose transfer makes no progress: they hold places that others need.
 
-The server's own limit ends a head that does not arrive. Nothing of it ends a body that never comes
-whole, or an answer that is read byte by byte: each would hold a thread, a place among the exports
-or some memory for as long as its sender likes. On Linux; elsewhere no connection is found.
+The server's own limit ends a request head that does not arrive. It has none for a body that never
+arrives whole, or for a response that is read byte by byte: each would hold a thread, a place among
+the exports or memory for as long as the client likes. Works on Linux; elsewhere it finds no
+connection.
 """
 
 import socket
@@ -14,68 +15,76 @@ from dataclasses import dataclass
 from itertools import chain
 
 import logs
-from api.exports.connection_abort import Connection, Peer, connections, listening, taken, waiting
+from api.exports.connection_abort import (
+    Connection,
+    Peer,
+    acknowledged,
+    connections,
+    listening_ports,
+    unacknowledged,
+)
 from logs.redaction import plain
 
 log = logs.get(__name__)
 
-LOOK_SECONDS = 5.0
-# No answer takes that long to begin, and a stream says something every 15 s.
+CHECK_SECONDS = 5.0
+# No response takes that long to begin, and an event stream sends something every 15 s.
 WINDOW_SECONDS = 30.0
-LEAST_BYTES = 10_000 * 30  # that a reader takes in a window while more is there for it
+MIN_BYTES = 10_000 * 30  # that a client must read in a window while more is there for it
 
 
 @dataclass(slots=True)
 class _Window:
-    since: float
-    taken: int
-    is_behind: bool  # whether something waited for the reader as it began
+    start: float
+    acknowledged: int
+    is_behind: bool  # whether bytes waited for the client when it began
 
 
 class ProgressMonitor:
-    """What each connection did in its present window of 30 s."""
+    """Compares each connection's progress over its current window of 30 s."""
 
     def __init__(self) -> None:
         self._windows: dict[Peer, _Window] = {}
 
-    def look(self, now: float, open_now: Iterable[tuple[Peer, Connection]]) -> int:
-        """Shuts down those that made no progress in a window; their number. `now` is monotonic."""
+    def close_stalled(self, now: float, open_now: Iterable[tuple[Peer, Connection]]) -> int:
+        """Shuts down the connections without progress in a window, at a monotonic time; returns
+        their number."""
         before, self._windows = self._windows, {}
-        ended = 0
+        closed = 0
         for peer, connection in open_now:
-            known = before.get(peer)
+            old = before.get(peer)
             with suppress(OSError):  # the other end has closed it
-                if known is not None and now - known.since < WINDOW_SECONDS:
-                    self._windows[peer] = known
+                if old is not None and now - old.start < WINDOW_SECONDS:
+                    self._windows[peer] = old
                     continue
-                new = _Window(now, taken(connection), waiting(connection) > 0)
-                if known is not None and _is_stuck(known, new):
+                new = _Window(now, acknowledged(connection), unacknowledged(connection) > 0)
+                if old is not None and _is_stalled(old, new):
                     connection.shutdown(socket.SHUT_RDWR)
-                    ended += 1
+                    closed += 1
                 else:
                     self._windows[peer] = new
-        return ended
+        return closed
 
 
-def _is_stuck(old: _Window, new: _Window) -> bool:
-    progress = new.taken - old.taken
+def _is_stalled(old: _Window, new: _Window) -> bool:
+    progress = new.acknowledged - old.acknowledged
     if progress < 0:
         return False  # another connection from the same address and port
-    return progress == 0 or (old.is_behind and new.is_behind and progress < LEAST_BYTES)
+    return progress == 0 or (old.is_behind and new.is_behind and progress < MIN_BYTES)
 
 
 def watch_slow_clients() -> None:
-    """Looks at the connections that this process has taken every 5 s; returns at once."""
+    """Checks this process's connections every 5 s, in a thread of its own; returns at once."""
 
-    def look() -> None:
-        pace = ProgressMonitor()
+    def watch() -> None:
+        monitor = ProgressMonitor()
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CHECK_SECONDS)
             try:
-                taken_in = chain.from_iterable(map(connections, listening()))
-                if ended := pace.look(time.monotonic(), taken_in):
-                    log.info("connections ended that made no progress", count=ended)
+                accepted = chain.from_iterable(map(connections, listening_ports()))
+                if closed := monitor.close_stalled(time.monotonic(), accepted):
+                    log.info("stalled connections closed", count=closed)
             except Exception as error:
-                log.warning("connections were not looked at", reason=plain(error))
+                log.warning("connection check failed", reason=plain(error))
 
-    threading.Thread(target=look, name="pace", daemon=True).start()
+    threading.Thread(target=watch, name="slow-clients", daemon=True).start()

@@ -1,28 +1,25 @@
-"""Stored quotes as a file, streamed."""
+"""GET /v1/quotes/export: stored quotes as a streamed file."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
 from flask import Response, request
-from flask.views import MethodView
-from flask_smorest import Blueprint, abort
-from pymongo.database import Database
+from flask_smorest import Blueprint
 
-from api.cache.http_headers import GZIP_FROM_BYTES, coding
-from api.errors import error_responses
+from api.cache.http_headers import GZIP_FROM_BYTES, content_coding
+from api.errors import error_responses, refuse
 from api.events.update_waiters import AtCapacity
 from api.exports.columns import names
 from api.exports.formats import FORMATS, Format
-from api.exports.streaming import sent
-from api.extensions import Services, services
-from api.lookup.coin_lookup import answering, collected
-from api.lookup.retention_guard import NOTED, noted
+from api.exports.streaming import stream
+from api.extensions import Services, current_services
+from api.lookup.coin_lookup import collected_ids, resolve_coin, series_of
+from api.lookup.retention_guard import KEPT_FROM_DOC, kept_from_header
 from api.schemas import export as schemas
 from market.model.quotes import SUCCESSORS
-from market.storage.database import Document, connect
+from market.storage.database import connect
 from market.storage.quote_history import QuoteStream
 
 blp = Blueprint("export", __name__, description="Stored quotes as a file")
@@ -30,70 +27,66 @@ blp = Blueprint("export", __name__, description="Stored quotes as a file")
 RETRY_AFTER_SECONDS = 10
 
 
-@blp.route("/v1/quotes/export")
-class Export(MethodView):
-    """A file of quotes."""
+@blp.get("/v1/quotes/export")
+@blp.arguments(schemas.ExportQuery, location="query")
+@blp.doc(responses={"200": schemas.FILE | {"headers": KEPT_FROM_DOC}})
+@error_responses(blp, 404, 503)
+def export_quotes(query: dict[str, Any]) -> Response:
+    """Stored quotes as CSV, NDJSON or Parquet
 
-    @blp.arguments(schemas.ExportQuery, location="query")
-    @blp.doc(responses={"200": schemas.FILE | {"headers": NOTED}})
-    @error_responses(blp, 404, 503)
-    def get(self, query: dict[str, Any]) -> Response:
-        """Stored quotes as CSV, NDJSON or Parquet
+    Streamed, of any length: `curl -OJ "http://…/v1/quotes/export?format=parquet"`. Coin by coin,
+    in the order requested, or by id; of each coin the newest quote first, so nothing has to be
+    sorted or held in memory. A retired id is exported as its successor's quotes, under the
+    successor's id. Quotes stored during the export may or may not be included.
 
-        Streamed, of any length: `curl -OJ "http://…/v1/quotes/export?format=parquet"`. Coin by
-        coin, in the order asked for, else by id; of each coin the newest quote first. So nothing
-        has to be sorted or held. A retired id is exported as its successor's quotes, under the
-        successor's id. What is stored while the file is under way may be in it or not.
+    - CSV follows RFC 4180, with a header; missing values are empty. Numbers are as stored. A
+      spreadsheet takes a text that begins with `=`, `+`, `-` or `@` for a formula, so such a text
+      (and one that begins with a tab, a line end, their full-width forms or `'`) gets a `'` in
+      front: the coin `-6` is `'-6`. Remove one `'` to get the id.
+    - NDJSON is one JSON object per line; missing values are null.
+    - Parquet is compressed with zstd. Times are timestamps in UTC, to the millisecond.
 
-        - CSV is as in RFC 4180, with a header; what is missing is empty. Numbers are as stored. A
-          spreadsheet takes a text that begins with `=`, `+`, `-` or `@` for a formula, so such a
-          text (and one that begins with a tab, a line end, their full-width forms or `'`) gets a
-          `'` in front: the coin `-6` is `'-6`. Take one `'` off to have the id.
-        - NDJSON is a JSON object a line; what is missing is null.
-        - Parquet is compressed with zstd. Its times are timestamps in UTC, to the millisecond.
+    CSV and NDJSON are compressed for clients that accept gzip. If the export fails, the
+    connection ends without the last chunk of the body, which a client reports as an error; the
+    last line of CSV and NDJSON then says so, in a form that no reader takes for a quote. Quotes
+    that retention has deleted are not included; a header says from when on quotes are kept.
 
-        CSV and NDJSON go compressed to who accepts gzip. If something fails on the way, the
-        connection ends without the last chunk of its body, which a client reports as an error;
-        the last line of CSV and NDJSON then says so, in a form that no reader takes for a quote.
-        Quotes that are no longer kept are not in it; a header says from when on they are.
-
-        A reader that takes less than 10 kB/s for half a minute is cut off.
-        At most 4 exports run at once in a process; one more is answered with 503.
-        """
-        on = services()
-        form = FORMATS[query["format"]]
-        coded = coding(request.accept_encodings, GZIP_FROM_BYTES) if form.is_text else None
-        chunks = _chunks(on, form, query, compressed=coded is not None)
-        try:
-            next(chunks)  # so that a refusal is an answer of its own
-        except AtCapacity as error:
-            abort(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                message=f"{error}; try again in {RETRY_AFTER_SECONDS} s",
-                headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-            )
-        response = Response(chunks, content_type=form.content_type)
-        name = f"{on.settings.database}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{query['format']}"
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        series = [one for coin in query["coin"] for one in (coin, SUCCESSORS.get(coin, coin))]
-        response.headers.update(noted(on, series or None, query.get("from")))
-        if form.is_text:
-            response.vary.add("Accept-Encoding")
-        if coded is not None:
-            response.content_encoding = coded
-        return response
+    A client that reads less than 10 kB/s for half a minute is disconnected.
+    At most 4 exports run at once in a process; one more is answered with 503.
+    """
+    services = current_services()
+    form = FORMATS[query["format"]]
+    coding = content_coding(request.accept_encodings, GZIP_FROM_BYTES) if form.is_text else None
+    chunks = _chunks(services, form, query, compressed=coding is not None)
+    try:
+        next(chunks)  # so that a refusal is a response of its own
+    except AtCapacity as error:
+        message = f"{error}; try again in {RETRY_AFTER_SECONDS} s"
+        refuse(503, message, retry_after=RETRY_AFTER_SECONDS)
+    response = Response(chunks, content_type=form.content_type)
+    name = f"{services.settings.database}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{query['format']}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    series = list(chain.from_iterable(map(series_of, query["coin"])))
+    response.headers.update(kept_from_header(services, series or None, query.get("from")))
+    if form.is_text:
+        response.vary.add("Accept-Encoding")
+    if coding is not None:
+        response.content_encoding = coding
+    return response
 
 
 def _chunks(
-    on: Services, form: Format, query: dict[str, Any], *, compressed: bool
+    services: Services, form: Format, query: dict[str, Any], *, compressed: bool
 ) -> Iterator[bytes]:
-    """What the file is sent as; an empty piece first."""
+    """Yields the file as it is sent; an empty piece first."""
     repaired = query["include"] == "repaired"
-    stream = QuoteStream(_database(on), repaired=repaired)
-    coins: Iterable[str] = _asked(on, query["coin"]) or stream.coins()
+    settings = services.settings
+    database = connect(settings.server("mongodb_uri"), settings.database)
+    quotes = QuoteStream(database, repaired=repaired)
+    coins: Iterable[str] = _requested(services, query["coin"]) or quotes.coins()
     start, end = query.get("from"), query.get("to")
-    records = chain.from_iterable(stream.records(one, start=start, end=end) for one in coins)
-    return sent(
+    records = chain.from_iterable(quotes.records(one, start=start, end=end) for one in coins)
+    return stream(
         form.encode(records, names(repaired=repaired)),
         broken_off=form.broken_off,
         compressed=compressed,
@@ -101,11 +94,8 @@ def _chunks(
     )
 
 
-def _database(on: Services) -> Database[Document]:
-    return connect(on.settings.server("mongodb_uri"), on.settings.database)
-
-
-def _asked(on: Services, coins: list[str]) -> list[str]:
-    """The ids whose quotes answer for the coins asked for, each once, in their order."""
-    known = collected(on).difference(SUCCESSORS)  # read once, not for each of 250
-    return list(dict.fromkeys(one if one in known else answering(on, one) for one in coins))
+def _requested(services: Services, coins: list[str]) -> list[str]:
+    """Returns the ids whose quotes answer for the requested coins, each once, in their order."""
+    known = collected_ids(services).difference(SUCCESSORS)  # read once, not for each of 250
+    resolved = (one if one in known else resolve_coin(services, one) for one in coins)
+    return list(dict.fromkeys(resolved))

@@ -1,49 +1,42 @@
-"""A coin's stored quotes."""
+"""GET /v1/coins/{coin}/quotes."""
 
 from typing import Any
 
-from flask.views import MethodView
-
-from api.blueprint import Blueprint
 from api.errors import error_responses
-from api.extensions import services
-from api.lookup.coin_lookup import continued, saw
-from api.lookup.retention_guard import NOTED, noted
-from api.pagination import NEXT, next_page
+from api.extensions import current_services
+from api.lookup.coin_lookup import note_records, resolve_page
+from api.lookup.retention_guard import KEPT_FROM_DOC, kept_from_header
+from api.pagination import LINK_DOC, next_page, page_end
 from api.schemas import quotes as schemas
-from api.schemas.time_range import until
+from api.validation import Blueprint
 from market.storage.quote_history import Record
 
 blp = Blueprint("quotes", __name__, description="Quotes, as they were stored")
 
 
-@blp.route("/v1/coins/<string(maxlength=128):coin>/quotes")
-class Quotes(MethodView):
-    """One coin's quotes."""
+@blp.get("/v1/coins/<string(maxlength=128):coin>/quotes")
+@blp.arguments(schemas.QuoteQuery, location="query")
+@blp.response(200, schemas.Quote(many=True), headers=LINK_DOC | KEPT_FROM_DOC)
+@error_responses(blp, 404, 410, 503)
+def quotes(query: dict[str, Any], coin: str) -> tuple[list[Record], dict[str, str]]:
+    """Stored quotes of a coin, newest first
 
-    @blp.arguments(schemas.QuoteQuery, location="query")
-    @blp.response(200, schemas.Quote(many=True), headers=NEXT | NOTED)
-    @error_responses(blp, 404, 410, 503)
-    def get(self, query: dict[str, Any], coin: str) -> tuple[list[Record], dict[str, str]]:
-        """Stored quotes of a coin, newest first
-
-        `from` and `to` are of `at`, the source's own time. Quotes that are stored between two
-        pages shift nothing: the Link goes on below the last quote of its page.
-        """
-        on = services()
-        as_of, limit = query.get("as_of"), query["limit"]
-        answers = continued(on, coin, query.get("cursor"), as_of)
-        found = on.history.records(
-            answers,
-            start=query.get("from"),
-            end=until(query),
-            limit=limit + 1,  # one more tells whether there is a next page
-            repaired=query["include"] == "repaired",
-            as_of=as_of,
-        )
-        saw(on, answers, found)
-        page = found[:limit]
-        more = len(found) > limit
-        if more:
-            return page, next_page(schemas.QuoteQuery, answers, page[-1].at)
-        return page, noted(on, [answers], query.get("from"))
+    `from` and `to` apply to `at`, the source's time. Quotes stored between two pages shift
+    nothing: the next page continues below the last quote of this one.
+    """
+    services = current_services()
+    as_of, limit = query.get("as_of"), query["limit"]
+    resolved = resolve_page(services, coin, query.get("cursor"), as_of)
+    found = services.history.records(
+        resolved,
+        start=query.get("from"),
+        end=page_end(query),
+        limit=limit + 1,  # one more shows whether there is a next page
+        repaired=query["include"] == "repaired",
+        as_of=as_of,
+    )
+    note_records(services, resolved, found)
+    page = found[:limit]
+    if len(found) > limit:
+        return page, next_page(schemas.QuoteQuery, resolved, page[-1].at)
+    return page, kept_from_header(services, [resolved], query.get("from"))

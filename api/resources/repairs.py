@@ -1,91 +1,83 @@
-"""The mending of history over HTTP: listed, watched and asked for."""
+"""GET and POST /v1/repairs: gap repairs, listed and requested."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from flask.views import MethodView
 from flask_smorest.pagination import PaginationParameters
 
-from api.blueprint import Blueprint
-from api.errors import CHANGES, error_responses, refuse
-from api.extensions import services
-from api.lookup.coin_lookup import answering
-from api.protection.auth import restricted
+from api.errors import RESTRICTED, error_responses, refuse
+from api.extensions import current_services
+from api.lookup.coin_lookup import resolve_coin
+from api.protection.auth import KEY_SECURITY, restricted
 from api.schemas import repairs as schemas
-from market.gap_repair.planner import backfill_start, repair_requests
+from api.validation import Blueprint
+from market.gap_repair.planner import backfill_start
 from market.gap_repair.queue import STATES
 from market.schedule.slots import Schedule, SlotGrid
 
-blp = Blueprint("repairs", __name__, description="Gaps in the history, and their mending")
+blp = Blueprint("repairs", __name__, description="Gaps in the history, and their repair")
 
-MOST_SLOTS = 40_000  # a year of quarters of an hour
-KEY: list[dict[str, list[str]]] = [{"apiKey": []}, {}]
-
-
-@blp.route("/v1/repairs")
-class Repairs(MethodView):
-    """All repairs."""
-
-    @blp.arguments(schemas.RepairQuery, location="query")
-    @blp.response(200, schemas.Repair(many=True))
-    @error_responses(blp, 503)
-    @blp.paginate(page_size=20, max_page_size=250)
-    def get(
-        self, query: dict[str, str], pagination_parameters: PaginationParameters
-    ) -> list[dict[str, Any]]:
-        """Stretches of history that were missing, those found last first
-
-        The time before a coin's first quote, and slots whose update failed or was missed, are
-        filled from the source's own history, and marked as repaired. What it has no point for
-        stays a gap.
-        """
-        on = services()
-        which = {"coin": query.get("coin"), "state": query.get("state")}
-        pagination_parameters.item_count = on.repairs.count(**which)
-        found = on.repairs.newest(
-            **which,
-            skip=pagination_parameters.first_item,
-            limit=pagination_parameters.page_size,
-        )
-        return [{**one, "missing": _missing(one), "source": on.settings.source} for one in found]
-
-    @blp.doc(security=KEY)
-    @blp.response(202, schemas.RepairsAccepted)
-    @error_responses(blp, *CHANGES, 404)
-    @restricted
-    @blp.arguments(schemas.RepairRequest)
-    def post(self, wish: dict[str, Any]) -> dict[str, Any]:
-        """Ask for a stretch of some coins' history to be looked through and mended
-
-        Calls to the source are made only as its limits leave them over; the same stretch of the
-        same coin is entered once.
-        """
-        on, now = services(), datetime.now(UTC)
-        coins = list(dict.fromkeys(answering(on, coin) for coin in wish["coins"]))
-        start = wish.get("from") or backfill_start(on.schedule, now)
-        end = min(wish.get("to") or now, on.schedule.current(now))
-        _check(on.schedule, start, end)
-        count = on.repairs.add(repair_requests(coins, (start, end)), now)
-        return {"repairs": count, "start": start, "end": end}
+MAX_SLOTS = 40_000  # a year of quarter hours
 
 
-@blp.route("/v1/repairs/progress")
-class RepairProgress(MethodView):
-    """All repairs together."""
+@blp.get("/v1/repairs")
+@blp.arguments(schemas.RepairQuery, location="query")
+@blp.response(200, schemas.Repair(many=True))
+@error_responses(blp, 503)
+@blp.paginate(page_size=20, max_page_size=250)
+def repairs(
+    query: dict[str, str], pagination_parameters: PaginationParameters
+) -> list[dict[str, Any]]:
+    """Gap repairs, most recently found first
 
-    @blp.response(200, schemas.RepairProgress)
-    @error_responses(blp, 503)
-    def get(self) -> dict[str, Any]:
-        """How many repairs wait, run, and ended; and since when they are paused, if they are"""
-        on = services()
-        counts = {state: on.repairs.count(state=state) for state in STATES}
-        total = sum(counts.values())
-        ended = counts["done"] + counts["failed"]
-        return {
-            **counts,
-            "progress": ended / total if total else None,
-            "paused_since": on.repairs.paused_since(),
-        }
+    KoinX fills the time before a coin's first quote, and slots whose update failed or was missed,
+    from the source's own history, and marks these quotes as repaired. Where the source has no
+    point, the gap remains.
+    """
+    services = current_services()
+    which = {"coin": query.get("coin"), "state": query.get("state")}
+    pagination_parameters.item_count = services.repairs.count(**which)
+    found = services.repairs.newest(
+        **which,
+        skip=pagination_parameters.first_item,
+        limit=pagination_parameters.page_size,
+    )
+    source = services.settings.source
+    return [{**one, "missing": _missing(one), "source": source} for one in found]
+
+
+@blp.post("/v1/repairs")
+@blp.doc(security=KEY_SECURITY)
+@blp.response(202, schemas.RepairsAccepted)
+@error_responses(blp, *RESTRICTED, 404)
+@restricted
+@blp.arguments(schemas.RepairRequest)
+def request_repairs(body: dict[str, Any]) -> dict[str, Any]:
+    """Request the repair of gaps in some coins' history
+
+    KoinX calls the source only within what its call budget leaves over. The same time range of
+    the same coin is queued once.
+    """
+    services, now = current_services(), datetime.now(UTC)
+    coins = list(dict.fromkeys(resolve_coin(services, coin) for coin in body["coins"]))
+    start = body.get("from") or backfill_start(services.schedule, now)
+    end = min(body.get("to") or now, services.schedule.current(now))
+    _check(services.schedule, start, end)
+    count = services.repairs.add(repair_requests(coins, (start, end)), now)
+    return {"repairs": count, "start": start, "end": end}
+
+
+@blp.get("/v1/repairs/progress")
+@blp.response(200, schemas.RepairProgress)
+@error_responses(blp, 503)
+def repair_progress() -> dict[str, Any]:
+    """Number of repairs that wait, run and finished, and since when they are paused"""
+    services = current_services()
+    counts = {state: services.repairs.count(state=state) for state in STATES}
+    total = sum(counts.values())
+    finished = counts["done"] + counts["failed"]
+    progress = finished / total if total else None
+    return {**counts, "progress": progress, "paused_since": services.repairs.paused_since()}
 
 
 def _missing(repair: dict[str, Any]) -> int | None:
@@ -96,12 +88,12 @@ def _missing(repair: dict[str, Any]) -> int | None:
 
 def _check(schedule: Schedule, start: datetime, end: datetime) -> None:
     if start >= end:
-        refuse(422, f"from is {start.isoformat()}: it must lie before to, {end.isoformat()}")
+        refuse(422, f"from is {start.isoformat()}: it must be before to, {end.isoformat()}")
     grid = SlotGrid(schedule, start, end)
     slots = grid.until(end) - grid.until(start)
-    if slots > MOST_SLOTS:
+    if slots > MAX_SLOTS:
         refuse(
             422,
-            f"from {start.isoformat()} to {end.isoformat()} are {slots} slots; "
-            f"allowed are {MOST_SLOTS} at once",
+            f"from {start.isoformat()} to {end.isoformat()} covers {slots} slots; "
+            f"at most {MAX_SLOTS} are allowed",
         )

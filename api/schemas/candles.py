@@ -1,53 +1,51 @@
-"""A coin's candles."""
+"""Candles of a coin."""
 
 from marshmallow import Schema, validate
 from marshmallow.fields import Integer, String
 
-from api.schemas.fields import COIN, IntegerParam, Moment, Number
-from api.schemas.time_range import HistoryPageQuery
+from api.pagination import PageQuery
+from api.schemas.fields import COIN, IntegerParam, Number, Timestamp, described
 from market.model.candle import INTERVALS
 
-MOST = 500
+MAX_CANDLES = 500
 
 
-class CandleQuery(HistoryPageQuery):
-    """Which candles, by the time at which they start."""
+class CandleQuery(PageQuery):
+    """Which candles, by their start time."""
 
     interval = String(
         load_default="1h",
         validate=validate.OneOf(list(INTERVALS)),
-        metadata={"description": "From one candle's start to the next", "example": "1h"},
+        metadata=described("The length of a candle", "1h"),
     )
     limit = IntegerParam(
-        f"How many intervals a page covers, 1 to {MOST}, from its newest candle on; fewer candles "
-        "where quotes are missing",
+        f"Intervals per page, 1 to {MAX_CANDLES}, from its newest candle on; fewer candles where "
+        "quotes are missing",
         least=1,
-        most=MOST,
+        most=MAX_CANDLES,
         example=100,
         default=100,
     )
 
 
 class Candle(Schema):
-    """The prices of one interval. One without any quote has no candle; the newest may still grow.
+    """The prices of one interval, in the stored currency.
 
-    Prices are in the collection's currency.
+    An interval without quotes has no candle; the newest candle may still change.
     """
 
-    coin = String(metadata=COIN | {"description": "The id whose candle it is"})
-    start = Moment("Where the interval begins, counted from 1970 in UTC", allow_none=False)
+    coin = String(metadata=COIN | {"description": "The id whose candle this is"})
+    start = Timestamp("Start of the interval, counted from 1970 in UTC", allow_none=False)
     open = Number("The first price", 44800.0)
     high = Number("The highest price", 45100.0)
     low = Number("The lowest price", 44750.0)
     close = Number("The last price", 45000.0)
     volume_24h = Number(
-        "The source's rolling total of 24 hours at the close, in the collection's currency; it "
-        "is no sum over the interval",
+        "The source's rolling 24-hour total at the close, in the stored currency; not a sum over "
+        "the interval",
         2.1e10,
     )
-    count = Integer(metadata={"description": "Quotes in it", "example": 4})
-    repaired = Integer(
-        metadata={"description": "Those of them that were repaired from history", "example": 0}
-    )
-    source = String(metadata={"description": "Of the close", "example": "coingecko"})
-    as_of = Moment("The source's own time of the close", allow_none=False)
+    count = Integer(metadata=described("Quotes in the interval", 4))
+    repaired = Integer(metadata=described("How many of them were repaired from history", 0))
+    source = String(metadata=described("Source of the close", "coingecko"))
+    as_of = Timestamp("The source's time of the close", allow_none=False)

@@ -1,11 +1,11 @@
-"""A coin with its latest quote."""
+"""Coins with their latest quotes."""
 
 from typing import Any
 
 from marshmallow import Schema, validate
 from marshmallow.fields import Float, Integer, List, Nested, String
 
-from api.schemas.fields import COIN, Moment, Number
+from api.schemas.fields import COIN, Number, Timestamp, described
 from market.model.coin_changes import RECORDED_FIELDS
 from market.model.documents import COIN_STATES
 
@@ -18,84 +18,82 @@ class CoinQuery(Schema):
     sort = String(
         load_default="rank",
         validate=validate.OneOf([*SORTS, *(f"-{name}" for name in SORTS)]),
-        metadata={"description": "A leading - turns the order round", "example": "rank"},
+        metadata=described("A leading - reverses the order", "rank"),
     )
     search = String(
         load_default="",
         validate=validate.Length(max=64),
-        metadata={"description": "A part of an id, a name or a symbol", "example": "bit"},
+        metadata=described("Part of an id, a name or a symbol", "bit"),
     )
 
 
 class Prices(List[float]):
-    """Numbers, written as they are: item by item a page of 250 sparklines takes 10 ms longer."""
+    """Numbers serialized as they are: item by item, 250 sparklines take 10 ms longer."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return value
 
 
 class Sparkline(Schema):
-    """A week of prices at even steps, the last of which is the present one."""
+    """A week of prices at even steps, the last of which is the current one."""
 
-    start = Moment("Where the first step begins; steps are counted from 1970, UTC")
-    step_seconds = Integer(metadata={"description": "From a step to the next", "example": 14400})
+    start = Timestamp("Start of the first step; steps are counted from 1970, UTC")
+    step_seconds = Integer(metadata=described("Length of a step", 14400))
     prices = Prices(
         Float(allow_none=True),
-        metadata={
-            "description": "The last recorded price of each step, in the collection's currency: "
-            "the closes of the 4-hour candles. null: none was recorded within it",
-            "example": [44100.0, None, 44950.0],
-        },
+        metadata=described(
+            "The last recorded price of each step, in the stored currency: the closes of the "
+            "4-hour candles. null: no quote was recorded in it",
+            [44100.0, None, 44950.0],
+        ),
     )
 
 
 class Coin(Schema):
-    """A coin with its latest quote, and what is known about how old that is."""
+    """A coin with its latest quote and how old that is."""
 
     id = String(metadata=COIN)
     symbol = String(allow_none=True, metadata={"example": "btc"})
     name = String(allow_none=True, metadata={"example": "Bitcoin"})
-    rank = Integer(allow_none=True, metadata={"description": "By market cap", "example": 1})
+    rank = Integer(allow_none=True, metadata=described("By market cap", 1))
     state = String(
         validate=validate.OneOf(COIN_STATES),
-        metadata={
-            "description": "left: no longer among the top N; missing: asked for by its id, and "
-            "the source does not know it; retired: its successor stands for it"
-        },
+        metadata=described(
+            "left: no longer among the top N; missing: requested by its id, but the source does "
+            "not know it; retired: replaced by its successor"
+        ),
     )
-    successor = String(
-        allow_none=True, metadata={"description": "The id that stands for a retired one"}
-    )
-    price = Number("Latest price, in the collection's currency", 45000.0)
-    market_cap = Number("Market cap, in the collection's currency", 8.5e11)
-    change_24h = Number("Change of the price within 24 hours, percent", -1.25)
-    volume_24h = Number("Volume within 24 hours, in the collection's currency", 2.1e10)
-    deviation = Number("Population standard deviation of the newest 100 recorded prices", 4082.48)
-    deviation_count = Integer(metadata={"description": "Records it rests on", "example": 100})
+    successor = String(allow_none=True, metadata=described("The id that replaced a retired one"))
+    price = Number("Latest price, in the stored currency", 45000.0)
+    market_cap = Number("Market cap, in the stored currency", 8.5e11)
+    change_24h = Number("24-hour price change in percent", -1.25)
+    volume_24h = Number("24-hour volume, in the stored currency", 2.1e10)
+    deviation = Number("Population standard deviation of the last 100 recorded prices", 4082.48)
+    deviation_count = Integer(metadata=described("Prices used for the deviation", 100))
     sparkline = Nested(Sparkline)
-    as_of = Moment("The source's own time of the quote")
-    recorded_at = Moment("When the quote was recorded here")
+    as_of = Timestamp("The source's time of the quote")
+    recorded_at = Timestamp("When KoinX recorded the quote")
     age_seconds = Number("Seconds since as_of", 42.0)
     freshness = String(
         validate=validate.OneOf(["fresh", "late", "stale", "never"]),
-        metadata={"description": "fresh: up to 2 slots old; late: up to 8; stale: beyond"},
+        metadata=described("fresh: up to 2 slots old; late: up to 8; stale: older"),
     )
     source = String(allow_none=True, metadata={"example": "coingecko"})
 
 
 class CoinChange(Schema):
-    """A change of what a coin is."""
+    """A change of a coin's name, symbol or state."""
 
-    at = Moment("When it was seen", allow_none=False)
+    at = Timestamp("When KoinX noticed it", allow_none=False)
     what = String(validate=validate.OneOf(RECORDED_FIELDS), metadata={"example": "state"})
     old = String(allow_none=True, metadata={"example": "active"})
     new = String(allow_none=True, metadata={"example": "left"})
 
 
 class CoinWithRecord(Coin):
-    """A coin with what became of it since it is collected."""
+    """A coin with its changes since KoinX collects it."""
 
     changes = List(
         Nested(CoinChange),
-        metadata={"description": "Its name, symbol and state as they changed, oldest first"},
+        metadata=described("Changes of its name, symbol and state, oldest first"),
     )

@@ -1,55 +1,53 @@
-"""How far the returns of coins move together."""
+"""Correlations of coins."""
 
 from marshmallow import Schema, validate
 from marshmallow.fields import Integer, List, String
 
-from api.schemas.fields import COIN, Moment, Number
-from api.schemas.record_window import RecordWindowQuery
+from api.schemas.fields import COIN, IS_COIN_ID, Number, Timestamp, described
+from api.schemas.statistics import RecordWindowQuery
 from market.analytics.correlation import LEAST_RETURNS
-from market.model.quotes import MAX_ID_LENGTH
 
-LEAST_COINS, MOST_COINS = 2, 50
-MOST_RECORDS_IN_ALL = 50_000
+MIN_COINS, MAX_COINS = 2, 50
+MAX_TOTAL_RECORDS = 50_000
 
 
 class CorrelationQuery(RecordWindowQuery):
     """Which coins, over which records of each."""
 
     coin = List(
-        String(validate=validate.Length(1, MAX_ID_LENGTH)),
+        String(validate=IS_COIN_ID),
         required=True,
-        validate=validate.Length(LEAST_COINS, MOST_COINS),
-        metadata={
-            "description": f"{LEAST_COINS} to {MOST_COINS} ids, each as a parameter of its own: "
-            f"coin=bitcoin&coin=ethereum. At most {MOST_RECORDS_IN_ALL} records in all",
-            "example": ["bitcoin", "ethereum"],
-        },
+        validate=validate.Length(MIN_COINS, MAX_COINS),
+        metadata=described(
+            f"{MIN_COINS} to {MAX_COINS} ids, each as its own parameter: "
+            f"coin=bitcoin&coin=ethereum. At most {MAX_TOTAL_RECORDS} records in total",
+            ["bitcoin", "ethereum"],
+        ),
     )
 
 
 class Pair(Schema):
-    """Two coins, a row of the table."""
+    """The correlation of two coins."""
 
-    a = String(metadata=COIN | {"description": "The id whose quotes these are"})
-    b = String(metadata={"description": "The same of the other coin", "example": "ethereum"})
+    a = String(metadata=COIN | {"description": "The id whose quotes were used"})
+    b = String(metadata=described("The id of the other coin", "ethereum"))
     correlation = Number(
-        "Pearson's correlation of log returns, -1 to 1. Each price belongs to the slot of the "
-        "schedule that it is nearest to; returns are from each slot in which both coins have a "
-        "price to the next",
+        "Pearson correlation of log returns, -1 to 1. Each price belongs to the nearest slot of "
+        "the schedule; returns are between consecutive slots in which both coins have a price",
         0.83,
     )
-    returns = Integer(metadata={"description": "Pairs of returns it rests on", "example": 99})
+    returns = Integer(metadata=described("Pairs of returns used", 99))
     reason = String(
         allow_none=True,
-        metadata={
-            "description": f"Why there is no correlation: fewer than {LEAST_RETURNS} returns in "
-            "common, or a price that stands still",
-        },
+        metadata=described(
+            f"Why there is no correlation: fewer than {LEAST_RETURNS} common returns, or a "
+            "constant price"
+        ),
     )
-    oldest = Moment("The oldest slot in which both have a price")
-    newest = Moment("The newest slot in which both have a price")
+    oldest = Timestamp("The oldest slot in which both have a price")
+    newest = Timestamp("The newest slot in which both have a price")
     source = String(
         allow_none=True,
-        metadata={"description": "Of the newest records; two if they differ", "example": "demo"},
+        metadata=described("Of the newest records; both if they differ", "demo"),
     )
-    as_of = Moment("The source's own time of the newest record, of the coin whose is older")
+    as_of = Timestamp("The source's time of the newest record, of the coin whose is older")

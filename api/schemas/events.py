@@ -1,4 +1,4 @@
-"""The stream of updates that ended."""
+"""The stream of finished updates."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from api.schemas.fields import IntegerParam
 from api.schemas.updates import Update
 
 MAX_NUMBER = 10**15 - 1
-SINCE = (
-    "The id of the last event that you have: what ended since comes first. 0: from the beginning"
+LAST_EVENT_ID = (
+    "The id of the last event you have: the stream begins with the next. 0: from the beginning"
 )
 
 
@@ -23,7 +23,7 @@ def _event(name: str, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# Each event of the stream, as clients read it.
+# Each event of the stream, as clients read it
 EVENT = {
     "oneOf": [
         _event("update", {"$ref": "#/components/schemas/Update"}),
@@ -39,11 +39,11 @@ EVENT = {
 }
 
 
-class Since(Schema):
-    """How a client that was cut off goes on, as the standard has it."""
+class LastEventHeader(Schema):
+    """Where a client continues after a disconnect, as in the standard."""
 
     last_event_id = IntegerParam(
-        f"{SINCE}. EventSource sends it by itself",
+        f"{LAST_EVENT_ID}. EventSource sends it itself",
         least=0,
         most=MAX_NUMBER,
         example=0,
@@ -53,29 +53,31 @@ class Since(Schema):
 
 
 class EventsQuery(Schema):
-    """From where on, and for how long."""
+    """Where to begin, and when to end."""
 
     last_event_id = IntegerParam(
-        f"{SINCE}. For clients that can set no header, which goes before this",
+        f"{LAST_EVENT_ID}. For clients that cannot set the header, which takes precedence",
         least=0,
         most=MAX_NUMBER,
         example=0,
         default=None,
     )
     seconds = IntegerParam(
-        "End after so many seconds. Without it the stream goes on for as long as you listen",
+        "End after this many seconds; by default the stream does not end",
         least=1,
         most=3600,
         example=5,
         default=None,
     )
-    limit = IntegerParam("End after so many updates", least=1, most=1000, example=10, default=None)
+    limit = IntegerParam(
+        "End after this many updates", least=1, most=1000, example=10, default=None
+    )
 
 
 class EndedUpdate(Update):
-    """An update as its event has it: without its lists, which may have hundreds of items."""
+    """A finished update in its event: without its lists, which may have hundreds of items."""
 
     class Meta:
-        """marshmallow's own place for it."""
+        """marshmallow's place for it."""
 
         exclude = ("left_out", "ticks")

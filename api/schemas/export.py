@@ -1,33 +1,32 @@
-"""Quotes as a file."""
+"""Exports of quotes as a file."""
 
 from marshmallow import validate
 from marshmallow.fields import List, String
 
 from api.exports.columns import COLUMNS
 from api.exports.formats import FORMATS
-from api.schemas.time_range import TimeRangeQuery
-from market.model.quotes import MAX_ID_LENGTH
+from api.schemas.fields import IS_COIN_ID, TimeRangeQuery, described
 
-MOST_COINS = 250
+MAX_COINS = 250
 
 
 class ExportQuery(TimeRangeQuery):
-    """Which quotes, and in which form."""
+    """Which quotes, and in which format."""
 
     format = String(
         load_default="csv",
         validate=validate.OneOf(list(FORMATS)),
-        metadata={"description": "The file's form", "example": "csv"},
+        metadata=described("The file format", "csv"),
     )
     coin = List(
-        String(validate=validate.Length(1, MAX_ID_LENGTH)),
+        String(validate=IS_COIN_ID),
         load_default=list,
-        validate=validate.Length(max=MOST_COINS),
-        metadata={
-            "description": "Ids, each as a parameter of its own: coin=bitcoin&coin=ethereum. "
-            f"At most {MOST_COINS}; without any, every coin that has quotes",
-            "example": ["bitcoin"],
-        },
+        validate=validate.Length(max=MAX_COINS),
+        metadata=described(
+            "Ids, each as its own parameter: coin=bitcoin&coin=ethereum. "
+            f"At most {MAX_COINS}; by default every coin that has quotes",
+            ["bitcoin"],
+        ),
     )
 
 

@@ -1,16 +1,16 @@
-"""Whether the system is well."""
+"""Health and readiness."""
 
 from marshmallow import Schema
 from marshmallow.fields import Boolean, Dict, Integer, Nested, String
 
-from api.schemas.fields import Moment, Number
+from api.schemas.fields import Number, Timestamp, described
 
 
 class Health(Schema):
-    """The process answers; nothing is said of what it depends on."""
+    """The process responds; its dependencies are not checked."""
 
     status = String(metadata={"example": "OK"})
-    timestamp = Moment("Now")
+    timestamp = Timestamp("Now")
 
 
 class Dependency(Schema):
@@ -21,19 +21,19 @@ class Dependency(Schema):
 
 
 class Ready(Schema):
-    """Whether everything that an update needs is there."""
+    """Whether everything that an update needs is available."""
 
     ready = Boolean()
     dependencies = Dict(keys=String(), values=Nested(Dependency))
-    last_success = Moment("When the newest successful update ended")
+    last_success = Timestamp("When the last successful update finished")
     age_seconds = Number("Seconds since then", 12.5)
-    next_slot = Moment("When the next update is due", allow_none=False)
+    next_slot = Timestamp("When the next update is due", allow_none=False)
     pending_events = Integer(
-        allow_none=True, metadata={"description": "Events that no process has taken yet"}
+        allow_none=True, metadata=described("Events that no process has consumed yet")
     )
     consumer_lag_seconds = Number(
-        "Seconds since the oldest of them was published; 0 when none waits", 0.0
+        "Seconds since the oldest pending event was published; 0 without any", 0.0
     )
     dead_letters = Integer(
-        allow_none=True, metadata={"description": "Messages set aside because they are no events"}
+        allow_none=True, metadata=described("Messages set aside because they are not valid events")
     )

@@ -1,16 +1,16 @@
-"""What the seed's endpoints answer."""
+"""Responses of the original KoinX API's endpoints."""
 
-from marshmallow import Schema, validate
+from marshmallow import Schema
 from marshmallow.fields import Integer, String
 
-from api.schemas.fields import Number, TimestampParam
+from api.schemas.fields import IncludeParam, Number, TimestampParam, described
 
-# The seed's name for the change is no name in Python.
+# `24hChange`, the original API's name, is not valid in Python.
 Stats = Schema.from_dict(
     {
-        "price": Number("Latest price, in the collection's currency", 45000.0),
-        "marketCap": Number("Market cap, in the collection's currency", 8.5e11),
-        "24hChange": Number("Change of the price within 24 hours, percent", -1.25),
+        "price": Number("Latest price, in the stored currency", 45000.0),
+        "marketCap": Number("Market cap, in the stored currency", 8.5e11),
+        "24hChange": Number("24-hour price change in percent", -1.25),
     },
     name="Stats",
 )
@@ -20,7 +20,7 @@ class StatsQuery(Schema):
     """As of when."""
 
     as_of = TimestampParam(
-        "What would have been answered then, from the quotes that were stored until that time",
+        "Answer as at this time, from the quotes stored until then",
         example="2100-01-01T00:00:00Z",
     )
 
@@ -28,27 +28,21 @@ class StatsQuery(Schema):
 class DeviationQuery(StatsQuery):
     """As of when, and over which records."""
 
-    include = String(
-        load_default="recorded",
-        validate=validate.OneOf(["recorded", "repaired"]),
-        metadata={
-            "description": "repaired: with the prices that were repaired from the source's "
-            "history; the answer says how many",
-            "example": "recorded",
-        },
+    include = IncludeParam(
+        "with prices that were repaired from the source's history; the response says how many"
     )
 
 
 class Deviation(Schema):
-    """The seed's deviation; with include=repaired also what it rests on."""
+    """The original API's deviation; with include=repaired, also its evidence."""
 
     deviation = Number(
-        "Population standard deviation of the newest 100 recorded prices, in the currency; "
+        "Population standard deviation of the last 100 recorded prices, in the stored currency; "
         "two decimals from 1 upwards, six significant digits below",
         4082.48,
     )
-    records = Integer(metadata={"description": "Prices used, with include=repaired"})
-    repaired = Integer(metadata={"description": "How many of them were repaired"})
+    records = Integer(metadata=described("Prices used, with include=repaired"))
+    repaired = Integer(metadata=described("How many of them were repaired"))
 
 
 class Message(Schema):

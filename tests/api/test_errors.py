@@ -73,7 +73,7 @@ def test_a_database_that_does_not_answer_is_a_503_without_its_address(app: Flask
     assert answer.status_code == 503
     assert answer.json is not None
     assert "secret" not in answer.text
-    assert "database does not answer" in answer.json["message"]
+    assert "MongoDB does not respond" in answer.json["message"]
 
 
 def test_a_fault_of_ours_is_a_500_without_a_traceback(app: Flask) -> None:

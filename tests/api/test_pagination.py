@@ -45,5 +45,5 @@ def test_a_cursor_comes_back_as_it_was(coin: str) -> None:
     ],
 )
 def test_what_was_not_given_out_is_named(value: str) -> None:
-    with pytest.raises(ValidationError, match="is no cursor: take the one in the Link"):
+    with pytest.raises(ValidationError, match="is not a valid cursor: take the one in the Link"):
         CursorParam().deserialize(value)

@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from api.blueprint import MAX_PAGE
+from api.validation import MAX_PAGE
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_a_number_of_900_digits_is_shortened(client: FlaskClient) -> None:
     ("path", "message"),
     [
         (f"/v1/correlations?coin=bitcoin&coin={'x' * 200}", f"coin is '{'x' * 36}...: allowed is "),
-        ("/v1/events?limit=0", "limit: '0' is no whole number from 1 to 1000"),
-        ("/v1/coins/bitcoin/quotes?from=now", "from: 'now' is no time in ISO-8601"),
+        ("/v1/events?limit=0", "limit: '0' is not a whole number from 1 to 1000"),
+        ("/v1/coins/bitcoin/quotes?from=now", "from: 'now' is not an ISO-8601 time"),
     ],
 )
 def test_a_message_that_names_its_value_is_not_told_it_again(
@@ -61,7 +61,7 @@ def test_a_message_that_names_its_value_is_not_told_it_again(
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ('{"coins": ["bitcoin", 7]}', "coins is 7: allowed is a text"),
+        ('{"coins": ["bitcoin", 7]}', "coins is 7: allowed is a string"),
         ('{"coins": [null]}', "coins is null: allowed is anything but null"),
         ('{"coins": []}', "coins is []: allowed is a length of 1 to 250"),
         ('{"coins": ["bitcoin"], "frm": 1}', "frm is 1: unknown field"),
@@ -76,3 +76,37 @@ def test_a_field_of_a_body_is_named_with_its_value(
     assert answer.status_code == 422
     assert answer.json is not None
     assert answer.json["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b"[" * 60_000, 400, "The request body is not valid JSON: "),
+        (b'{"coins": ' + b"9" * 5000 + b"}", 400, "The request body is not valid JSON: "),
+        (b"{", 400, "The request body is not valid JSON: "),
+        (b"\xff\xfe", 400, "The request body is not valid JSON: "),
+        (b"", 422, "coins is missing"),
+    ],
+)
+def test_what_is_no_json_is_said_to_be_none(
+    client: FlaskClient, body: bytes, status: int, message: str
+) -> None:
+    answer = client.post("/v1/repairs", data=body, content_type="application/json")
+    assert answer.status_code == status
+    assert answer.json is not None
+    assert answer.json["message"].startswith(message)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_another_content_type_is_named(client: FlaskClient, content_type: str) -> None:
+    answer = client.post("/v1/repairs", data="coins=bitcoin", content_type=content_type)
+    assert answer.status_code == 415
+    assert answer.json is not None
+    assert answer.json["message"] == (
+        f"Content-Type is '{content_type}': allowed is application/json"
+    )
+
+
+def test_the_document_says_so(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").get_json()
+    assert {"400", "415", "422"} <= set(document["paths"]["/v1/repairs"]["post"]["responses"])

@@ -18,7 +18,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from api.cache import invalidation
-from api.cache.invalidation import look_out
+from api.cache.invalidation import UpdateWatcher
 from api.cache.response_cache import ResponseCache
 from api.events import broadcaster, shutdown
 from api.events.broadcaster import Broadcaster
@@ -33,6 +33,7 @@ from market.ledger import lease
 from market.ledger.event_log import EventLog
 from market.ledger.lease import Lease
 from market.ledger.ledger import Ledger
+from market.schedule.slots import Schedule
 from market.storage import migrations, restore_lock
 from market.storage.database import Document
 from tests.harness.consumer import Handled, consuming
@@ -180,14 +181,14 @@ def test_the_lookout(
     caplog: pytest.LogCaptureFixture,
     error: Exception,
 ) -> None:
-    monkeypatch.setattr(invalidation, "LOOK_SECONDS", 0.01)
-    snapshot = ResponseCache()
+    monkeypatch.setattr(invalidation, "CHECK_SECONDS", 0.01)
+    cache = ResponseCache()
     failed = fail_once(monkeypatch, EventLog, "newest", error)
-    look_out(EventLog(database), snapshot)
+    UpdateWatcher(EventLog(database), ledger, Schedule("*/15 * * * *"), cache).start()
     assert failed.wait(10)
     closed(ledger, "update", "done")
-    wait_until(lambda: snapshot.generation, "a drop")
-    assert "the ledger was not read" in caplog.text
+    wait_until(lambda: cache.generation, "a drop")
+    assert "ledger check failed" in caplog.text
 
 
 @pytest.mark.row("background")
@@ -197,7 +198,7 @@ def test_the_feed(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(broadcaster, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(broadcaster, "CHECK_SECONDS", 0.01)
     made = Broadcaster(EventLog(database), "simulator")
     failed = fail_once(monkeypatch, EventLog, "newest", UNEXPECTED[0])
     with made.place():
@@ -206,25 +207,25 @@ def test_the_feed(
         closed(ledger, "update", "done")
         assert len(made.after(0, 10)) == 1
     made.end()
-    assert "events cannot be followed" in caplog.text
+    assert "event read failed" in caplog.text
 
 
 @pytest.mark.row("background")
 def test_the_pace(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(slow_clients, "LOOK_SECONDS", 0.01)
-    failed = fail_once(monkeypatch, slow_clients.ProgressMonitor, "look", UNEXPECTED[0])
-    looked, look = threading.Event(), slow_clients.ProgressMonitor.look
+    monkeypatch.setattr(slow_clients, "CHECK_SECONDS", 0.01)
+    failed = fail_once(monkeypatch, slow_clients.ProgressMonitor, "close_stalled", UNEXPECTED[0])
+    looked, look = threading.Event(), slow_clients.ProgressMonitor.close_stalled
 
     def noted(*arguments: Any) -> int:
         count = look(*arguments)
         looked.set()
         return count
 
-    monkeypatch.setattr(slow_clients.ProgressMonitor, "look", noted)
+    monkeypatch.setattr(slow_clients.ProgressMonitor, "close_stalled", noted)
     slow_clients.watch_slow_clients()
     assert failed.wait(10)
     assert looked.wait(10)
-    assert "connections were not looked at" in caplog.text
+    assert "connection check failed" in caplog.text
 
 
 @pytest.mark.row("background")
@@ -247,7 +248,7 @@ def test_the_end_of_a_process(caplog: pytest.LogCaptureFixture) -> None:
         writer = signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, known)
         os.close(writer)
-    assert "ending failed" in caplog.text
+    assert "shutdown handler failed" in caplog.text
 
 
 @pytest.mark.row("background")

@@ -52,10 +52,10 @@ def test_one_search_tells_an_updates_story(system: System) -> None:
     story = {(line["process"], line["event"]) for line in lines}
     assert {
         ("api", "published"),
-        ("api", "entered in the ledger"),
-        ("api", "its task is started"),
-        ("worker", "update claimed"),
-        ("worker", "update closed"),
+        ("api", "event recorded in the ledger"),
+        ("api", "ingest task queued"),
+        ("worker", "claimed"),
+        ("worker", "closed in the ledger"),
     } <= story
     # A scheduled one begins with beat.
     [newest, *_] = system.get("/v1/updates?trigger=schedule&state=done&page_size=1").json()

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import Accept
 from werkzeug.http import http_date, parse_accept_header
 
-from api.cache import http_headers, slot_arrival
-from api.cache.http_headers import coding, compressed, max_age, tag
+from api.cache import http_headers, invalidation
+from api.cache.http_headers import compress, content_coding, etag, max_age
 from bench.harness.services import keep, quote
 from market.ledger.ledger import Ledger
 from market.storage.quote_store import QuoteStore
@@ -44,36 +44,37 @@ LONG = {"Accept-Encoding": "gzip"}
     ],
 )
 def test_gzip_is_taken_when_it_is_allowed(accepted: str, chosen: str | None) -> None:
-    assert coding(parse_accept_header(accepted, Accept), 100_000) == chosen
+    assert content_coding(parse_accept_header(accepted, Accept), 100_000) == chosen
 
 
 def test_a_short_answer_stays_as_it_is() -> None:
-    assert coding(parse_accept_header("gzip", Accept), http_headers.GZIP_FROM_BYTES - 1) is None
+    short = http_headers.GZIP_FROM_BYTES - 1
+    assert content_coding(parse_accept_header("gzip", Accept), short) is None
 
 
 def test_gzip_makes_the_same_bytes_each_time() -> None:
     body = b'{"price": 1}' * 1000
-    assert compressed(body) == compressed(body)
-    assert gzip.decompress(compressed(body)) == body
+    assert compress(body) == compress(body)
+    assert gzip.decompress(compress(body)) == body
 
 
 def test_a_tag_is_strong_and_stands_for_bytes_coding_and_headers() -> None:
     tags = {
-        tag(b"{}", [], None, NOW),
-        tag(b"[]", [], None, NOW),
-        tag(b"{}", [], "gzip", NOW),
-        tag(b"{}", ["<next>"], None, NOW),
-        tag(b"{}", ["", "<next>"], None, NOW),
+        etag(b"{}", [], None, NOW),
+        etag(b"[]", [], None, NOW),
+        etag(b"{}", [], "gzip", NOW),
+        etag(b"{}", ["<next>"], None, NOW),
+        etag(b"{}", ["", "<next>"], None, NOW),
     }
     assert len(tags) == 5
     assert all(one.startswith('"') and one.endswith('"') for one in tags)
-    assert tag(b"{}", [], None, NOW) == tag(b"{}", [], None, NOW + timedelta(days=9))
+    assert etag(b"{}", [], None, NOW) == etag(b"{}", [], None, NOW + timedelta(days=9))
 
 
 def test_an_age_that_ticks_changes_a_tag_once_a_minute() -> None:
     def of(age: str, price: int = 1, seconds: int = 0) -> str:
         body = f'[{{"price":{price},"age_seconds":{age},"state":"fresh"}}]'.encode()
-        return tag(body, [], None, NOW + timedelta(seconds=seconds))
+        return etag(body, [], None, NOW + timedelta(seconds=seconds))
 
     assert of("12.5").startswith('W/"')
     assert of("12.5") == of("13") == of("1e-05") == of("14.25", seconds=39)
@@ -84,8 +85,8 @@ def test_an_age_that_ticks_changes_a_tag_once_a_minute() -> None:
 
 def test_a_text_that_looks_like_an_age_is_none() -> None:
     one, other = (f'{{"name":"\\"age_seconds\\":{n}"}}'.encode() for n in (1, 2))
-    assert tag(one, [], None, NOW) != tag(other, [], None, NOW)
-    assert tag(one, [], None, NOW).startswith('"')
+    assert etag(one, [], None, NOW) != etag(other, [], None, NOW)
+    assert etag(one, [], None, NOW).startswith('"')
 
 
 @pytest.mark.parametrize(
@@ -238,15 +239,15 @@ def test_an_answer_with_an_age_holds_to_the_minute_s_end(app: Flask) -> None:
 def test_what_was_read_before_the_update_came_in_holds_briefly(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slot_arrival, "LOOK_SECONDS", 0)
-    view = app.view_functions["stats.StatsView"]
+    monkeypatch.setattr(invalidation, "CHECK_SECONDS", 0)
+    view = app.view_functions["stats.stats"]
 
     def meanwhile(**arguments: Any) -> Any:
         answer = view(**arguments)
         the_slot_is_in(app)
         return answer
 
-    app.view_functions["stats.StatsView"] = meanwhile
+    app.view_functions["stats.stats"] = meanwhile
     answer = app.test_client().get("/stats?coin=bitcoin")
     assert answer.headers["Cache-Control"] == "max-age=1"
 

@@ -1,4 +1,4 @@
-"""Answers from the snapshot, in front of Flask."""
+"""Answers from the cache, in front of Flask."""
 
 import gzip
 import threading
@@ -75,7 +75,7 @@ def stored(store: QuoteStore) -> datetime:
 
 
 @pytest.fixture
-def snapshot(app: Flask, stored: datetime, monkeypatch: pytest.MonkeyPatch) -> ResponseCache:
+def cache(app: Flask, stored: datetime, monkeypatch: pytest.MonkeyPatch) -> ResponseCache:
     the_slot_is_in(app)
     # No slot and no minute ends meanwhile.
     monkeypatch.setattr(http_headers, "max_age", lambda *_, **__: 600)
@@ -101,8 +101,8 @@ def requests(tmp_path: Path) -> RequestMetrics:
 
 
 @pytest.fixture
-def fast(flask: Counted, snapshot: ResponseCache, requests: RequestMetrics) -> Client:
-    return Client(CacheMiddleware(flask, snapshot, requests), Response)
+def fast(flask: Counted, cache: ResponseCache, requests: RequestMetrics) -> Client:
+    return Client(CacheMiddleware(flask, cache, requests), Response)
 
 
 @pytest.fixture
@@ -236,7 +236,7 @@ def test_the_answer_that_a_304_was_made_of_is_kept_whole(fast: Client, flask: Co
     assert AGE.sub(b"", gzip.decompress(whole.data)) == AGE.sub(b"", plain)
 
 
-def test_each_answer_is_counted_as_it_was_sent(app: Flask, snapshot: ResponseCache) -> None:
+def test_each_answer_is_counted_as_it_was_sent(app: Flask, cache: ResponseCache) -> None:
     client, path = app.test_client(), "/stats?coin=bitcoin"
     etag = client.get(path).headers["ETag"]
     for known in ("", etag, etag):
@@ -247,11 +247,11 @@ def test_each_answer_is_counted_as_it_was_sent(app: Flask, snapshot: ResponseCac
 
 
 def test_news_shows_at_once(
-    fast: Client, snapshot: ResponseCache, store: QuoteStore, stored: datetime
+    fast: Client, cache: ResponseCache, store: QuoteStore, stored: datetime
 ) -> None:
     assert price_of_bitcoin(fast) == 2.0
     keep(store, quote("bitcoin", 9.0, stored), recorded_at=stored)
-    snapshot.drop()
+    cache.clear()
     assert price_of_bitcoin(fast) == 9.0
 
 
@@ -350,7 +350,7 @@ def test_nor_when_a_coin_s_successor_takes_over(
 def test_nor_when_the_news_come_while_the_older_one_is_awaited(
     fast: Client,
     flask: Counted,
-    snapshot: ResponseCache,
+    cache: ResponseCache,
     store: QuoteStore,
     stored: datetime,
     monkeypatch: pytest.MonkeyPatch,
@@ -358,19 +358,19 @@ def test_nor_when_the_news_come_while_the_older_one_is_awaited(
     # The first computing ends after the news: it must not end the second one's, for which a third
     # request waits.
     monkeypatch.setattr(middleware, "WAIT_SECONDS", 30)
-    begin, begun = snapshot.begin, list[Any]()
+    begin, begun = cache.begin, list[Any]()
 
     def noted(key: Key) -> Any:
         begun.append(begin(key))
         return begun[-1]
 
-    monkeypatch.setattr(snapshot, "begin", noted)
+    monkeypatch.setattr(cache, "begin", noted)
     first_begun, first_more = flask.held()
     with ThreadPoolExecutor(3) as threads:
         first = threads.submit(price_of_bitcoin, fast)
         assert first_begun.wait(30)
         keep(store, quote("bitcoin", 9.0, stored), recorded_at=stored)
-        snapshot.drop()
+        cache.clear()
         second_begun, second_more = flask.held()
         second = threads.submit(price_of_bitcoin, fast)
         assert second_begun.wait(30)
@@ -381,7 +381,7 @@ def test_nor_when_the_news_come_while_the_older_one_is_awaited(
         second_more.set()
         assert second.result(30) == third.result(30) == 9.0
     assert flask.calls == 2
-    assert snapshot._computing == {}
+    assert cache._computing == {}
 
 
 def test_mongodb_is_asked_once_for_all_who_ask_at_once(
@@ -414,10 +414,10 @@ def test_one_that_takes_long_is_not_waited_for(
 
 
 def test_nothing_is_kept_while_nothing_is_known_of_news(
-    fast: Client, flask: Counted, snapshot: ResponseCache
+    fast: Client, flask: Counted, cache: ResponseCache
 ) -> None:
     fast.get("/stats?coin=bitcoin")
-    snapshot.trust(time.monotonic() - 1)
+    cache.trust(time.monotonic() - 1)
     for number in (2, 3):
         assert fast.get("/stats?coin=bitcoin").status_code == 200
         assert flask.calls == number
@@ -436,11 +436,9 @@ class Streamed:
             yield b"x"
 
 
-def test_a_stream_goes_through_as_it_comes(
-    snapshot: ResponseCache, requests: RequestMetrics
-) -> None:
+def test_a_stream_goes_through_as_it_comes(cache: ResponseCache, requests: RequestMetrics) -> None:
     inner = Streamed()
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/v1/events", "QUERY_STRING": ""}
-    answer = CacheMiddleware(inner, snapshot, requests)(environ, lambda *_: lambda _: None)
+    answer = CacheMiddleware(inner, cache, requests)(environ, lambda *_: lambda _: None)
     assert next(iter(answer)) == b"x"
     assert inner.sent == 1

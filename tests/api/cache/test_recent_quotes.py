@@ -23,7 +23,7 @@ def recents(database: Database[Document], store: QuoteStore) -> RecentPriceCache
     for coin in ("bitcoin", "ethereum"):
         keep(store, quote(coin, 40000, NOW - SLOT))
         keep(store, quote(coin, 50000, NOW))
-    return RecentPriceCache(RecentPricesReader(database), most=2)
+    return RecentPriceCache(RecentPricesReader(database), max_coins=2)
 
 
 def reads(database: Database[Document], recents: RecentPriceCache, **upto: datetime) -> int:
@@ -73,7 +73,7 @@ def test_after_a_while_a_coin_is_read_from_scratch(
     store: QuoteStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("api.cache.recent_quotes.TRUSTED_SECONDS", 0)
+    monkeypatch.setattr("api.cache.recent_quotes.TRUST_SECONDS", 0)
     recents.of({"bitcoin": NOW})
     keep(store, quote("bitcoin", 45000, NOW - 99 * SLOT))  # later than quotes are looked for
     assert reads(database, recents, bitcoin=NOW) == FROM_SCRATCH

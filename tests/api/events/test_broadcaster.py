@@ -39,7 +39,7 @@ def all_after(feed: Broadcaster, number: int, count: int) -> list[int]:
 def test_what_ends_is_told_at_once_when_there_is_news(
     feed: Broadcaster, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_feed, "LOOK_SECONDS", LONG)
+    monkeypatch.setattr(api_feed, "CHECK_SECONDS", LONG)
     with feed.place(), ThreadPoolExecutor(1) as threads:
         assert feed.start(None) == (0, None)
         waiting = threads.submit(feed.after, 0, LONG)
@@ -81,7 +81,7 @@ def test_whoever_falls_far_behind_has_all_the_same(
     # Given a memory and pages that are small
     monkeypatch.setattr(api_feed, "BATCH_SIZE", 3)
     feed._recent = type(feed._recent)(maxlen=4)
-    monkeypatch.setattr(api_feed, "KEPT", 4)
+    monkeypatch.setattr(api_feed, "MAX_EVENTS", 4)
     with feed.place():
         assert feed.after(0, 0.05) == []
         # When more ends than is kept
@@ -133,7 +133,10 @@ def test_only_so_many_listen_and_a_place_is_free_again(feed: Broadcaster) -> Non
     with ExitStack() as places:
         for _ in range(MAX_LISTENERS):
             places.enter_context(feed.place())
-        with pytest.raises(AtCapacity, match="200 listen at this process already"), feed.place():
+        with (
+            pytest.raises(AtCapacity, match="200 clients are listening"),
+            feed.place(),
+        ):
             pass
     with feed.place():
         pass
@@ -155,7 +158,7 @@ def test_the_ledger_is_followed_while_somebody_listens_by_one_thread(
 def test_an_update_that_cannot_be_written_holds_the_feed_up_but_does_not_end_it(
     feed: Broadcaster, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_feed, "encoded", None)
+    monkeypatch.setattr(api_feed, "encode", None)
     with feed.place():
         assert feed.after(0, 0.05) == []
         end(ledger, "a")
@@ -167,7 +170,7 @@ def test_an_update_that_cannot_be_written_holds_the_feed_up_but_does_not_end_it(
 def test_nobody_follows_the_ledger_a_moment_longer_than_somebody_listens(
     feed: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_feed, "LOOK_SECONDS", LONG)
+    monkeypatch.setattr(api_feed, "CHECK_SECONDS", LONG)
     with feed.place():
         wait_until(lambda: feed._last is not None, "it to have looked")
     wait_until(lambda: not following(), "the thread to end", 5)

@@ -185,7 +185,7 @@ def test_whoever_listens_is_told_that_the_ledger_has_news(
     connection: Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(api_feed, "LOOK_SECONDS", 60)
+    monkeypatch.setattr(api_feed, "CHECK_SECONDS", 60)
     ledger = services.ledger
     publish(connection, UpdateRequested("b"))
     wait_until(lambda: ledger.get("b"), "the inbox to be at work")

@@ -20,9 +20,9 @@ def test_news_ends_the_wait_at_once() -> None:
 
         def end() -> None:
             update["finished_at"] = "now"  # type: ignore[assignment]
-            waiting.tell("one")
+            waiting.notify("one")
 
-        waiting.tell("another")
+        waiting.notify("another")
         assert not news.is_set()
         thread = threading.Timer(0.05, end)
         thread.start()

@@ -38,7 +38,7 @@ def test_the_connection_that_carried_the_answer_is_cut_and_no_other(server: Serv
     # When one carries an answer, and another what is shorter
     answer[1].sendall(b"head" + b"b" * BODY)
     other[1].sendall(b"head" + b"c" * (BODY - HEAD_BYTES))
-    assert wire.cut(BODY)
+    assert wire.abort(BODY)
     # Then that one has ended, after all that was sent
     assert read(answer[0]) == b"head" + b"b" * BODY
     for client, end in (before, other):
@@ -51,7 +51,7 @@ def test_bytes_that_come_late_are_waited_for(server: Server) -> None:
     wire = ResponseConnection(server.port)
     late = threading.Timer(0.2, end.sendall, [b"head" + b"a" * BODY])
     late.start()
-    assert wire.cut(BODY)
+    assert wire.abort(BODY)
     late.join()
     assert len(read(client)) == BODY + 4
 
@@ -62,7 +62,7 @@ def test_of_like_answers_each_is_cut(server: Server, monkeypatch: pytest.MonkeyP
     wire = ResponseConnection(server.port)
     for _, end in pairs:
         end.sendall(b"head" + b"a" * BODY)
-    assert wire.cut(BODY)
+    assert wire.abort(BODY)
     assert [len(read(client)) for client, _ in pairs] == [BODY + 4] * 2
 
 
@@ -72,8 +72,8 @@ def test_what_is_not_found_is_not_cut(server: Server, monkeypatch: pytest.Monkey
     wire = ResponseConnection(server.port)
     client, end = server.connect()  # later than the answer began
     end.sendall(b"head" + b"a" * BODY)
-    assert not wire.cut(BODY)
-    assert not ResponseConnection("1").cut(BODY)
+    assert not wire.abort(BODY)
+    assert not ResponseConnection("1").abort(BODY)
     assert client.recv(4) == b"head"
 
 
@@ -93,7 +93,7 @@ def test_where_the_system_tells_nothing_nothing_is_found(
 ) -> None:
     server.connect()
     monkeypatch.setattr(psutil.Process, "net_connections", _denied)
-    assert not ResponseConnection(server.port).cut(BODY)
+    assert not ResponseConnection(server.port).abort(BODY)
 
 
 def _denied(*_: object) -> None:

@@ -40,8 +40,8 @@ def test_row_groups_are_bounded_and_each_is_sent_when_it_is_full() -> None:
 
 
 def test_what_is_taken_is_not_held() -> None:
-    outbox = parquet._Outbox()
-    outbox.write(b"a")
-    outbox.write(memoryview(b"bc"))
-    assert outbox.take() == b"abc"
-    assert outbox.take() == b""
+    buffer = parquet._Buffer()
+    buffer.write(b"a")
+    buffer.write(memoryview(b"bc"))
+    assert buffer.take() == b"abc"
+    assert buffer.take() == b""

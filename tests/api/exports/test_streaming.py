@@ -8,7 +8,7 @@ import pytest
 
 from api.events.update_waiters import AtCapacity
 from api.exports import streaming
-from api.exports.streaming import MAX_CONCURRENT_EXPORTS, sent
+from api.exports.streaming import MAX_CONCURRENT_EXPORTS, stream
 
 WORDS = b"not whole\n"
 CHUNKS = [b"first\n", b"second\n" * 1000, b"", b"third\n"]
@@ -27,7 +27,7 @@ def failing(after: int) -> Iterator[bytes]:
 
 
 def send(chunks: Iterator[bytes], *, compressed: bool = False) -> Iterator[bytes]:
-    return sent(chunks, broken_off=WORDS, compressed=compressed, port=NOWHERE)
+    return stream(chunks, broken_off=WORDS, compressed=compressed, port=NOWHERE)
 
 
 def collected(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
@@ -88,7 +88,7 @@ def test_no_more_than_a_few_at_once() -> None:
     under_way = [send(iter(CHUNKS)) for _ in range(MAX_CONCURRENT_EXPORTS)]
     for one in under_way:
         next(one)
-    with pytest.raises(AtCapacity, match="4 exports run in this process already"):
+    with pytest.raises(AtCapacity, match="4 exports are running in this process already"):
         next(send(iter(CHUNKS)))
     # One that ends, and one that its reader leaves, make place
     assert collected(under_way.pop())[0] == b"".join(CHUNKS)

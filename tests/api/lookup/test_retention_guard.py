@@ -64,7 +64,7 @@ def test_a_time_that_cannot_be_told_any_more_is_410(client: FlaskClient, path: s
     assert answer.status_code == 410
     assert answer.json is not None
     message = answer.json["message"]
-    assert message.startswith(f"as_of is {old}+00:00: the quotes of that time are no longer kept")
+    assert message.startswith(f"as_of is {old}+00:00: the quotes of that time have been deleted")
     told = message.partition("The oldest that can be told is ")[2].partition(";")[0]
     assert now() - 11 * DAY < datetime.fromisoformat(told) < now() - 9 * DAY
     # What it says to do is done

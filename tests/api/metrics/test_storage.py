@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from api.metrics.storage import BOUNDS, PLACES, CounterStore, Times
+from api.metrics.storage import BOUNDS, PLACES, CounterStore, DurationHistogram
 from settings import ROOT
 from tests.harness.small_disk import small_disk
 
@@ -130,4 +130,4 @@ def test_counting_while_others_read(tmp_path: Path) -> None:
 
 
 def test_times_say_how_many() -> None:
-    assert Times([1, 2, 3]).count == 6
+    assert DurationHistogram([1, 2, 3]).count == 6

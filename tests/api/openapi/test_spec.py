@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.openapi.spec import Document, finished, operation_id
+from api.openapi.spec import Document, finalize, operation_id
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_names_that_views_give_stay_and_so_does_the_order_of_fields() -> None:
         "operationId": "own",
         "responses": {"503": {}, "200": {"content": json}},
     }
-    document = finished({"paths": {"/v1/x": {"get": operation}}, "components": {}})
+    document = finalize({"paths": {"/v1/x": {"get": operation}}, "components": {}})
     made = document["paths"]["/v1/x"]["get"]
     assert made["operationId"] == "own"
     assert list(made["responses"]) == ["200", "304", "414", "503"]
@@ -44,7 +44,7 @@ def test_names_that_views_give_stay_and_so_does_the_order_of_fields() -> None:
 )
 def test_what_has_no_tag_is_not_said_to_have_one(tag: str, media_type: str) -> None:
     responses: Document = {"200": {"content": {media_type: {}}}}
-    document = finished(
+    document = finalize(
         {"paths": {"/x": {"get": {"tags": [tag], "responses": responses}}}, "components": {}}
     )
     assert set(document["paths"]["/x"]["get"]["responses"]) == {"200", "414"}

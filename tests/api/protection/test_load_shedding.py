@@ -67,7 +67,7 @@ def test_one_too_many_is_refused_at_once_and_a_place_is_free_again(
         assert time.monotonic() - begun < 5
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         assert answer.json is not None
-        assert answer.json["error"] == "2 requests are worked on already: try again in 1 s"
+        assert answer.json["error"] == "2 requests are in progress already; try again in 1 s"
         # ... but whether all is well is told
         assert status(bounded, "/health") == 200
         go_on.set()

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from api.exports.connection_abort import connections, listening
-from api.protection.slow_clients import LEAST_BYTES, WINDOW_SECONDS, ProgressMonitor
+from api.exports.connection_abort import connections, listening_ports
+from api.protection.slow_clients import MIN_BYTES, WINDOW_SECONDS, ProgressMonitor
 from bench.harness.services import wait_until
 from tests.harness.tcp_pair import Pair, Server
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
-MUCH = 8 * LEAST_BYTES  # more than the buffers on the way hold
+MUCH = 8 * MIN_BYTES  # more than the buffers on the way hold
 
 
 class Looked:
@@ -24,7 +24,7 @@ class Looked:
 
     def after(self, seconds: float) -> int:
         self._now += seconds
-        return self._pace.look(self._now, connections(self._port))
+        return self._pace.close_stalled(self._now, connections(self._port))
 
 
 @pytest.fixture
@@ -127,6 +127,6 @@ def test_one_that_was_closed_meanwhile_is_forgotten(server: Server, looked: Look
 
 def test_the_ports_of_this_process_are_known(server: Server) -> None:
     pair: Pair = server.connect()
-    assert server.port in listening()
-    assert str(pair[0].getsockname()[1]) not in listening()
+    assert server.port in listening_ports()
+    assert str(pair[0].getsockname()[1]) not in listening_ports()
     wait_until(lambda: len(list(connections(server.port))) == 1, "the connection")

@@ -78,11 +78,11 @@ def test_a_coin_without_quotes_yet_has_no_candles(client: FlaskClient) -> None:
 
 BAD = [
     ("interval=2h", "interval", "Must be one of: 15m, 1h, 4h, 1d."),
-    ("limit=501", "limit", "'501' is no whole number from 1 to 500"),
+    ("limit=501", "limit", "'501' is not a whole number from 1 to 500"),
     ("limit=" + "9" * 900, "limit", "from 1 to 500"),
     ("from=2200-01-01T00:00:00Z", "from", "in the years 2009 to 2199"),
     ("to=1969-12-31T23:59:59Z", "to", "in the years 2009 to 2199"),
-    ("cursor=AAAA", "cursor", "'AAAA' is no cursor"),
+    ("cursor=AAAA", "cursor", "'AAAA' is not a valid cursor"),
     ("interval=%00", "interval", "Must be one of"),
 ]
 

@@ -126,8 +126,8 @@ BAD = [
     ("&".join(f"coin=coin-{number}" for number in range(51)), "between 2 and 50"),
     ("coin=bitcoin&coin=", "between 1 and 128"),
     (f"coin=bitcoin&coin={'a' * 129}", "between 1 and 128"),
-    ("coin=bitcoin&coin=ethereum&records=0", "'0' is no whole number from 1 to 10000"),
-    ("coin=bitcoin&coin=ethereum&window=1y", "'1y' is no window"),
+    ("coin=bitcoin&coin=ethereum&records=0", "'0' is not a whole number from 1 to 10000"),
+    ("coin=bitcoin&coin=ethereum&window=1y", "'1y' is not a window"),
 ]
 
 
@@ -143,13 +143,15 @@ def test_one_coin_twice_is_no_pair(client: FlaskClient, store: QuoteStore) -> No
     for coins in (["bitcoin"] * 2, ["matic-network", "polygon-ecosystem-token"]):
         answer = client.get("/v1/correlations", query_string={"coin": coins})
         assert answer.status_code == 422
-        assert answer.get_json()["message"] == f"{coins!r} are one coin; give two different ones"
+        assert (
+            answer.get_json()["message"] == f"{coins!r} are the same coin; give two different ones"
+        )
 
 
 def test_more_work_than_is_allowed_is_refused(
     client: FlaskClient, prices: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schemas, "MOST_RECORDS_IN_ALL", 30)
+    monkeypatch.setattr(schemas, "MAX_TOTAL_RECORDS", 30)
     query = {"coin": list(COINS), "records": 11}
     answer = client.get("/v1/correlations", query_string=query)
     assert answer.status_code == 422

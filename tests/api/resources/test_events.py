@@ -35,7 +35,7 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture
 def feed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
-    monkeypatch.setattr(api_feed, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(api_feed, "CHECK_SECONDS", 0.05)
     made: Broadcaster = app.extensions[EXTENSION].broadcaster
     yield made
     wait_until(lambda: made._listeners == 0 and not following(), "everybody to be gone")
@@ -145,7 +145,10 @@ def test_one_listener_too_many_is_told_to_come_again(
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "5"
         assert answer.json is not None
-        assert answer.json["message"] == "200 listen at this process already; try again in 5 s"
+        assert (
+            answer.json["message"]
+            == "200 clients are listening to this process already; try again in 5 s"
+        )
         assert client.get("/health").status_code == 200
     assert client.get("/v1/events?seconds=1").status_code == 200
 

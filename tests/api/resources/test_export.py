@@ -18,10 +18,10 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from api.exports import batches, streaming
+from api.exports import columns, streaming
 from api.exports.columns import names
 from api.exports.formats import FORMATS
-from api.protection.slow_clients import LEAST_BYTES, WINDOW_SECONDS
+from api.protection.slow_clients import MIN_BYTES, WINDOW_SECONDS
 from bench.harness.services import keep, quote
 from market.model.quotes import SUCCESSORS
 from market.storage.database import QUOTES, REPAIRED, Document
@@ -148,7 +148,7 @@ def test_a_retired_id_is_answered_by_its_successor(
 
 
 WRONG = [
-    ("coin=nope", 404, "'nope' is not collected; /v1/coins lists what is"),
+    ("coin=nope", 404, "'nope' is not collected; see /v1/coins for all coins"),
     ("coin=bitcoin&coin=%00", 404, r"'\x00' is not collected"),
     ("coin=%ff%fe", 404, "is not collected"),
     ("coin=[$gt]", 404, "'[$gt]' is not collected"),
@@ -158,8 +158,8 @@ WRONG = [
     ("format=xls", 422, "format is 'xls': allowed is one of csv, ndjson, parquet"),
     ("format=", 422, "format is ''"),
     ("include=all", 422, "include is 'all': allowed is one of recorded, repaired"),
-    ("from=yesterday", 422, "'yesterday' is no time in ISO-8601"),
-    ("to=2026-01-01", 422, "'2026-01-01' is no time"),
+    ("from=yesterday", 422, "'yesterday' is not an ISO-8601 time"),
+    ("to=2026-01-01", 422, "'2026-01-01' is not an ISO-8601 time"),
     ("from=0001-01-01T00:00:00Z", 422, "2009 to 2199"),
     ("to=9999-12-31T23:59:59.999-23:59", 422, "2009 to 2199"),
     (
@@ -186,7 +186,9 @@ def test_one_too_many_is_told_to_wait(client: FlaskClient) -> None:
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "10"
     assert refused.json is not None
-    assert refused.json["message"] == ("4 exports run in this process already; try again in 10 s")
+    assert refused.json["message"] == (
+        "4 exports are running in this process already; try again in 10 s"
+    )
     for one in under_way:
         one.close()
     assert client.head(PATH).status_code == 200
@@ -200,7 +202,7 @@ def test_a_database_that_does_not_answer_is_told_before_anything_is_sent(
     answer = client.get(f"{PATH}?coin=bitcoin")
     assert answer.status_code == 503
     assert answer.json is not None
-    assert "The database does not answer" in answer.json["message"]
+    assert "MongoDB does not respond" in answer.json["message"]
     assert streaming._places._value == streaming.MAX_CONCURRENT_EXPORTS
 
 
@@ -209,7 +211,7 @@ def test_a_database_that_does_not_answer_is_told_before_anything_is_sent(
 def test_a_failure_on_the_way_is_the_last_line_and_no_end(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    monkeypatch.setattr(batches, "BATCH", 1000)
+    monkeypatch.setattr(columns, "BATCH", 1000)
     answer = client.get(f"{PATH}?coin=bitcoin&format={form}", buffered=False)
     monkeypatch.setattr(QuoteHistory, "records", _fail)
     body = bytearray()
@@ -258,7 +260,7 @@ def test_the_document_says_what_columns_are(client: FlaskClient) -> None:
         f"At most {streaming.MAX_CONCURRENT_EXPORTS} exports run at once"
         in operation["description"]
     )
-    pace = LEAST_BYTES / WINDOW_SECONDS / 1000
+    pace = MIN_BYTES / WINDOW_SECONDS / 1000
     assert f"less than {pace:.0f} kB/s for half a minute" in operation["description"]
     assert {"404", "422", "503"} <= set(operation["responses"])
     parameters = {one["name"]: one for one in operation["parameters"]}

@@ -121,7 +121,7 @@ def test_what_would_have_been_answered_then(client: FlaskClient, store: QuoteSto
     assert then("/stats", 9)["error"] == "No data found for bitcoin"
     refused = client.get("/stats?coin=bitcoin&as_of=yesterday")
     assert refused.status_code == 422
-    assert "'yesterday' is no time" in (refused.json or {})["error"]
+    assert "'yesterday' is not an ISO-8601 time" in (refused.json or {})["error"]
 
 
 def test_repaired_prices_are_used_only_where_the_answer_says_so(

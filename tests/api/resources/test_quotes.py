@@ -148,23 +148,31 @@ def test_a_retired_id_goes_on_with_its_successors_pages(
 
 
 BAD = [
-    ("limit=0", "limit", "'0' is no whole number from 1 to 1000"),
-    ("limit=1001", "limit", "'1001' is no whole number from 1 to 1000"),
+    ("limit=0", "limit", "'0' is not a whole number from 1 to 1000"),
+    ("limit=1001", "limit", "'1001' is not a whole number from 1 to 1000"),
     ("limit=" + "9" * 900, "limit", "from 1 to 1000"),
-    ("from=yesterday", "from", "'yesterday' is no time in ISO-8601"),
+    ("from=yesterday", "from", "'yesterday' is not an ISO-8601 time"),
     ("to=2026-11-22T08:30:00", "to", "with its zone"),
     ("as_of=9999-12-31T23:59:59-23:00", "as_of", "in the years 2009 to 2199"),
-    ("to=" + "9" * 900, "to", "is no time"),
-    ("from=%00", "from", "is no time"),
+    ("to=" + "9" * 900, "to", "is not an ISO-8601 time"),
+    ("from=%00", "from", "is not an ISO-8601 time"),
     ("include=all", "include", "Must be one of: recorded, repaired."),
-    ("cursor=next", "cursor", "'next' is no cursor: take the one in the Link of a page"),
-    ("cursor=%00", "cursor", "is no cursor"),
+    (
+        "cursor=next",
+        "cursor",
+        "'next' is not a valid cursor: take the one in the Link header",
+    ),
+    ("cursor=%00", "cursor", "is not a valid cursor"),
     (
         "from=2026-11-22T00:00:00Z&to=2026-11-22T00:00:00Z",
         "from",
         "Must be before to, which is 2026-11-22T00:00:00+00:00",
     ),
-    (f"cursor={Cursor('tether', START)}", "cursor", "It is of 'tether', not of 'bitcoin'."),
+    (
+        f"cursor={Cursor('tether', START)}",
+        "cursor",
+        "The cursor belongs to 'tether', not to 'bitcoin'.",
+    ),
 ]
 
 
@@ -183,7 +191,7 @@ def test_a_coin_that_is_not_collected_is_a_404(client: FlaskClient) -> None:
             answer = client.get(f"/v1/coins/{coin}/{resource}")
             assert answer.status_code == 404, coin
             assert answer.json is not None
-            assert "is not collected; /v1/coins lists what is" in answer.json["message"]
+            assert "is not collected; see /v1/coins for all coins" in answer.json["message"]
 
 
 def test_every_example_answers_after_two_updates(client: FlaskClient, store: QuoteStore) -> None:

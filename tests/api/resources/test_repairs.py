@@ -121,11 +121,11 @@ def test_without_times_it_is_what_a_hundred_records_need(client: FlaskClient) ->
         ({"coins": []}, 422, "coins"),
         ({"coins": ["bitcoin"] * 251}, 422, "coins"),
         ({"coins": ["a\\nb"]}, 404, "is not collected"),
-        ({"coins": ["a\nb"]}, 422, "is no coin's id"),
+        ({"coins": ["a\nb"]}, 422, "is not a coin's id"),
         ({}, 422, "coins"),
         ({"coins": ["bitcoin"], "from": "2026-11-22"}, 422, "2026-11-22"),
-        ({"coins": ["bitcoin"], "from": "2100-01-01T00:00:00Z"}, 422, "it must lie before to"),
-        ({"coins": ["bitcoin"], "from": "2015-01-01T00:00:00Z"}, 422, "allowed are 40000 at once"),
+        ({"coins": ["bitcoin"], "from": "2100-01-01T00:00:00Z"}, 422, "it must be before to"),
+        ({"coins": ["bitcoin"], "from": "2015-01-01T00:00:00Z"}, 422, "at most 40000 are allowed"),
     ],
 )
 def test_what_cannot_be_mended_is_refused_with_its_value(

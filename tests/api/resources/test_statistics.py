@@ -12,7 +12,6 @@ import pytest
 from flask.testing import FlaskClient
 from pymongo.database import Database
 
-from api.resources import statistics
 from bench.harness.services import keep, quote
 from market.model.quotes import Quote, parse_row
 from market.storage.database import REPAIRED, Document
@@ -143,11 +142,11 @@ def test_a_window_with_too_many_records(
     client: FlaskClient, store: QuoteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept(store, dict.fromkeys(range(6), 1000.0))
-    monkeypatch.setattr(statistics, "MOST_RECORDS", 5)
+    monkeypatch.setattr("api.schemas.statistics.MAX_RECORDS", 5)
     moment = iso(START + 6 * QUARTER)
     answer = client.get(STATISTICS, query_string={"window": "1d", "as_of": moment})
     assert answer.status_code == 422
-    assert "more than the 5 records of 'bitcoin' that are allowed" in answer.get_json()["message"]
+    assert "more than 5 records of 'bitcoin', the most allowed" in answer.get_json()["message"]
     assert asked(client, window="1d", records=5, as_of=moment)["count"] == 5
 
 
@@ -245,13 +244,13 @@ def test_a_coin_that_is_not_collected(client: FlaskClient) -> None:
 
 
 BAD = [
-    ("records", "0", "'0' is no whole number from 1 to 10000"),
-    ("records", "10001", "'10001' is no whole number from 1 to 10000"),
-    ("records", "9" * 900, "is no whole number from 1 to 10000"),
-    ("records", "NaN", "'NaN' is no whole number from 1 to 10000"),
-    ("window", "3y", "'3y' is no window: a whole number with m, h or d, from 1m to 366d"),
-    ("window", "9" * 900 + "d", "is no window"),
-    ("as_of", "2025-11-20", "'2025-11-20' is no time in ISO-8601 with its zone"),
+    ("records", "0", "'0' is not a whole number from 1 to 10000"),
+    ("records", "10001", "'10001' is not a whole number from 1 to 10000"),
+    ("records", "9" * 900, "is not a whole number from 1 to 10000"),
+    ("records", "NaN", "'NaN' is not a whole number from 1 to 10000"),
+    ("window", "3y", "'3y' is not a window: use a whole number with m, h or d, from 1m to 366d"),
+    ("window", "9" * 900 + "d", "is not a window"),
+    ("as_of", "2025-11-20", "'2025-11-20' is not an ISO-8601 time with a time zone"),
     ("as_of", "0001-01-01T00:00:00+14:00", "in the years 2009 to 2199"),
     ("as_of", "10000-01-01T00:00:00Z", "in the years 2009 to 2199"),
     ("include", "all", "recorded, repaired"),

@@ -140,7 +140,7 @@ def test_a_key_that_is_none_is_named(client: FlaskClient, key: str) -> None:
     assert answer.status_code == 422
     assert answer.json is not None
     assert "Idempotency-Key" in answer.json["message"]
-    assert "1 to 255 printable ASCII characters are allowed" in answer.json["message"]
+    assert "use 1 to 255 printable ASCII characters" in answer.json["message"]
 
 
 def test_a_call_with_a_known_key_counts_as_any_other(

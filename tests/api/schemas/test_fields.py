@@ -61,8 +61,8 @@ def test_what_is_no_time_is_named_with_what_is_allowed(text: str) -> None:
         Asked().load({"at": text})
     (message,) = refused.value.messages_dict["at"]
     assert message == (
-        f"{shown(text)} is no time in ISO-8601 with its zone, in the years 2009 to 2199, such as "
-        "2026-11-22T08:30:00Z"
+        f"{shown(text)} is not an ISO-8601 time with a time zone, in the years 2009 to 2199, "
+        "such as 2026-11-22T08:30:00Z"
     )
     assert len(message) < 200
 
@@ -92,7 +92,8 @@ def test_what_is_no_window_is_named_with_what_is_allowed(text: str) -> None:
     with pytest.raises(ValidationError) as refused:
         Asked().load({"window": text})
     assert refused.value.messages_dict["window"] == [
-        f"{shown(text)} is no window: a whole number with m, h or d, from 1m to 366d, such as 24h"
+        f"{shown(text)} is not a window: use a whole number with m, h or d, from 1m to 366d, "
+        "such as 24h"
     ]
 
 
@@ -110,7 +111,7 @@ def test_what_is_no_count_is_named_with_what_is_allowed(text: str) -> None:
     with pytest.raises(ValidationError) as refused:
         Asked().load({"count": text})
     assert refused.value.messages_dict["count"] == [
-        f"{shown(text)} is no whole number from 1 to 10000"
+        f"{shown(text)} is not a whole number from 1 to 10000"
     ]
 
 

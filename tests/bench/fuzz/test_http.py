@@ -10,8 +10,8 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 
-from api.blueprint import MAX_PAGE
 from api.errors import LEGACY_PATHS
+from api.validation import MAX_PAGE
 from bench.fuzz.http import fault_of, fuzz, raw_requests, send_raw
 from bench.fuzz.run import NEVER, tracebacks
 from bench.harness.services import keep, quote
@@ -68,7 +68,7 @@ def test_a_large_body_is_refused(client: FlaskClient) -> None:
     answer = client.post("/v1/updates", data=b"[" * 65_537)
     assert answer.status_code == 413
     assert answer.json is not None
-    assert answer.json["message"] == "The body has 65537 bytes, allowed are 65536"
+    assert answer.json["message"] == "The body has 65537 bytes; at most 65536 are allowed"
 
 
 @pytest.mark.row("hostile-http")
@@ -86,9 +86,7 @@ def test_a_long_query_is_refused(client: FlaskClient, path: str, method: str) ->
         assert answer.status_code in (414, 405), part
         if method == "GET":
             assert answer.json is not None
-            assert answer.json["message"] == (
-                "The query has 1025 bytes, allowed are 1024: ask for less at once"
-            )
+            assert answer.json["message"] == "The query has 1025 bytes; at most 1024 are allowed"
             assert ("error" in answer.json) == (path in LEGACY_PATHS)
 
 

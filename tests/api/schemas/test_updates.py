@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.update_progress import progress, stopped_before, told
+from api.schemas.updates import current_run, progress, stopped_before
 
 NOW = datetime.now(UTC)
 
@@ -36,11 +36,11 @@ def test_each_stage_has_its_share(update: dict[str, Any], stage: str, share: flo
 
 def test_what_an_earlier_run_said_is_not_told_of_this_one() -> None:
     update = running(stage="storing", counts={"asked": 3})
-    assert told(update)["counts"] == {"asked": 3}
+    assert current_run(update)["counts"] == {"asked": 3}
     update["fence"] = 3
-    assert told(update) == {}
+    assert current_run(update) == {}
     assert progress(update) == ("fetching", 0)
-    assert told(running(stage="storing") | {"state": "done"}) == {}
+    assert current_run(running(stage="storing") | {"state": "done"}) == {}
 
 
 @pytest.mark.parametrize(
