@@ -11,7 +11,7 @@ from api.lookup.coin_lookup import resolve_coin
 from api.protection.auth import KEY_SECURITY, restricted
 from api.schemas import repairs as schemas
 from api.validation import Blueprint
-from market.gap_repair.planner import backfill_start
+from market.gap_repair.planner import backfill_start, repair_requests
 from market.gap_repair.queue import STATES
 from market.schedule.slots import Schedule, SlotGrid
 

@@ -22,7 +22,7 @@ def closings(database: Database[Document]) -> EventLog:
 
 @pytest.fixture
 def feed(closings: EventLog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
-    monkeypatch.setattr(api_feed, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(api_feed, "CHECK_SECONDS", 0.05)
     made = Broadcaster(closings, "simulator")
     yield made
     made.end()
@@ -30,7 +30,7 @@ def feed(closings: EventLog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadc
 
 
 def following() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "feed"]
+    return [thread for thread in threading.enumerate() if thread.name == "broadcaster"]
 
 
 def end(ledger: Ledger, name: str, state: str = "done") -> None:

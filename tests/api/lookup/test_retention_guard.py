@@ -65,7 +65,7 @@ def test_a_time_that_cannot_be_told_any_more_is_410(client: FlaskClient, path: s
     assert answer.json is not None
     message = answer.json["message"]
     assert message.startswith(f"as_of is {old}+00:00: the quotes of that time have been deleted")
-    told = message.partition("The oldest that can be told is ")[2].partition(";")[0]
+    told = message.partition("The oldest time allowed is ")[2].partition(";")[0]
     assert now() - 11 * DAY < datetime.fromisoformat(told) < now() - 9 * DAY
     # What it says to do is done
     again = client.get(f"{path}&as_of={quote(told)}")

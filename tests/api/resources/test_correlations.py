@@ -156,7 +156,7 @@ def test_more_work_than_is_allowed_is_refused(
     answer = client.get("/v1/correlations", query_string=query)
     assert answer.status_code == 422
     assert answer.get_json()["message"] == (
-        "records is 11: for 3 coins allowed is 1 to 10, 30 in all"
+        "records is 11: for 3 coins allowed is 1 to 10, 30 in total"
     )
     query = {"coin": list(COINS), "window": "1d", "as_of": (START + 60 * QUARTER).isoformat()}
     assert client.get("/v1/correlations", query_string=query).status_code == 422
