@@ -2,13 +2,14 @@
 
 import gc
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from celery import Celery
 from celery.signals import beat_init, celeryd_init, task_prerun, worker_before_create_process
 from celery.utils.imports import import_from_cwd
 
 from logs.redaction import plain
-from market.storage import home
 from settings import load_or_exit
 from settings.home_claim import claim_or_exit
 from tasks import heartbeat, logging, redis_transport, worker_shutdown
@@ -50,7 +51,17 @@ def _reject_mislabelled_prices(**_: object) -> None:
 def _claim_home(**_: object) -> None:
     # Started by hand, nothing has prepared the servers.
     settings = load_or_exit()
-    claim_or_exit(settings, home.asked(settings.server("mongodb_uri"), settings.database))
+    # A child asks MongoDB, and ends: beat keeps running without PyMongo, which takes 18 MB.
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as child:
+        uri = settings.server("mongodb_uri")
+        home = child.submit(_ask_home, uri, settings.database).result()
+    claim_or_exit(settings, home)
+
+
+def _ask_home(uri: str, database: str) -> str | None:
+    from market.storage import home  # noqa: PLC0415 - imported by the child alone
+
+    return home.asked(uri, database)
 
 
 @worker_before_create_process.connect
