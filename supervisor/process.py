@@ -17,15 +17,10 @@ from supervisor import ports, process_identity
 from supervisor.health_checks import HealthMonitor
 from supervisor.process_identity import Identity
 from supervisor.process_spec import ProcessSpec
+from supervisor.restart_backoff import RestartBackoff
 from supervisor.state_dir import StateDir
 
 log = logging.getLogger("supervisor")
-
-MAX_STARTS = 5  # in a row that never became ready
-FIRST_BACKOFF, MAX_BACKOFF = 0.5, 30.0
-MAX_BACKOFF_IF_WORKING = 2.0  # for a process that was ready, or was killed from outside
-KILLED = (-signal.SIGKILL, -signal.SIGTERM)
-BACKOFF_RESET = 60.0  # seconds of being ready after which the backoff starts over
 
 # A new process title would overwrite the environment by which process_identity recognises it.
 KEEP_ENVIRONMENT = {"SPT_NOENV": "1"}  # for setproctitle, which Celery uses where it is installed
@@ -60,9 +55,7 @@ class ManagedProcess:
         self._kill_at: float | None = None  # set while it is stopping
         self._restarting = False
         self._stuck = False
-        self._unready_starts = 0
-        self._backoff = FIRST_BACKOFF
-        self._next_start = 0.0
+        self._backoff = RestartBackoff()
 
     @property
     def stage(self) -> int:
@@ -96,7 +89,7 @@ class ManagedProcess:
             self.wanted
             and self.spec is not None
             and not (self.alive or self.failed or (self.spec.oneshot and self.ready))
-            and time.monotonic() >= self._next_start
+            and time.monotonic() >= self._backoff.next_start
         )
 
     @property
@@ -110,14 +103,12 @@ class ManagedProcess:
             return "stopped"
         if self.failed:
             return "failed"
-        return "crashed" if time.monotonic() < self._next_start else "starting"
+        return "crashed" if time.monotonic() < self._backoff.next_start else "starting"
 
     def reset_backoff(self) -> None:
         """Forgets earlier failures, so that the next start is immediate."""
         self.failed = False
-        self._unready_starts = 0
-        self._backoff = FIRST_BACKOFF
-        self._next_start = 0.0
+        self._backoff = RestartBackoff()
 
     def start(self) -> None:
         """Starts it; an error of the system counts as a start that never became ready."""
@@ -220,10 +211,8 @@ class ManagedProcess:
     def _check_readiness(self, now: float, needs_ready: bool) -> None:
         if self._monitor and self._monitor.ready:
             self._was_ready = True
-            self._unready_starts = 0
             self._ready_since = self._ready_since or now
-            if now - self._ready_since > BACKOFF_RESET:
-                self._backoff = FIRST_BACKOFF
+            self._backoff.record_ready(now - self._ready_since)
         else:
             self._ready_since = None
         if not needs_ready:
@@ -237,16 +226,8 @@ class ManagedProcess:
 
     def _record_failure(self) -> None:
         """Counts a failure and sets the time of the next start, if there is to be one."""
-        # A long pause is for a start that goes wrong. A series of kills says nothing about the
-        # start, and everything that needs this process waits for it.
-        works = self._was_ready or self.exit_code in KILLED
-        if not works:
-            self._unready_starts += 1
-        self.failed = self._unready_starts >= MAX_STARTS
+        self.failed = self._backoff.record_failure(self.exit_code, was_ready=self._was_ready)
         self.restarts += not self.failed and not (self.spec and self.spec.oneshot)
-        pause = min(self._backoff, MAX_BACKOFF_IF_WORKING) if works else self._backoff
-        self._next_start = time.monotonic() + pause
-        self._backoff = min(pause * 2, MAX_BACKOFF)
 
     def measure(self, pids: Iterable[int]) -> None:
         """Adds up the CPU and memory use of the processes of its session."""

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
 from celery import Task
 from redis import RedisError
@@ -11,6 +10,7 @@ import logs
 from bridge.events import UpdateRequested
 from bridge.publisher import publish
 from market.ledger.ledger import AHEAD_SECONDS
+from market.ledger.missed_slots import missed_slots
 from market.storage import home
 from settings.home_claim import claim
 from tasks.app import app
@@ -18,9 +18,6 @@ from tasks.dependencies import Services, get_services
 from tasks.ingest import ingest
 
 log = logs.get(__name__)
-
-RECENT = 100
-MAX_MISSED = 1000  # the next runs enter the rest of a very long outage
 
 
 # Its result is stored for an hour: the caller finds the id of the update by it.
@@ -80,7 +77,9 @@ def ensure_slot() -> None:
     current = services.schedule.current(services.ledger.now())
     if early := services.ledger.mark_early():
         log.warning("updates of future slots found", count=early)
-    if missed := services.ledger.enter_missed(_missed_slots(services, current)):
+    if missed := services.ledger.enter_missed(
+        missed_slots(services.ledger, services.schedule, current)
+    ):
         log.warning("slots missed", count=missed)
     name = services.schedule.name(current)
     update = services.ledger.get(name)
@@ -101,23 +100,6 @@ def _publish(services: Services, name: str, message_id: str | None = None) -> No
     logs.note(update=name)
     event = UpdateRequested(name, datetime.now(UTC))
     log.info("published", sequence=publish(services.nats, event, message_id=message_id))
-
-
-def _missed_slots(services: Services, current: datetime) -> dict[str, datetime]:
-    """Returns slots before the current one that have no update, by id, the oldest first.
-
-    It searches the last 100, since newer slots may have an update while older ones have none, and
-    beyond those back to the newest slot that has one.
-    """
-    recent = services.schedule.earlier(current, RECENT)
-    start = services.ledger.newest_slot(before=recent) or services.ledger.oldest_slot()
-    if start is None:
-        return {}
-    slots = islice(services.schedule.between(start, current), RECENT + MAX_MISSED)
-    named = {services.schedule.name(slot): slot for slot in slots}
-    known = services.ledger.known(named)
-    unknown = ((name, slot) for name, slot in named.items() if name not in known)
-    return dict(islice(unknown, MAX_MISSED))
 
 
 @app.task(name="tasks.schedule.sweep", time_limit=30, soft_time_limit=25)

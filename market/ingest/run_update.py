@@ -12,6 +12,7 @@ from market.ingest.outlier_filter import FilterResult, OutlierFilter
 from market.ingest.store_quotes import StoredQuotes, store_quotes
 from market.ledger.lease import Lease
 from market.ledger.ledger import Ledger, UpdateClaim
+from market.ledger.missed_slots import is_past
 from market.model.quotes import SUCCESSORS
 from market.schedule.slots import Schedule
 from market.sources.fallback import FallbackSource
@@ -262,8 +263,7 @@ class _Run:
 
 def _give_up(claim: UpdateClaim, schedule: Schedule) -> tuple[str, str] | None:
     """Returns the final state and the reason of an update that can get no quotes; else None."""
-    if claim.slot is not None and schedule.current(claim.now()) > claim.slot:
-        # A past slot is never filled with a current price. A slot ahead is not claimed yet.
+    if claim.slot is not None and is_past(claim.slot, schedule, claim.now()):
         over = "its slot was over before"
         if claim.fence == 1:
             return "missed", f"{over} anyone could fetch it"

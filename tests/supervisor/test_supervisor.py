@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 import settings as project
-from supervisor import desired_state
+from supervisor import desired_state, restart_backoff
 from supervisor import process as managed_process
 from supervisor.log_files import last_lines
 from supervisor.process_identity import Identity
@@ -91,7 +91,7 @@ def test_pauses_grow_and_after_five_starts_it_gives_up(folder: StateDir, run: Ru
 def test_kills_that_come_one_after_the_other_do_not_lengthen_the_pauses(
     folder: StateDir, run: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(managed_process, "MAX_BACKOFF_IF_WORKING", 0.2)
+    monkeypatch.setattr(restart_backoff, "MAX_PAUSE_IF_WORKING", 0.2)
     request_up(folder, "first")
     run(plan_of(steady(folder, "first")))
     # Doubled each time, the last pause would be 26 s.
@@ -108,12 +108,12 @@ def test_kills_that_come_one_after_the_other_do_not_lengthen_the_pauses(
 def test_what_is_killed_before_it_is_ready_is_never_given_up(
     folder: StateDir, run: Running, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(managed_process, "MAX_BACKOFF_IF_WORKING", 0.2)
+    monkeypatch.setattr(restart_backoff, "MAX_PAUSE_IF_WORKING", 0.2)
     sleeps = (sys.executable, "-c", "import time; time.sleep(300)")
     slow = replace(steady(folder, "slow"), command=sleeps)
     request_up(folder, "slow")
     run(plan_of(slow))
-    for _ in range(managed_process.MAX_STARTS + 2):
+    for _ in range(restart_backoff.MAX_STARTS + 2):
         killed = until(lambda: process(folder, "slow").get("pid"))
         os.kill(killed, number)
         until(lambda: process(folder, "slow")["pid"] not in (killed, None))  # noqa: B023

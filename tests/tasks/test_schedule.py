@@ -8,6 +8,7 @@ import pytest
 import redis as redis_client
 
 from bridge.connection import Connection
+from market.ledger import missed_slots
 from market.model.documents import Update
 from market.schedule.slots import Schedule
 from tasks import schedule
@@ -172,7 +173,7 @@ def test_older_slots_are_entered_though_the_current_one_is_there(on: Services) -
 def test_a_long_outage_is_entered_piece_by_piece(
     on: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "MAX_MISSED", 3)
+    monkeypatch.setattr(missed_slots, "MAX_MISSED", 3)
     enter(on, 9)
     counts = []
     for _ in range(4):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from market.sources.fallback import SHARED, UNLISTED, match_coins
+from market.sources.coin_matching import SHARED, UNLISTED, match_coins
 from tests.harness.recordings import COINGECKO, WHOLE
 
 

@@ -25,16 +25,12 @@ from market.schedule.clock import server_time
 from market.schedule.slots import Schedule
 from market.sources.coin_listing import FRESH, USABLE
 from market.sources.coin_listing import Listing as Kept
+from market.sources.coin_matching import MAX_RATIO, SHARED, UNLISTED, doubt, match_coins
 from market.sources.coinpaprika import _listed, _row
 from market.sources.fallback import (
-    MAX_RATIO,
-    SHARED,
-    UNLISTED,
     FallbackPages,
     FallbackSource,
     Listing,
-    doubt,
-    match_coins,
 )
 from market.sources.fetch import FetchResult
 from market.sources.http import Deadline, SourceError
