@@ -1,6 +1,7 @@
 """The shape of the project: who imports whom beyond what import-linter can say."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,3 +30,10 @@ def test_no_test_module_imports_another() -> None:
 
 def test_bench_imports_nothing_of_the_tests() -> None:
     assert [f"{file}: {name}" for file, name in imports("bench") if name.startswith("tests")] == []
+
+
+def test_no_test_stops_the_time_of_the_whole_process() -> None:
+    """Threads of earlier tests go on, and would spin where `sleep` returns at once."""
+    patched = re.compile(r"""setattr\(\s*(?:"[\w.]*\btime\.(?:sleep|time|monotonic)"|time, )""")
+    files = (ROOT / "tests").rglob("test_*.py")
+    assert [file.name for file in files if patched.search(file.read_text())] == []
