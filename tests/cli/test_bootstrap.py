@@ -45,8 +45,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheels = project / "wheels"
     wheels.mkdir()
     tiny, server, for_tests = (wheel(wheels, name) for name in ("tiny", "server", "forthetests"))
-    (project / "dash_ui").mkdir()
-    (project / "dash_ui" / "command.py").write_text(
+    (project / "cli").mkdir()
+    (project / "cli" / "main.py").write_text(
         "import json, os, sys, tiny\nprint(json.dumps([sys.argv[1:], os.getcwd(), sys.prefix]))\n"
     )
     options = f"--no-index\n--find-links {wheels}\n"

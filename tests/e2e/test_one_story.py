@@ -54,8 +54,8 @@ def test_one_search_tells_an_updates_story(system: System) -> None:
         ("api", "published"),
         ("api", "event recorded in the ledger"),
         ("api", "ingest task queued"),
-        ("worker", "claimed"),
-        ("worker", "closed in the ledger"),
+        ("worker", "update claimed"),
+        ("worker", "update closed"),
     } <= story
     # A scheduled one begins with beat.
     [newest, *_] = system.get("/v1/updates?trigger=schedule&state=done&page_size=1").json()

@@ -86,7 +86,7 @@ def test_more_coins_than_a_page_holds_are_refused(
     simulator.fault("body", body=f"[{'1,' * 249}1]")
     assert len(source.markets("usd", deadline=Deadline(5), ids=["bitcoin"])) == 250
     simulator.fault("body", body=f"[{'1,' * 250}1]")
-    with pytest.raises(SourceError, match="answered 251 coins, a page has at most 250"):
+    with pytest.raises(SourceError, match="returned 251 coins; a page has at most 250"):
         source.markets("usd", deadline=Deadline(5), ids=["bitcoin"])
 
 
