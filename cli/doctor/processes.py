@@ -37,8 +37,9 @@ def last_update(settings: Settings) -> list[Finding]:
         return [problem("updates", error.message, error.next_step)]
     if update is None:
         return [Finding("updates", "note", "none yet: the next one starts on schedule")]
-    text = f"the newest, {update.id}, is {update.state}"
+    outcome = {"done": "succeeded"}.get(update.state, update.state)
+    text = f"the newest update, {update.id}: {outcome}"
     if update.state in ENDED_BADLY:
         cure = f"./koinx trace {update.id}"
-        return [problem("updates", f"{text}: {update.error or 'no reason given'}", cure)]
+        return [problem("updates", f"{text}, {update.error or 'no reason given'}", cure)]
     return [Finding("updates", "ok", text)]
