@@ -164,15 +164,16 @@ class Connection:
                 ),
                 CONNECT_SECONDS,
             )
-        except (TimeoutError, OSError, NatsError) as error:
+        except BaseException as error:
+            # Whatever the state it is in, when cancelled as well: its socket would stay open.
+            with contextlib.suppress(Exception):
+                await client.close()
+            if not isinstance(error, (TimeoutError, OSError, NatsError)):
+                raise
             reason = failures[-1] if failures else error
             raise NotConnected(
                 f"NATS could not be reached: {str(reason) or type(reason).__name__}"
             ) from error
-        finally:
-            if not client.is_connected:  # also if cancelled: its socket would stay open
-                with contextlib.suppress(Exception):
-                    await client.close()
         return client
 
     async def _drain(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -196,6 +197,25 @@ def test_close_lets_what_runs_on_the_loop_end(nats: str) -> None:
     assert begun.wait(5)
     connection.close()
     assert ended.is_set()
+
+
+def test_close_while_a_connection_is_just_made_closes_that_one_too(
+    nats: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Client] = []
+    connect = Client.connect
+
+    async def stands_still_once_connected(self: Client, *arguments: Any, **named: Any) -> None:
+        await connect(self, *arguments, **named)
+        made.append(self)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(Client, "connect", stands_still_once_connected)
+    connection = Connection(nats, "test")
+    connection.start(number, 5)
+    wait_until(lambda: made, "a connection")
+    connection.close()
+    assert made[0].is_closed
 
 
 def test_close_is_quick_while_nats_is_down(tmp_path: Path) -> None:
