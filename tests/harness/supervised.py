@@ -14,8 +14,7 @@ import psutil
 import pytest
 
 import settings as project
-from supervisor import desired_state
-from supervisor import process as managed_process
+from supervisor import desired_state, restart_backoff
 from supervisor.health_checks import Probe
 from supervisor.process_spec import ProcessSpec
 from supervisor.state_dir import STATE_FILE, StateDir
@@ -111,19 +110,19 @@ def run(folder: StateDir) -> Iterator[Running]:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(managed_process, "FIRST_BACKOFF", 0.1)
+    monkeypatch.setattr(restart_backoff, "FIRST_PAUSE", 0.1)
 
 
 def supervisor_process(
-    folder: StateDir, plan: str = "test_supervisor.two_steady"
+    folder: StateDir, plan: Callable[[StateDir], Plan] = two_steady
 ) -> subprocess.Popen[bytes]:
-    module, _, function = plan.partition(".")
+    """A supervisor in a process of its own; `plan` is imported there by its module's name."""
     code = (
         "import sys, threading; from pathlib import Path\n"
         "from supervisor.state_dir import StateDir; from supervisor.supervisor import supervise\n"
-        f"from tests.supervisor.{module} import {function}\n"
+        f"from {plan.__module__} import {plan.__name__}\n"
         "folder = StateDir(Path(sys.argv[1]))\n"
-        f"supervise(folder, threading.Event(), {function}(folder))"
+        f"supervise(folder, threading.Event(), {plan.__name__}(folder))"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, str(folder.home)], cwd=project.ROOT, start_new_session=True

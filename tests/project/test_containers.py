@@ -47,13 +47,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("image")
     (folder / "var").mkdir()
     final = DOCKERFILE.rpartition("\nFROM ")[2]
-    for source, target in re.findall(r"^COPY (?!--)(\S+) (\S+)$", final, re.MULTILINE):
-        if (ROOT / source).is_dir():
-            shutil.copytree(
-                ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        else:
-            shutil.copy(ROOT / source, folder / target)
+    for sources, target in re.findall(r"^COPY (?!--)(.+) (\S+)$", final, re.MULTILINE):
+        for source in sources.split():
+            if (ROOT / source).is_dir():
+                shutil.copytree(
+                    ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__")
+                )
+            else:
+                shutil.copy(ROOT / source, folder / target)
     return folder
 
 

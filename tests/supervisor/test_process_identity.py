@@ -120,7 +120,7 @@ def renaming(folder: StateDir) -> Plan:
 def test_a_process_that_changed_its_command_line_stays_ours(folder: StateDir, noted: bool) -> None:
     # Given a process with another command line than it was started with
     request_up(folder, "first")
-    with supervisor_process(folder, "test_process_identity.renaming") as supervisor:
+    with supervisor_process(folder, renaming) as supervisor:
         try:
             until(lambda: process(folder, "first").get("ready"))
             pid = process(folder, "first")["pid"]
@@ -138,7 +138,7 @@ def test_a_process_that_changed_its_command_line_stays_ours(folder: StateDir, no
     else:
         (folder.run / STATE_FILE).unlink()
     (folder.run / "first.rename").unlink()
-    with supervisor_process(folder, "test_process_identity.renaming") as supervisor:
+    with supervisor_process(folder, renaming) as supervisor:
         try:
             until(lambda: process(folder, "first").get("ready"))
 
@@ -166,7 +166,7 @@ def test_what_an_earlier_version_noted_is_known() -> None:
 def test_what_an_earlier_version_left_running_is_seen_and_ended(folder: StateDir) -> None:
     # Given a process whose supervisor was killed, in the records of an earlier version
     request_up(folder, "first")
-    with supervisor_process(folder, "test_supervisor.two_steady") as supervisor:
+    with supervisor_process(folder, two_steady) as supervisor:
         try:
             until(lambda: process(folder, "first").get("ready"))
         finally:

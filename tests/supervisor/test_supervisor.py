@@ -29,13 +29,14 @@ from tests.harness.supervised import (
     process,
     request_up,
     run,
+    short_pauses,
     steady,
     supervisor_process,
     two_steady,
     until,
 )
 
-__all__ = ["folder", "run"]
+__all__ = ["folder", "run", "short_pauses"]
 
 CRASHES = "import sys, time; print(time.monotonic()); sys.exit(3)"
 PREPARES = """
@@ -267,7 +268,7 @@ def one_stubborn(folder: StateDir) -> Plan:
 
 def test_a_restart_that_was_under_way_is_brought_to_its_end(folder: StateDir, run: Running) -> None:
     request_up(folder, "first")
-    with supervisor_process(folder, "test_supervisor.one_stubborn") as old:
+    with supervisor_process(folder, one_stubborn) as old:
         try:
             until(lambda: process(folder, "first").get("ready"))
             first = process(folder, "first")["pid"]
@@ -296,7 +297,7 @@ def test_a_start_wished_for_while_no_supervisor_ran_is_prepared(
     folder: StateDir, run: Running
 ) -> None:
     request_up(folder, "first", "second")
-    with supervisor_process(folder, "test_supervisor.prepared") as old:
+    with supervisor_process(folder, prepared) as old:
         try:
             until(lambda: process(folder, "second").get("ready"))
             desired_state.update(folder, lambda old: old.stop("second"))

@@ -118,7 +118,7 @@ def test_another_fault_is_told_as_it_is(
 def test_a_platform_that_no_package_serves_is_named(tmp_path: Path, installed: Path) -> None:
     [complaint] = problems(tmp_path)
     here = f"{platform.system()} on {platform.machine()}"
-    assert complaint.startswith(f"no package has a MongoDB for {here}: set MONGODB_URI")
+    assert complaint.startswith(f"no package provides MongoDB for {here}: set MONGODB_URI")
 
 
 def test_where_none_runs_the_substitute_is_started_with_the_same_password(
