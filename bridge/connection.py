@@ -64,6 +64,7 @@ class Connection:
         self._thread: threading.Thread | None = None
         self._client: Client | None = None
         self._connecting: asyncio.Lock | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     def run(self, work: Callable[[Client], Awaitable[Result]], timeout: float) -> Result:
         """Returns the result of `work(client)`; raises NotConnected, TimeoutError, or its error."""
@@ -96,6 +97,7 @@ class Connection:
                 self._process = os.getpid()
                 self._client = None
                 self._connecting = asyncio.Lock()
+                self._closing = set()
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
                     target=_run_on, args=(self._loop,), name="nats", daemon=True
@@ -165,9 +167,7 @@ class Connection:
                 CONNECT_SECONDS,
             )
         except BaseException as error:
-            # Whatever the state it is in, when cancelled as well: its socket would stay open.
-            with contextlib.suppress(Exception):
-                await client.close()
+            await self._discard(client)
             if not isinstance(error, (TimeoutError, OSError, NatsError)):
                 raise
             reason = failures[-1] if failures else error
@@ -175,6 +175,18 @@ class Connection:
                 f"NATS could not be reached: {str(reason) or type(reason).__name__}"
             ) from error
         return client
+
+    async def _discard(self, client: Client) -> None:
+        """Closes a client that nobody is to use, in whatever state: its socket would stay open.
+
+        Cancelled meanwhile, once or again, as by `_drain` and then by `wait_for`, it still does.
+        """
+        closing = asyncio.ensure_future(client.close())
+        self._closing.add(closing)
+        while not closing.done():
+            with contextlib.suppress(Exception, asyncio.CancelledError):
+                await asyncio.shield(closing)
+        self._closing.discard(closing)
 
     async def _drain(self) -> None:
         client = self._client
@@ -190,7 +202,7 @@ class Connection:
             with contextlib.suppress(*lost):
                 await client.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        for task in others - self._closing:
             task.cancel()
         # Cancelled tasks have not ended yet: stopping the loop now would leave them half done.
         await asyncio.gather(*others, return_exceptions=True)

@@ -218,6 +218,27 @@ def test_close_while_a_connection_is_just_made_closes_that_one_too(
     assert made[0].is_closed
 
 
+def test_a_client_is_discarded_to_the_end_however_often_that_is_cancelled(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = Client.close
+
+    async def closes_slowly(self: Client) -> None:
+        await asyncio.sleep(0.05)
+        await close(self)
+
+    async def work(client: Client) -> bool:
+        discarding = asyncio.ensure_future(connection._discard(client))
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+            discarding.cancel()
+        await asyncio.wait([discarding])
+        return client.is_closed
+
+    monkeypatch.setattr(Client, "close", closes_slowly)
+    assert connection.run(work, 5)
+
+
 def test_close_is_quick_while_nats_is_down(tmp_path: Path) -> None:
     connection = Connection("", "test")
     with server("nats", tmp_path) as (url, _):
