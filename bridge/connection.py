@@ -189,23 +189,29 @@ class Connection:
         self._closing.discard(closing)
 
     async def _drain(self) -> None:
+        await self._close_client()
+        # Cancelled tasks have not ended yet: stopping the loop now would leave them half done. One
+        # that was connecting may have connected all the same: then there are new ones.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others - self._closing:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            await self._close_client()
+
+    async def _close_client(self) -> None:
         client = self._client
-        if client is not None and not client.is_closed:
-            # CancelledError: of nats-py's own futures, if the connection is lost meanwhile.
-            lost = (TimeoutError, NatsError, OSError, asyncio.CancelledError)
-            with contextlib.suppress(*lost):
-                if client.is_connected:
-                    # First see whether the server answers: nats-py waits 10 s to drain to a frozen
-                    # or unreachable one, cancelled or not.
-                    await asyncio.wait_for(client.flush(), FLUSH_SECONDS)
-                    await asyncio.wait_for(client.drain(), DRAIN_SECONDS)
-            with contextlib.suppress(*lost):
-                await client.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others - self._closing:
-            task.cancel()
-        # Cancelled tasks have not ended yet: stopping the loop now would leave them half done.
-        await asyncio.gather(*others, return_exceptions=True)
+        if client is None or client.is_closed:
+            return
+        # CancelledError: of nats-py's own futures, if the connection is lost meanwhile.
+        lost = (TimeoutError, NatsError, OSError, asyncio.CancelledError)
+        with contextlib.suppress(*lost):
+            if client.is_connected:
+                # First see whether the server answers: nats-py waits 10 s to drain to a frozen or
+                # unreachable one, cancelled or not.
+                await asyncio.wait_for(client.flush(), FLUSH_SECONDS)
+                await asyncio.wait_for(client.drain(), DRAIN_SECONDS)
+        with contextlib.suppress(*lost):
+            await client.close()
 
 
 def _run_on(loop: asyncio.AbstractEventLoop) -> None:

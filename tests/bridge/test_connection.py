@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +216,35 @@ def test_close_while_a_connection_is_just_made_closes_that_one_too(
     wait_until(lambda: made, "a connection")
     connection.close()
     assert made[0].is_closed
+
+
+def test_close_ends_a_connection_that_is_made_although_it_was_cancelled(
+    nats: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, made = threading.Event(), list[Client]()
+    connect = Client.connect
+
+    async def connects_all_the_same(self: Client, *arguments: Any, **named: Any) -> None:
+        begun.set()
+        with suppress(asyncio.CancelledError):  # as wait_for may lose it
+            await asyncio.sleep(60)
+        connecting = asyncio.ensure_future(connect(self, *arguments, **named))
+        while not connecting.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(connecting)
+        made.append(self)
+
+    async def wait_for(work: Any, _: float) -> Any:
+        return await work
+
+    # The real one passes a cancellation on, unless what it waits for ends in the same moment.
+    monkeypatch.setattr("bridge.connection.asyncio.wait_for", wait_for)
+    monkeypatch.setattr(Client, "connect", connects_all_the_same)
+    connection = Connection(nats, "test")
+    connection.start(number, 5)
+    assert begun.wait(5)
+    connection.close()
+    assert [client.is_closed for client in made] == [True]
 
 
 def test_a_client_is_discarded_to_the_end_however_often_that_is_cancelled(
